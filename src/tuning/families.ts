@@ -1,0 +1,52 @@
+import { InvalidRequestError } from "../errors.js";
+import type { FamilyAlgorithm } from "./search-policy.js";
+import type { Task } from "./task.js";
+
+/** Family name to the ids of its tasks, both in the order of the tasks (FamilySeer, paper section 4.1). */
+export type Families = ReadonlyMap<string, readonly number[]>;
+
+/** Where the hash of the compute DAG lies in a workload key, `["<32 hex digits>", ...]`. */
+const HASH_BEGIN = 2;
+const HASH_END = 34;
+
+/**
+ * Groups tasks into families: `op` by core operation, `hash` by the compute DAG's hash, `ind` each task its own.
+ *
+ * @throws InvalidRequestError for a task that the algorithm can name no family for.
+ */
+export function groupFamilies(tasks: readonly Task[], algorithm: FamilyAlgorithm): Families {
+  const families = new Map<string, number[]>();
+  for (const [id, task] of tasks.entries()) {
+    const name = familyName(task, id, algorithm);
+    const members = families.get(name);
+    if (members) {
+      members.push(id);
+    } else {
+      families.set(name, [id]);
+    }
+  }
+  return families;
+}
+
+function familyName(task: Task, id: number, algorithm: FamilyAlgorithm): string {
+  switch (algorithm) {
+    case "op":
+      return task.coreOperation ?? operationFromDescription(task, id);
+    case "hash":
+      return task.workloadKey.slice(HASH_BEGIN, HASH_END);
+    case "ind":
+      return String(id);
+  }
+}
+
+/** FamilySeer's own rule, which only descriptions spelled as in its fork (`fused_nn.conv2d_add_3`) make sense of. */
+function operationFromDescription(task: Task, id: number): string {
+  const operation = task.description.split("_")[1];
+  if (operation === undefined) {
+    throw new InvalidRequestError(
+      `Task ${id} has no core operation, and its description "${task.description}" has no second word to take in its place. ` +
+        "Give the task a core operation, or form families by hash or ind.",
+    );
+  }
+  return operation;
+}

@@ -1,0 +1,63 @@
+import { InvalidObjectiveError } from "../errors.js";
+import { type Objective, scoreOf } from "./objective.js";
+
+/** Step (seconds) by which the objective is differentiated, TVM's. */
+const STEP = 1e-4;
+
+/** What of a task's past its gradient is computed from. */
+export interface TaskProgress {
+  /** Rounds it was given, foresee rounds not counted; at least 1. */
+  readonly rounds: number;
+  /** Best cost (seconds) after each round, foresee rounds included. */
+  readonly history: readonly number[];
+  readonly flops: number;
+  /** Best throughput (FLOP/s) in its similarity group; null for a task that is like no other. */
+  readonly groupThroughput: number | null;
+}
+
+export interface GradientParameters {
+  /** Weight of the backward difference against the forward estimate, 0 to 1. */
+  readonly alpha: number;
+  /** How many times slower than the best of its similarity group a task is expected to become at worst. */
+  readonly beta: number;
+  /** Rounds the backward difference spans. */
+  readonly backwardWindow: number;
+}
+
+/**
+ * How much the objective is expected to fall per further round on task `id` (never positive; the most negative is
+ * worth most): Ansor, section 6.2 and appendix A; TVM's auto_scheduler/task_scheduler.py.
+ *
+ * @throws InvalidObjectiveError if the objective rises when the task gets faster.
+ */
+export function gradientOf(
+  id: number,
+  bestCosts: readonly number[],
+  progress: TaskProgress,
+  objective: Objective,
+  { alpha, beta, backwardWindow }: GradientParameters,
+): number {
+  const best = bestCosts[id] ?? Number.NaN;
+  const stepped = bestCosts.with(id, best - STEP);
+  const chain = (scoreOf(objective, bestCosts) - scoreOf(objective, stepped)) / STEP;
+
+  const newest = progress.rounds - 1;
+  const now = progress.history[newest];
+  const before = progress.history[newest - backwardWindow];
+  const backward = now !== undefined && before !== undefined ? (now - before) / backwardWindow : 0;
+
+  const atSamePace = best - best / progress.rounds;
+  const atGroupPace =
+    progress.groupThroughput === null ? beta * 1e30 : (beta * progress.flops) / progress.groupThroughput;
+  // Not Math.min: where the group's pace is not a number (no FLOP was counted), the task's own counts.
+  const forward = (atGroupPace < atSamePace ? atGroupPace : atSamePace) - best;
+
+  const gradient = chain * (alpha * backward + (1 - alpha) * forward);
+  if (!(gradient <= 0)) {
+    throw new InvalidObjectiveError(
+      `The objective function does not fall when task ${id} gets faster (gradient ${gradient}). ` +
+        "Expected an objective that never rises when a cost falls.",
+    );
+  }
+  return gradient;
+}

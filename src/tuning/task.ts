@@ -1,0 +1,21 @@
+/**
+ * Cost of a task of which no program ran yet, in seconds. TVM's schedulers put this number into the objective
+ * (`best_costs` in auto_scheduler/task_scheduler.py), so decisions agree with theirs only if ours do too.
+ */
+export const UNMEASURED_COST = 1e10;
+
+/** A subgraph to tune, as far as deciding needs to know it. */
+export interface Task {
+  /** TVM's description of the task, e.g. `vm_mod_fused_nn_conv2d_add_nn_relu_5`. */
+  readonly description: string;
+  /** `["<32 hex digits: hash of the compute DAG>", shape, ...]`. */
+  readonly workloadKey: string;
+  /** How often the network runs the task. */
+  readonly weight: number;
+  /** Floating-point operations of one run; -1 where TVM could not count them. */
+  readonly flops: number;
+  /** Relay's name of the operation that dominates the task, e.g. `nn.conv2d`; null where it is not known. */
+  readonly coreOperation: string | null;
+  /** The values of `auto_scheduler_task_scheduler_tag` among the DAG's operations, in order. */
+  readonly similarityTags: readonly string[];
+}
