@@ -1,0 +1,274 @@
+"""Ansor behind three operations, propose, measure and learn, on real SketchPolicy and cost-model objects.
+
+TVM's `continue_search_one_round` does the three in one; what it does besides them is done here: the best measured
+programs join the initial population, some candidates are drawn at random, and none is measured twice
+(TVM: src/auto_scheduler/search_policy/sketch_policy.cc).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable
+
+import numpy as np
+from tvm import auto_scheduler
+from tvm.auto_scheduler.measure_record import dump_record_to_string
+
+from .errors import RequestError
+
+if TYPE_CHECKING:
+    from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
+    from tvm.auto_scheduler.loop_state import State
+
+# By auto_scheduler.MeasureErrorNo.
+FAILURE_KINDS = (
+    None,
+    "instantiation",
+    "compile-host",
+    "compile-device",
+    "runtime",
+    "wrong-answer",
+    "build-timeout",
+    "run-timeout",
+    "unknown",
+)
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How programs are searched; the defaults are TVM's."""
+
+    population: int = 2048
+    generations: int = 4
+    eps_greedy: float = 0.05
+    use_measured_ratio: float = 0.2
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class MeasureSettings:
+    """How programs are built and timed; times in seconds, `min_repeat_ms` in milliseconds."""
+
+    build_timeout: int = 15
+    run_timeout: int = 10
+    parallel: int = 2
+    number: int = 3
+    repeat: int = 1
+    min_repeat_ms: int = 100
+    cooldown: float = 0.0
+    cpu_cache_flush: bool = False
+
+
+class CostModel:
+    """One family's cost model, and what it was trained on."""
+
+    def __init__(self, name: str, kind: str, tasks: list[int], warm_up_records: int, seed: int) -> None:
+        self.name = name
+        self.kind = kind
+        self.tasks = tasks
+        self.records = 0
+        self.sources: list[str] = []
+        self.model = (
+            auto_scheduler.XGBModel(num_warmup_sample=warm_up_records, seed=seed, verbose_eval=0)
+            if kind == "xgb"
+            else auto_scheduler.RandomModel()
+        )
+
+    def load(self, path: str) -> None:
+        """Takes a model file that `save` wrote."""
+        if self.kind == "xgb":
+            try:
+                self.model.load(path)
+            except Exception as error:
+                raise RequestError(
+                    f"{path} cannot be loaded as the cost model of {self.name}: {str(error).splitlines()[0]}. "
+                    "Expected a model file that an earlier run saved."
+                ) from None
+            # A loaded model is trusted from the first round on.
+            self.model.num_warmup_sample = -1
+            self.sources.append(path)
+
+    def learn(self, inputs: list[MeasureInput], results: list[MeasureResult]) -> None:
+        if inputs:
+            self.model.update(inputs, results)
+            self.records += len(inputs)
+
+    def save(self, path: Path) -> bool:
+        """Writes the model; False for one that has learnt nothing yet, or that has nothing to write."""
+        if self.kind != "xgb" or self.model.bst is None:
+            return False
+        self.model.save(str(path))
+        return True
+
+
+@dataclass
+class TaskSearch:
+    """The search on one task."""
+
+    task: SearchTask
+    model: CostModel
+    settings: SearchSettings
+    policy: auto_scheduler.SketchPolicy
+    random: random.Random
+    candidates: dict[int, State] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+    measured: list[tuple[float, State]] = field(default_factory=list)
+    to_learn: list[tuple[MeasureInput, MeasureResult]] = field(default_factory=list)
+
+
+class Search:
+    """The searches on all tasks of a run, the pool of cost models they share, and the devices they measure on."""
+
+    def __init__(
+        self,
+        tasks: list[SearchTask],
+        models: list[CostModel],
+        search: SearchSettings,
+        measure: MeasureSettings,
+    ) -> None:
+        self.models = models
+        self._ids = itertools.count()
+        self._measure_settings = measure
+        self._builder = auto_scheduler.LocalBuilder(timeout=measure.build_timeout, n_parallel=measure.parallel)
+        self._runner = auto_scheduler.LocalRunner(
+            timeout=measure.run_timeout,
+            number=measure.number,
+            repeat=measure.repeat,
+            min_repeat_ms=measure.min_repeat_ms,
+            cooldown_interval=measure.cooldown,
+            enable_cpu_cache_flush=measure.cpu_cache_flush,
+        )
+        model_of = {task: model for model in models for task in model.tasks}
+        self.searches = [_task_search(index, task, model_of[index], search) for index, task in enumerate(tasks)]
+
+    def propose(self, task: int, programs: int) -> list[int]:
+        """Searches for up to `programs` candidates that were never proposed before; none: the space is exhausted."""
+        search = self.searches[task]
+        settings = search.settings
+        population = list(search.policy.sample_initial_population())
+        if not population:
+            return []
+        at_random = search.random.sample(population, min(len(population), 3 * programs))
+        keep = min(len(search.measured), int(settings.use_measured_ratio * settings.population))
+        best = sorted(search.measured, key=lambda entry: entry[0])[:keep]
+        evolved = list(search.policy.evolutionary_search(population + [state for _, state in best], programs * 2))
+        randoms = int(settings.eps_greedy * programs)
+        chosen = _unseen(search, evolved, programs - randoms)
+        chosen += _unseen(search, at_random, programs - len(chosen))
+        chosen += _unseen(search, evolved, programs - len(chosen))
+        ids = []
+        for state in chosen:
+            number = next(self._ids)
+            search.candidates[number] = state
+            ids.append(number)
+        return ids
+
+    def measure(
+        self,
+        task: int,
+        candidates: list[int],
+        report: Callable[[dict[str, Any]], None],
+        check_cancelled: Callable[[], None],
+    ) -> int:
+        """Builds and runs candidates, reporting each as it is done (protocol, `measured`); returns how many were."""
+        search = self.searches[task]
+        unknown = [number for number in candidates if number not in search.candidates]
+        if unknown:
+            raise RequestError(f"Task {task} has no candidates {unknown}. Expected numbers that propose returned.")
+        batch = self._measure_settings.parallel * 2
+        done = 0
+        for start in range(0, len(candidates), batch):
+            check_cancelled()
+            states = [search.candidates.pop(number) for number in candidates[start : start + batch]]
+            inputs = [auto_scheduler.MeasureInput(search.task, state) for state in states]
+            results = self._runner.run(inputs, self._builder.build(inputs, 0), 0)
+            for state, one, result in zip(states, inputs, results):
+                search.to_learn.append((one, result))
+                cost = _cost(result)
+                if cost is not None:
+                    search.measured.append((cost, state))
+                report(_measured(one, result, cost))
+                done += 1
+        return done
+
+    def learn(self, task: int) -> int:
+        """Trains the cost model of the task's family on what was measured since; returns on how many records."""
+        search = self.searches[task]
+        pending, search.to_learn = search.to_learn, []
+        search.model.learn([one for one, _ in pending], [result for _, result in pending])
+        return len(pending)
+
+    def replay_log(self, path: str) -> int:
+        """Takes an earlier run's records: they train the models, are not measured again, and join the populations."""
+        by_key = {search.task.workload_key: search for search in self.searches}
+        target = str(self.searches[0].task.target)
+        per_model: dict[str, tuple[CostModel, list[Any], list[Any]]] = {}
+        taken = 0
+        for one, result in auto_scheduler.RecordReader(path):
+            search = by_key.get(one.task.workload_key)
+            if search is None or str(one.task.target) != target:
+                continue
+            state = search.task.compute_dag.infer_bound_from_state(one.state)
+            fresh = auto_scheduler.MeasureInput(search.task, state)
+            search.seen.add(str(state))
+            cost = _cost(result)
+            if cost is not None:
+                search.measured.append((cost, state))
+            _, inputs, results = per_model.setdefault(search.model.name, (search.model, [], []))
+            inputs.append(fresh)
+            results.append(result)
+            taken += 1
+        for model, inputs, results in per_model.values():
+            model.learn(inputs, results)
+            model.sources.append(path)
+        return taken
+
+
+def _task_search(index: int, task: SearchTask, model: CostModel, settings: SearchSettings) -> TaskSearch:
+    params = {
+        "eps_greedy": settings.eps_greedy,
+        "evolutionary_search_population": settings.population,
+        "evolutionary_search_num_iters": settings.generations,
+        "sample_init_use_measured_ratio": settings.use_measured_ratio,
+        "sample_init_min_population": min(50, settings.population),
+    }
+    seed = settings.seed * 1009 + index
+    policy = auto_scheduler.SketchPolicy(task, model.model, params=params, seed=seed, verbose=0)
+    return TaskSearch(task, model, settings, policy, random.Random(seed))
+
+
+def _unseen(search: TaskSearch, states: list[State], count: int) -> list[State]:
+    chosen: list[State] = []
+    for state in states:
+        if len(chosen) >= count:
+            break
+        bound = search.task.compute_dag.infer_bound_from_state(state)
+        text = str(bound)
+        if text not in search.seen:
+            search.seen.add(text)
+            chosen.append(bound)
+    return chosen
+
+
+def _cost(result: MeasureResult) -> float | None:
+    """The mean cost in seconds; None for a program that failed."""
+    if result.error_no != 0:
+        return None
+    cost = float(np.mean([value.value for value in result.costs]))
+    return cost if math.isfinite(cost) else None
+
+
+def _measured(one: MeasureInput, result: MeasureResult, cost: float | None) -> dict[str, Any]:
+    error = int(result.error_no)
+    return {
+        "type": "measured",
+        "record": dump_record_to_string(one, result).rstrip("\n"),
+        "cost": cost,
+        "failure": FAILURE_KINDS[error] if error < len(FAILURE_KINDS) else "unknown",
+        "message": str(result.error_msg)[-2000:] if error else None,
+        "seconds": float(result.all_cost),
+    }

@@ -1,0 +1,147 @@
+"""From a network's name to the tasks to tune, extracted once and cached."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import pickle
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Iterator
+
+from .core_operation import core_operation, task_words
+from .errors import RequestError
+from .networks import Network, build_network
+
+if TYPE_CHECKING:
+    import tvm
+    from tvm import auto_scheduler
+
+CACHE_VERSION = 1
+# A GPU's limits when there is none to ask: compute capability 7.0 (V100). TVM asks the driver, and fails, if any of
+# the eight is left out.
+GPU_LIMITS = {
+    "num_cores": 80,
+    "vector_unit_bytes": 16,
+    "cache_line_bytes": 64,
+    "max_shared_memory_per_block": 49152,
+    "max_local_memory_per_block": 2147483647,
+    "max_threads_per_block": 1024,
+    "max_vthread_extent": 8,
+    "warp_size": 32,
+}
+TAG_ATTRIBUTE = "auto_scheduler_task_scheduler_tag"
+
+
+@dataclass(frozen=True)
+class TaskList:
+    """The tasks of one network for one target, with how often the network runs each."""
+
+    tasks: list[auto_scheduler.SearchTask]
+    weights: list[int]
+    from_cache: bool
+
+
+def parse_target(text: str) -> tvm.target.Target:
+    """A TVM target; `native` is this machine's CPU. Raises RequestError if TVM does not know it or cannot build it."""
+    import tvm
+
+    if text == "native":
+        cpu = tvm.get_global_func("target.llvm_get_system_cpu")()
+        text = f"llvm -mcpu={cpu}"
+    try:
+        target = tvm.target.Target(text)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise RequestError(
+            f'Unknown target: {text} ({reason}). Expected a TVM target such as "llvm", "llvm -mcpu=core-avx2", '
+            '"cuda -arch=sm_70", or "native" for this machine\'s CPU.'
+        ) from None
+    return target
+
+
+def describe_tasks(task_list: TaskList) -> list[dict[str, Any]]:
+    """The tasks as the other side knows them (protocol, `extract`)."""
+    return [
+        {
+            "workload_key": task.workload_key,
+            "weight": weight,
+            "description": task.desc,
+            "core_operation": core_operation(task.compute_dag),
+            "words": task_words(task.compute_dag),
+            "flops": float(task.compute_dag.flop_ct),
+            "similarity_tags": [
+                str(operation.attrs[TAG_ATTRIBUTE])
+                for operation in task.compute_dag.ops
+                if operation.attrs and TAG_ATTRIBUTE in operation.attrs and operation.attrs[TAG_ATTRIBUTE]
+            ],
+        }
+        for task, weight in zip(task_list.tasks, task_list.weights)
+    ]
+
+
+def extract(model: str, batch: int, layout: str, target: tvm.target.Target, cache: Path | None) -> TaskList:
+    """The tasks of a network, from the cache if it has them."""
+    import tvm
+
+    key = repr((CACHE_VERSION, tvm.__version__, model, batch, layout, str(target)))
+    entry = cache / f"tasks-{hashlib.sha256(key.encode()).hexdigest()[:24]}.pickle" if cache else None
+    if entry:
+        cached = _load(entry)
+        if cached:
+            return TaskList(*cached, from_cache=True)
+    network = build_network(model, batch, layout)
+    tasks, weights = _extract_fresh(network, target)
+    if not tasks:
+        raise RequestError(f"{model} has no task to tune for the target {target}.")
+    if entry:
+        _store(entry, (tasks, weights))
+    return TaskList(tasks, weights, from_cache=False)
+
+
+def _extract_fresh(network: Network, target: tvm.target.Target) -> tuple[list[auto_scheduler.SearchTask], list[int]]:
+    from tvm import auto_scheduler
+
+    limits = auto_scheduler.HardwareParams(**GPU_LIMITS) if target.kind.name != "llvm" else None
+    with _cached_libinfo():
+        tasks, weights = auto_scheduler.extract_tasks(
+            network.module["main"], network.weights, target, hardware_params=limits
+        )
+    return list(tasks), [int(weight) for weight in weights]
+
+
+@contextlib.contextmanager
+def _cached_libinfo() -> Iterator[None]:
+    """Extraction asks for the constant build facts over a thousand times, a quarter of its time through ctypes."""
+    import tvm.support
+
+    asked = tvm.support.libinfo
+    facts = asked()
+    tvm.support.libinfo = lambda: facts
+    try:
+        yield
+    finally:
+        tvm.support.libinfo = asked
+
+
+def _load(entry: Path) -> tuple[list[auto_scheduler.SearchTask], list[int]] | None:
+    """A cache entry, or None if there is none, it is not ours (it is a pickle), or it is damaged."""
+    try:
+        if entry.stat().st_uid != os.getuid():
+            return None
+        with entry.open("rb") as file:
+            return pickle.load(file)
+    except FileNotFoundError:
+        return None
+    except Exception:
+        entry.unlink()
+        return None
+
+
+def _store(entry: Path, content: object) -> None:
+    entry.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=entry.parent, delete=False) as file:
+        pickle.dump(content, file)
+    Path(file.name).replace(entry)

@@ -1,0 +1,58 @@
+"""Lays a TVM out of Maven's jars: its Python package, and beside libtvm.so the libraries it names.
+
+Usage: unpack_tvm.py ARTIFACTS JARS DESTINATION, where ARTIFACTS has lines `SHA256 NAME:VERSION MEMBER...` and JARS is
+the folder the jars lie in. Ends with an error, and leaves DESTINATION as it was, if a jar is not the one expected.
+"""
+
+import hashlib
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+PLATFORM = "linux-x86_64"
+
+
+def main(artifacts: Path, jars: Path, destination: Path) -> None:
+    lines = [line.split() for line in artifacts.read_text().splitlines()]
+    for digest, artifact, *_ in lines:
+        verify(jar_path(jars, artifact), digest)
+    libraries = destination / "tvm"
+    for _, artifact, *members in lines:
+        name = artifact.split(":")[0]
+        with zipfile.ZipFile(jar_path(jars, artifact)) as jar:
+            root = f"org/bytedeco/{name}/{PLATFORM}/"
+            for member in members:
+                if member == "python":
+                    unpack_folder(jar, f"{root}python/", destination)
+                else:
+                    libraries.mkdir(parents=True, exist_ok=True)
+                    with jar.open(root + member) as source, (libraries / member).open("wb") as target:
+                        shutil.copyfileobj(source, target)
+
+
+def jar_path(jars: Path, artifact: str) -> Path:
+    name, version = artifact.split(":")
+    return jars / f"{name}-{version}-{PLATFORM}.jar"
+
+
+def verify(jar: Path, digest: str) -> None:
+    found = hashlib.sha256(jar.read_bytes()).hexdigest()
+    if found != digest:
+        sys.exit(f"{jar} has the SHA-256 {found}, expected {digest}. Delete it and run set-up again.")
+
+
+def unpack_folder(jar: zipfile.ZipFile, prefix: str, destination: Path) -> None:
+    for entry in jar.infolist():
+        if not entry.filename.startswith(prefix) or entry.is_dir():
+            continue
+        target = (destination / entry.filename.removeprefix(prefix)).resolve()
+        if not target.is_relative_to(destination.resolve()):
+            sys.exit(f"{jar.filename} holds a path that leads out of its folder: {entry.filename}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with jar.open(entry) as source, target.open("wb") as out:
+            shutil.copyfileobj(source, out)
+
+
+if __name__ == "__main__":
+    main(*(Path(argument) for argument in sys.argv[1:4]))
