@@ -7,9 +7,3 @@ class RequestError(Exception):
     """The request cannot be done as asked: a wrong name, file or state. The message says what was expected."""
 
     kind = "invalid-request"
-
-
-class CancelledRequestError(Exception):
-    """The request was cancelled while it ran."""
-
-    kind = "cancelled"

@@ -172,7 +172,7 @@ class Search:
         task: int,
         candidates: list[int],
         report: Callable[[dict[str, Any]], None],
-        check_cancelled: Callable[[], None],
+        cancelled: Callable[[], bool],
     ) -> int:
         """Builds and runs candidates, reporting each as it is done (protocol, `measured`); returns how many were."""
         search = self.searches[task]
@@ -182,7 +182,8 @@ class Search:
         batch = self._measure_settings.parallel * 2
         done = 0
         for start in range(0, len(candidates), batch):
-            check_cancelled()
+            if cancelled():
+                break
             states = [search.candidates.pop(number) for number in candidates[start : start + batch]]
             inputs = [auto_scheduler.MeasureInput(search.task, state) for state in states]
             results = self._runner.run(inputs, self._builder.build(inputs, 0), 0)

@@ -1,0 +1,63 @@
+"""The worker behind plain function calls, for channels that call Python instead of sending to it.
+
+Messages are base64 text, which every bridge carries unharmed.
+"""
+
+from __future__ import annotations
+
+import base64
+import queue
+import sys
+import threading
+
+_workers: dict[int, tuple] = {}
+
+
+def open_worker(executable: str, version: str, sites: list[str], package_folder: str) -> int:
+    """Starts a worker on a thread of this interpreter.
+
+    An interpreter inside another program must be told the `executable` whose TVM it is to be (TVM starts processes
+    with it), that one's `version` and its folders of packages (`sites`); empty for one that is that executable.
+    """
+    if executable:
+        own = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        if own != version:
+            raise RuntimeError(
+                f"the embedded Python is {own}, the one with TVM is {version}; build node-calls-python with "
+                f"Python {version}, or use the zeromq channel"
+            )
+        import os
+        import site
+
+        sys.executable = executable
+        for folder in sites:
+            site.addsitedir(folder)
+        # TVM starts processes that import this package too.
+        os.environ["PYTHONPATH"] = package_folder
+    from .session import Session
+
+    outgoing: queue.Queue[bytes] = queue.Queue()
+    session = Session(outgoing.put)
+    thread = threading.Thread(target=session.serve, name="familyseer worker", daemon=True)
+    thread.start()
+    handle = len(_workers)
+    _workers[handle] = (session, outgoing, thread)
+    return handle
+
+
+def send(handle: int, text: str) -> None:
+    _workers[handle][0].deliver(base64.b64decode(text))
+
+
+def receive(handle: int, seconds: float) -> str:
+    """The next message, or an empty text if none came in time."""
+    try:
+        return base64.b64encode(_workers[handle][1].get(timeout=seconds)).decode()
+    except queue.Empty:
+        return ""
+
+
+def close_worker(handle: int) -> None:
+    session, _, thread = _workers[handle]
+    session.end()
+    thread.join(timeout=5)

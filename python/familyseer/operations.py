@@ -1,0 +1,137 @@
+"""What a worker can be asked to do (docs/protocol.md), and the TVM objects it holds between requests."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable
+
+from .errors import RequestError
+from .networks import Network, build_network
+from .tasks import TaskList, describe_tasks, extract, parse_target
+
+if TYPE_CHECKING:
+    import tvm
+
+    from .search import Search
+
+
+class Operations:
+    """One method per operation; parameters and results are those of the protocol."""
+
+    def __init__(self) -> None:
+        self._target: tvm.target.Target | None = None
+        self._network: tuple[str, int, str] | None = None
+        self._tasks: TaskList | None = None
+        self._search: Search | None = None
+        self._modules: list[Any] = []
+
+    def perform(
+        self,
+        operation: str,
+        params: dict[str, Any],
+        report: Callable[[dict[str, Any]], None],
+        cancelled: Callable[[], bool],
+    ) -> dict[str, Any]:
+        """Does one operation; raises RequestError if it cannot be done as asked."""
+        if operation == "measure":
+            return self.measure(**params, report=report, cancelled=cancelled)
+        return getattr(self, operation)(**params)
+
+    def ping(self) -> dict[str, Any]:
+        return {}
+
+    def extract(self, model: str, batch: int, layout: str, target: str, cache: str | None) -> dict[str, Any]:
+        self._target = parse_target(target)
+        self._network = (model, batch, layout)
+        self._tasks = extract(model, batch, layout, self._target, Path(cache) if cache else None)
+        return {
+            "target": str(self._target),
+            "from_cache": self._tasks.from_cache,
+            "tasks": describe_tasks(self._tasks),
+        }
+
+    def register(
+        self,
+        cost_models: list[dict[str, Any]],
+        log: str | None,
+        search: dict[str, Any],
+        measure: dict[str, Any],
+    ) -> dict[str, Any]:
+        from .search import CostModel, MeasureSettings, Search, SearchSettings
+
+        if self._tasks is None:
+            raise RequestError("There are no tasks yet. Expected extract before register.")
+        settings = SearchSettings(**search)
+        models = []
+        for plan in cost_models:
+            model = CostModel(plan["name"], plan["kind"], plan["tasks"], plan["warm_up_records"], settings.seed)
+            if plan["model_file"] is not None:
+                model.load(plan["model_file"])
+            models.append(model)
+        self._search = Search(self._tasks.tasks, models, settings, MeasureSettings(**measure))
+        return {"records_taken": self._search.replay_log(log) if log is not None else 0}
+
+    def propose(self, task: int, programs: int) -> dict[str, Any]:
+        return {"candidates": self._searching(task).propose(task, programs)}
+
+    def measure(
+        self,
+        task: int,
+        candidates: list[int],
+        report: Callable[[dict[str, Any]], None],
+        cancelled: Callable[[], bool],
+    ) -> dict[str, Any]:
+        return {"measured": self._searching(task).measure(task, candidates, report, cancelled)}
+
+    def learn(self, task: int) -> dict[str, Any]:
+        return {"records": self._searching(task).learn(task)}
+
+    def save(self, folder: str) -> dict[str, Any]:
+        """Writes `<family>.xgb` for each model, and `models.json` with what each was trained on."""
+        if self._search is None:
+            raise RequestError("There are no cost models yet. Expected register before save.")
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        saved = []
+        for model in self._search.models:
+            name = re.sub(r"[^\w.-]", "_", model.name) + ".xgb"
+            written = model.save(Path(folder) / name)
+            saved.append(
+                {
+                    "name": model.name,
+                    "file": name if written else None,
+                    "records": model.records,
+                    "tasks": model.tasks,
+                    "sources": model.sources,
+                }
+            )
+        (Path(folder) / "models.json").write_text(json.dumps(saved, indent=2) + "\n")
+        return {"models": saved}
+
+    def compile(self, log: str | None) -> dict[str, Any]:
+        from .network_latency import compile_network
+
+        if self._target is None:
+            raise RequestError("There is no network yet. Expected extract before compile.")
+        self._modules.append(compile_network(self._built_network(), self._target, log))
+        return {"module": len(self._modules) - 1}
+
+    def evaluate(self, module: int, repeat: int, min_repeat_ms: int) -> dict[str, Any]:
+        from .network_latency import time_network
+
+        if module >= len(self._modules):
+            raise RequestError(f"There is no module {module}. Expected a number that compile returned.")
+        return {"seconds": time_network(self._modules[module], repeat, min_repeat_ms)}
+
+    def _built_network(self) -> Network:
+        assert self._network is not None
+        model, batch, layout = self._network
+        return build_network(model, batch, layout)
+
+    def _searching(self, task: int) -> Search:
+        if self._search is None:
+            raise RequestError("There are no searches yet. Expected register before propose, measure and learn.")
+        if task >= len(self._search.searches):
+            raise RequestError(f"There is no task {task}. Expected 0 to {len(self._search.searches) - 1}.")
+        return self._search

@@ -1,0 +1,85 @@
+import { createRequire } from "node:module";
+import { execa } from "execa";
+import { InstallationError } from "../errors.js";
+import type { Channel, ChannelEvents } from "./channel.js";
+import { pythonFolder } from "./installation.js";
+
+/** How long one poll waits inside Python for a message. */
+const POLL_SECONDS = 0.05;
+
+/** What of node-calls-python is used; its own types say `any`. */
+interface Interpreter {
+  importSync(file: string): unknown;
+  callSync(module: unknown, name: string, ...args: unknown[]): unknown;
+  call(module: unknown, name: string, ...args: unknown[]): Promise<unknown>;
+  addImportPath(path: string): void;
+}
+
+/**
+ * A worker inside this Node process (node-calls-python): no second process, and so no protection from one that
+ * crashes. The embedded interpreter is the one the addon was built with; the packages are those of `python`.
+ */
+export class EmbeddedChannel implements Channel {
+  readonly name = "node-calls-python";
+  #interpreter: Interpreter | null = null;
+  #module: unknown = null;
+  #handle: unknown = null;
+  #polling: Promise<void> | null = null;
+  #closed = false;
+
+  constructor(private readonly python: string) {}
+
+  async open(events: ChannelEvents): Promise<void> {
+    const asked = await execa(this.python, [
+      "-c",
+      "import site, sys; print(sys.executable); print(*sys.version_info[:2], sep='.'); print(*site.getsitepackages(), sep='\\n')",
+    ]);
+    const [executable = "", version = "", ...sites] = asked.stdout.split("\n");
+    this.#interpreter = loadInterpreter();
+    this.#interpreter.addImportPath(pythonFolder);
+    this.#module = this.#interpreter.importSync(`${pythonFolder}/familyseer/embedded.py`);
+    this.#handle = this.#interpreter.callSync(this.#module, "open_worker", executable, version, sites, pythonFolder);
+    this.#polling = this.#poll(this.#interpreter, events);
+  }
+
+  async send(message: Uint8Array): Promise<void> {
+    if (!this.#closed) {
+      const text = Buffer.from(message).toString("base64");
+      await this.#interpreter?.call(this.#module, "send", this.#handle, text);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) {
+      return;
+    }
+    this.#closed = true;
+    await this.#polling;
+    await this.#interpreter?.call(this.#module, "close_worker", this.#handle);
+  }
+
+  async #poll(interpreter: Interpreter, events: ChannelEvents): Promise<void> {
+    while (!this.#closed) {
+      try {
+        const text = await interpreter.call(this.#module, "receive", this.#handle, POLL_SECONDS);
+        if (typeof text === "string" && text !== "") {
+          events.message(Buffer.from(text, "base64"));
+        }
+      } catch (error) {
+        events.lost(`The embedded Python failed: ${String(error)}.`, []);
+        return;
+      }
+    }
+  }
+}
+
+function loadInterpreter(): Interpreter {
+  try {
+    const required = createRequire(import.meta.url)("node-calls-python") as { interpreter: Interpreter };
+    return required.interpreter;
+  } catch (error) {
+    throw new InstallationError(
+      `node-calls-python cannot be loaded: ${String(error)}. Run \`npm run setup\`, which builds it, or use the zeromq channel.`,
+    );
+  }
+}

@@ -1,0 +1,199 @@
+import { Packr } from "msgpackr";
+import { z } from "zod";
+import { ProtocolError } from "../errors.js";
+
+/**
+ * Every message between the orchestrator and a worker, and every operation a worker can be asked for: docs/protocol.md.
+ * This is the one source; `python/familyseer/protocol.schema.json` is made from it, and both sides validate by it.
+ */
+export const PROTOCOL_VERSION = 1;
+
+const count = z.number().int().min(0);
+const id = z.number().int().min(0);
+
+export const describedTask = z.object({
+  workload_key: z.string(),
+  weight: z.number(),
+  description: z.string(),
+  core_operation: z.string().nullable(),
+  words: z.string(),
+  flops: z.number(),
+  similarity_tags: z.array(z.string()),
+});
+export type DescribedTask = z.infer<typeof describedTask>;
+
+/** A program that was built and run, or failed; sent while `measure` goes on. `cost` and `seconds` are in seconds. */
+export const measuredEvent = z.object({
+  type: z.literal("measured"),
+  record: z.string(),
+  cost: z.number().nullable(),
+  failure: z.string().nullable(),
+  message: z.string().nullable(),
+  seconds: z.number(),
+});
+export type MeasuredEvent = z.infer<typeof measuredEvent>;
+
+const searchSettings = z.object({
+  population: z.number().int().min(1),
+  generations: z.number().int().min(0),
+  eps_greedy: z.number().min(0).max(1),
+  use_measured_ratio: z.number().min(0).max(1),
+  seed: z.number().int().min(0),
+});
+
+const measureSettings = z.object({
+  build_timeout: z.number().int().min(1),
+  run_timeout: z.number().int().min(1),
+  parallel: z.number().int().min(1),
+  number: z.number().int().min(1),
+  repeat: z.number().int().min(1),
+  min_repeat_ms: z.number().int().min(0),
+  cooldown: z.number().min(0),
+  cpu_cache_flush: z.boolean(),
+});
+
+export const operations = {
+  /** Answers at once; what a round trip costs. */
+  ping: { params: z.object({}), result: z.object({}) },
+  /** Builds a network, finds its tasks for a target, and keeps both for the operations below. */
+  extract: {
+    params: z.object({
+      model: z.string(),
+      batch: z.number().int(),
+      layout: z.string(),
+      target: z.string(),
+      cache: z.string().nullable(),
+    }),
+    result: z.object({ target: z.string(), from_cache: z.boolean(), tasks: z.array(describedTask) }),
+  },
+  /** Makes a search policy for each task and the pool of cost models, and takes over an earlier log's records. */
+  register: {
+    params: z.object({
+      cost_models: z.array(
+        z.object({
+          name: z.string(),
+          kind: z.enum(["xgb", "random"]),
+          tasks: z.array(id),
+          warm_up_records: count,
+          model_file: z.string().nullable(),
+        }),
+      ),
+      log: z.string().nullable(),
+      search: searchSettings,
+      measure: measureSettings,
+    }),
+    result: z.object({ records_taken: count }),
+  },
+  /** Searches for candidates on a task; fewer than asked for, or none, where the search space is exhausted. */
+  propose: {
+    params: z.object({ task: id, programs: z.number().int().min(1) }),
+    result: z.object({ candidates: z.array(id) }),
+  },
+  /** Builds and runs candidates; a `measured` event for each. A cancelled one ends with what is done. */
+  measure: {
+    params: z.object({ task: id, candidates: z.array(id) }),
+    result: z.object({ measured: count }),
+  },
+  /** Trains the cost model of the task's family on what was measured on the task since. */
+  learn: { params: z.object({ task: id }), result: z.object({ records: count }) },
+  /** Writes the cost models into a folder, one file each. */
+  save: {
+    params: z.object({ folder: z.string() }),
+    result: z.object({
+      models: z.array(
+        z.object({
+          name: z.string(),
+          file: z.string().nullable(),
+          records: count,
+          tasks: z.array(id),
+          sources: z.array(z.string()),
+        }),
+      ),
+    }),
+  },
+  /** Compiles the extracted network: untuned, or with a log's best record for each task. */
+  compile: {
+    params: z.object({ log: z.string().nullable() }),
+    result: z.object({ module: id }),
+  },
+  /** Times a compiled network; seconds per run. */
+  evaluate: {
+    params: z.object({ module: id, repeat: z.number().int().min(1), min_repeat_ms: count }),
+    result: z.object({ seconds: z.array(z.number()) }),
+  },
+} as const;
+
+export type OperationName = keyof typeof operations;
+export type Params<O extends OperationName> = z.infer<(typeof operations)[O]["params"]>;
+export type Result<O extends OperationName> = z.infer<(typeof operations)[O]["result"]>;
+export type SearchSettings = z.infer<typeof searchSettings>;
+export type MeasureSettings = z.infer<typeof measureSettings>;
+
+export const toWorker = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("welcome") }),
+  z.object({ type: z.literal("refuse"), reason: z.string() }),
+  z.object({
+    type: z.literal("request"),
+    id,
+    operation: z.enum(Object.keys(operations) as [OperationName, ...OperationName[]]),
+    params: z.record(z.string(), z.unknown()),
+  }),
+  z.object({ type: z.literal("cancel"), id }),
+  z.object({ type: z.literal("shutdown") }),
+]);
+export type ToWorker = z.infer<typeof toWorker>;
+
+export const fromWorker = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("hello"),
+    protocol: z.number().int(),
+    tvm_version: z.string(),
+    python_version: z.string(),
+    pid: z.number().int(),
+  }),
+  z.object({ type: z.literal("result"), id, value: z.record(z.string(), z.unknown()) }),
+  z.object({ type: z.literal("failure"), id, kind: z.enum(["invalid-request", "error"]), message: z.string() }),
+  z.object({ type: z.literal("progress"), id, event: measuredEvent }),
+  z.object({ type: z.literal("heartbeat") }),
+]);
+export type FromWorker = z.infer<typeof fromWorker>;
+
+// Python's msgpack knows no records extension, and dates are never sent.
+const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true, int64AsType: "number" });
+
+export function encode(message: ToWorker): Buffer {
+  return packr.pack(message);
+}
+
+/** @throws ProtocolError for bytes that are not a message of this protocol. */
+export function decode(bytes: Uint8Array): FromWorker {
+  let content: unknown;
+  try {
+    content = packr.unpack(bytes);
+  } catch (error) {
+    throw new ProtocolError(`The worker sent ${bytes.length} bytes that are not msgpack: ${String(error)}`);
+  }
+  const message = fromWorker.safeParse(content);
+  if (!message.success) {
+    throw new ProtocolError(
+      `The worker sent a message that is not of the protocol:\n${z.prettifyError(message.error)}`,
+    );
+  }
+  return message.data;
+}
+
+/** The whole protocol as JSON Schema (draft 7), for workers in other languages. */
+export function protocolSchema(): Record<string, unknown> {
+  const schemaOf = (schema: z.ZodType) => z.toJSONSchema(schema, { target: "draft-7" });
+  return {
+    version: PROTOCOL_VERSION,
+    to_worker: schemaOf(toWorker),
+    from_worker: schemaOf(fromWorker),
+    operations: Object.fromEntries(
+      Object.entries(operations).map(([name, { params, result }]) => [
+        name,
+        { params: schemaOf(params), result: schemaOf(result) },
+      ]),
+    ),
+  };
+}

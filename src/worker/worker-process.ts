@@ -1,0 +1,76 @@
+import { execa, type ResultPromise } from "execa";
+
+/** How many of a worker's last lines of output an error shows. */
+const KEPT_LINES = 20;
+/** TVM's Maven build prints this on every start; it means nothing. */
+const HARMLESS = /-mcpu=apple-latest/;
+
+export interface WorkerProcessOptions {
+  readonly python: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  ended(reason: string): void;
+}
+
+/**
+ * A Python process in a process group of its own: a terminal's Ctrl-C does not reach it, and ending it ends all it
+ * started. It holds the other end of our pipe as its standard input, so that it ends too if this process is killed.
+ */
+export class WorkerProcess {
+  readonly #process: ResultPromise;
+  readonly #lines: string[] = [];
+  #ended = false;
+
+  constructor({ python, args, env, ended }: WorkerProcessOptions) {
+    this.#process = execa(python, [...args], {
+      env,
+      detached: true,
+      cleanup: false,
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "pipe",
+      buffer: false,
+      reject: false,
+    });
+    for (const stream of [this.#process.stdout, this.#process.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => this.#keep(text));
+    }
+    void this.#process.then((result) => {
+      this.#ended = true;
+      const how = result.signal ? `was ended by ${result.signal}` : `exited with code ${result.exitCode}`;
+      ended(result.exitCode === undefined && !result.signal ? `did not start: ${result.shortMessage}` : how);
+    });
+  }
+
+  get lastOutput(): readonly string[] {
+    return this.#lines;
+  }
+
+  /** Waits up to `graceMs` for the process to end by itself, then ends its whole group. */
+  async end(graceMs: number): Promise<void> {
+    const { pid } = this.#process;
+    if (!this.#ended && graceMs > 0) {
+      await Promise.race([this.#process, delay(graceMs)]);
+    }
+    if (pid !== undefined) {
+      try {
+        process.kill(-pid, "SIGKILL");
+      } catch {
+        // The group is gone already.
+      }
+    }
+    await this.#process;
+  }
+
+  #keep(text: string): void {
+    const lines = text.split("\n").filter((line) => line.trim() !== "" && !HARMLESS.test(line));
+    this.#lines.push(...lines);
+    this.#lines.splice(0, Math.max(0, this.#lines.length - KEPT_LINES));
+  }
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+}

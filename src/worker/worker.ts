@@ -1,0 +1,229 @@
+import { z } from "zod";
+import {
+  CancelledError,
+  DeadlineError,
+  InvalidRequestError,
+  ProtocolError,
+  WorkerFailureError,
+  WorkerLostError,
+} from "../errors.js";
+import type { Channel } from "./channel.js";
+import {
+  decode,
+  encode,
+  type FromWorker,
+  type MeasuredEvent,
+  type OperationName,
+  operations,
+  type Params,
+  PROTOCOL_VERSION,
+  type Result,
+} from "./protocol.js";
+
+/** A worker that says nothing for so long is taken for lost; it sends a heartbeat every second. */
+const SILENCE_MS = 30_000;
+/** Importing TVM takes 2 to 3 s, on a busy machine more. */
+const HANDSHAKE_MS = 60_000;
+const CLOSE_GRACE_MS = 3_000;
+
+export interface RequestOptions {
+  readonly deadlineMs: number;
+  /** Asks the worker to end the request early. The request still settles by the worker's answer. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onMeasured?: (event: MeasuredEvent) => void;
+}
+
+interface Pending {
+  resolve(value: Record<string, unknown>): void;
+  reject(error: Error): void;
+  readonly onMeasured: ((event: MeasuredEvent) => void) | undefined;
+}
+
+/** One worker: the handshake, the requests that wait for an answer, and the watch over its heartbeats. */
+export class Worker {
+  readonly #pending = new Map<number, Pending>();
+  #nextId = 0;
+  #hello: Extract<FromWorker, { type: "hello" }> | null = null;
+  #shake: { resolve(): void; reject(error: Error): void } | null = null;
+  #silence: NodeJS.Timeout | null = null;
+  #lost: Error | null = null;
+
+  private constructor(private readonly channel: Channel) {}
+
+  /**
+   * Starts a worker and shakes hands with it.
+   *
+   * @throws ProtocolError for a worker of another protocol version; WorkerLostError if it ends; DeadlineError if it
+   * says nothing.
+   */
+  static async start(channel: Channel): Promise<Worker> {
+    const worker = new Worker(channel);
+    try {
+      await worker.#open();
+    } catch (error) {
+      await channel.close(0);
+      throw error;
+    }
+    return worker;
+  }
+
+  get tvmVersion(): string {
+    return this.#hello?.tvm_version ?? "";
+  }
+
+  get pythonVersion(): string {
+    return this.#hello?.python_version ?? "";
+  }
+
+  get pid(): number {
+    return this.#hello?.pid ?? 0;
+  }
+
+  /**
+   * Asks for one operation.
+   *
+   * @throws InvalidRequestError, WorkerFailureError: what the worker answered; DeadlineError; WorkerLostError;
+   * CancelledError if `signal` was aborted before the request was sent.
+   */
+  async request<O extends OperationName>(
+    operation: O,
+    params: Params<O>,
+    { deadlineMs, signal, onMeasured }: RequestOptions,
+  ): Promise<Result<O>> {
+    if (this.#lost) {
+      throw this.#lost;
+    }
+    if (signal?.aborted) {
+      throw new CancelledError(`${operation} was cancelled before it was sent.`);
+    }
+    const id = this.#nextId;
+    this.#nextId += 1;
+    let deadline: NodeJS.Timeout | undefined;
+    const cancel = () => void this.channel.send(encode({ type: "cancel", id }));
+    try {
+      const answer = new Promise<Record<string, unknown>>((resolve, reject) => {
+        this.#pending.set(id, { resolve, reject, onMeasured });
+        deadline = setTimeout(() => {
+          cancel();
+          reject(new DeadlineError(`The worker did not answer ${operation} within ${deadlineMs / 1000} s.`));
+        }, deadlineMs);
+      });
+      signal?.addEventListener("abort", cancel, { once: true });
+      await Promise.race([this.channel.send(encode({ type: "request", id, operation, params })), answer]);
+      const value = operations[operation].result.safeParse(await answer);
+      if (!value.success) {
+        throw new ProtocolError(`The worker's answer to ${operation} is not one:\n${z.prettifyError(value.error)}`);
+      }
+      return value.data as Result<O>;
+    } finally {
+      clearTimeout(deadline);
+      signal?.removeEventListener("abort", cancel);
+      this.#pending.delete(id);
+    }
+  }
+
+  /** Ends the worker: a message, some grace, then by force. With `force` at once. */
+  async close(force = false): Promise<void> {
+    this.#stopWatching();
+    this.#lost ??= new WorkerLostError("The worker was closed.");
+    if (!force) {
+      await this.channel.send(encode({ type: "shutdown" })).catch(() => undefined);
+    }
+    await this.channel.close(force ? 0 : CLOSE_GRACE_MS);
+    this.#failAll(this.#lost);
+  }
+
+  async #open(): Promise<void> {
+    const deadline = new DeadlineError(`The worker did not say hello within ${HANDSHAKE_MS / 1000} s.`);
+    let timer: NodeJS.Timeout | undefined;
+    const shaken = new Promise<void>((resolve, reject) => {
+      this.#shake = { resolve, reject };
+      timer = setTimeout(() => reject(deadline), HANDSHAKE_MS);
+    });
+    shaken.catch(() => undefined);
+    try {
+      await this.channel.open({
+        message: (bytes) => this.#receive(bytes),
+        lost: (reason, lastOutput) => this.#lose(new WorkerLostError(reason, lastOutput)),
+      });
+      await shaken;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #receive(bytes: Uint8Array): void {
+    let message: FromWorker;
+    try {
+      message = decode(bytes);
+    } catch (error) {
+      this.#lose(error as ProtocolError);
+      return;
+    }
+    this.#watch();
+    switch (message.type) {
+      case "hello":
+        this.#greet(message);
+        break;
+      case "heartbeat":
+        break;
+      case "progress":
+        this.#pending.get(message.id)?.onMeasured?.(message.event);
+        break;
+      case "result":
+        this.#pending.get(message.id)?.resolve(message.value);
+        break;
+      case "failure":
+        this.#pending.get(message.id)?.reject(failureOf(message));
+        break;
+    }
+  }
+
+  #greet(hello: Extract<FromWorker, { type: "hello" }>): void {
+    if (hello.protocol !== PROTOCOL_VERSION) {
+      const reason =
+        `The worker speaks protocol version ${hello.protocol}, this side version ${PROTOCOL_VERSION}. ` +
+        "Install the same version of familyseer on both sides.";
+      void this.channel.send(encode({ type: "refuse", reason }));
+      this.#lose(new InvalidRequestError(reason));
+      return;
+    }
+    this.#hello = hello;
+    void this.channel.send(encode({ type: "welcome" }));
+    this.#shake?.resolve();
+  }
+
+  #watch(): void {
+    clearTimeout(this.#silence ?? undefined);
+    this.#silence = this.#lost
+      ? null
+      : setTimeout(
+          () => this.#lose(new WorkerLostError(`The worker has been silent for ${SILENCE_MS / 1000} s.`)),
+          SILENCE_MS,
+        );
+  }
+
+  #stopWatching(): void {
+    clearTimeout(this.#silence ?? undefined);
+    this.#silence = null;
+  }
+
+  #lose(error: Error): void {
+    this.#stopWatching();
+    this.#lost ??= error;
+    this.#shake?.reject(this.#lost);
+    this.#failAll(this.#lost);
+  }
+
+  #failAll(error: Error): void {
+    for (const pending of this.#pending.values()) {
+      pending.reject(error);
+    }
+  }
+}
+
+function failureOf(failure: Extract<FromWorker, { type: "failure" }>): Error {
+  return failure.kind === "invalid-request"
+    ? new InvalidRequestError(failure.message)
+    : new WorkerFailureError(failure.message);
+}
