@@ -92,15 +92,18 @@ class _Builder:
         self._count = 0
 
     def convolution(self, x: relay.Expr, channels: int, kernel: int, stride: int = 1, groups: int = 1) -> relay.Expr:
-        """A convolution with `same` padding and batch norm; the weight's shape is inferred by Relay."""
+        """A convolution with `same` padding and batch norm."""
         from tvm import relay
 
         self._count += 1
         name = f"conv{self._count}"
         kernel_layout = "OIHW" if self.layout == "NCHW" else ("HWOI" if groups > 1 else "HWIO")
+        # Relay infers a weight's shape, but not with groups.
+        depthwise = (kernel, kernel, channels, 1) if self.layout == "NHWC" else (channels, 1, kernel, kernel)
+        weight = relay.var(f"{name}_weight", shape=depthwise) if groups > 1 else relay.var(f"{name}_weight")
         y = relay.nn.conv2d(
             x,
-            relay.var(f"{name}_weight"),
+            weight,
             strides=(stride, stride),
             padding=(kernel // 2, kernel // 2),
             groups=groups,

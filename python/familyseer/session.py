@@ -10,6 +10,7 @@ import os
 import platform
 import queue
 import threading
+import time
 import traceback
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -78,6 +79,7 @@ class Session:
 
     def _answer(self, operations: Operations, request: dict[str, Any]) -> None:
         number = request["id"]
+        begun = time.monotonic()
         try:
             value = operations.perform(
                 request["operation"],
@@ -85,7 +87,7 @@ class Session:
                 report=lambda event: self._post(type="progress", id=number, event=event),
                 cancelled=lambda: number in self._cancelled,
             )
-            self._post(type="result", id=number, value=value)
+            self._post(type="result", id=number, value=value, seconds=time.monotonic() - begun)
         except RequestError as error:
             self._post(type="failure", id=number, kind=error.kind, message=str(error))
         except Exception as error:

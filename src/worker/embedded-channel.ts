@@ -55,7 +55,9 @@ export class EmbeddedChannel implements Channel {
     }
     this.#closed = true;
     await this.#polling;
-    await this.#interpreter?.call(this.#module, "close_worker", this.#handle);
+    if (this.#handle !== null) {
+      await this.#interpreter?.call(this.#module, "close_worker", this.#handle);
+    }
   }
 
   async #poll(interpreter: Interpreter, events: ChannelEvents): Promise<void> {

@@ -151,7 +151,7 @@ export const fromWorker = z.discriminatedUnion("type", [
     python_version: z.string(),
     pid: z.number().int(),
   }),
-  z.object({ type: z.literal("result"), id, value: z.record(z.string(), z.unknown()) }),
+  z.object({ type: z.literal("result"), id, value: z.record(z.string(), z.unknown()), seconds: z.number() }),
   z.object({ type: z.literal("failure"), id, kind: z.enum(["invalid-request", "error"]), message: z.string() }),
   z.object({ type: z.literal("progress"), id, event: measuredEvent }),
   z.object({ type: z.literal("heartbeat") }),
@@ -184,7 +184,6 @@ export function decode(bytes: Uint8Array): FromWorker {
 
 /** The whole protocol as JSON Schema (draft 7), for workers in other languages. */
 export function protocolSchema(): Record<string, unknown> {
-  const schemaOf = (schema: z.ZodType) => z.toJSONSchema(schema, { target: "draft-7" });
   return {
     version: PROTOCOL_VERSION,
     to_worker: schemaOf(toWorker),
@@ -196,4 +195,8 @@ export function protocolSchema(): Record<string, unknown> {
       ]),
     ),
   };
+}
+
+function schemaOf(schema: z.ZodType): unknown {
+  return z.toJSONSchema(schema, { target: "draft-7" });
 }

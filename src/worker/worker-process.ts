@@ -1,4 +1,4 @@
-import { execa, type ResultPromise } from "execa";
+import { execa } from "execa";
 
 /** How many of a worker's last lines of output an error shows. */
 const KEPT_LINES = 20;
@@ -9,7 +9,7 @@ export interface WorkerProcessOptions {
   readonly python: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  ended(reason: string): void;
+  readonly ended: (reason: string) => void;
 }
 
 /**
@@ -17,21 +17,12 @@ export interface WorkerProcessOptions {
  * started. It holds the other end of our pipe as its standard input, so that it ends too if this process is killed.
  */
 export class WorkerProcess {
-  readonly #process: ResultPromise;
+  readonly #process: ReturnType<typeof spawn>;
   readonly #lines: string[] = [];
   #ended = false;
 
   constructor({ python, args, env, ended }: WorkerProcessOptions) {
-    this.#process = execa(python, [...args], {
-      env,
-      detached: true,
-      cleanup: false,
-      stdin: "pipe",
-      stdout: "pipe",
-      stderr: "pipe",
-      buffer: false,
-      reject: false,
-    });
+    this.#process = spawn(python, args, env);
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => this.#keep(text));
     }
@@ -67,6 +58,19 @@ export class WorkerProcess {
     this.#lines.push(...lines);
     this.#lines.splice(0, Math.max(0, this.#lines.length - KEPT_LINES));
   }
+}
+
+function spawn(python: string, args: readonly string[], env: Readonly<Record<string, string>>) {
+  return execa(python, [...args], {
+    env,
+    detached: true,
+    cleanup: false,
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+    buffer: false,
+    reject: false,
+  });
 }
 
 function delay(ms: number): Promise<void> {

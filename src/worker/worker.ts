@@ -43,6 +43,7 @@ interface Pending {
 export class Worker {
   readonly #pending = new Map<number, Pending>();
   #nextId = 0;
+  #busySeconds = 0;
   #hello: Extract<FromWorker, { type: "hello" }> | null = null;
   #shake: { resolve(): void; reject(error: Error): void } | null = null;
   #silence: NodeJS.Timeout | null = null;
@@ -73,6 +74,11 @@ export class Worker {
 
   get pythonVersion(): string {
     return this.#hello?.python_version ?? "";
+  }
+
+  /** Seconds the worker itself spent on requests so far: all the rest of the time is this side's and the channel's. */
+  get busySeconds(): number {
+    return this.#busySeconds;
   }
 
   get pid(): number {
@@ -171,6 +177,7 @@ export class Worker {
         this.#pending.get(message.id)?.onMeasured?.(message.event);
         break;
       case "result":
+        this.#busySeconds += message.seconds;
         this.#pending.get(message.id)?.resolve(message.value);
         break;
       case "failure":

@@ -1,0 +1,51 @@
+import { writeFile } from "node:fs/promises";
+import type { Command } from "commander";
+import { InvalidRequestError } from "../errors.js";
+import { bestRecords } from "../records/best.js";
+import { readLog } from "../records/log.js";
+import { ms, table } from "../report/format.js";
+import { example, type Finish } from "./command.js";
+
+const SHOWN_KEY_LENGTH = 60;
+
+export function addBest(program: Command, finish: Finish): void {
+  const command = program
+    .command("best")
+    .description("show the best record of each task of a log")
+    .argument("<log>", "log of a tuning")
+    .option("--distill <file>", "write only these records into a new log")
+    .option("--tvm-python <path>", "taken by every command; this one needs no Python")
+    .option("--json", "print an array of objects")
+    .action(async (log: string, { distill, json }: { distill?: string; json?: boolean }) => {
+      const best = bestRecords(await readLog(log));
+      if (json) {
+        const objects = best.map(({ workloadKey, target, cost, trials, failures }) => ({
+          workload_key: workloadKey,
+          target,
+          seconds: cost,
+          trials,
+          failures,
+        }));
+        console.log(JSON.stringify(objects, null, 2));
+      } else {
+        const rows = best.map(({ workloadKey, cost, trials, failures }) => [
+          workloadKey.slice(0, SHOWN_KEY_LENGTH),
+          ms(cost),
+          trials,
+          failures,
+        ]);
+        console.log(table(["workload", "latency (ms)", "trials", "failed"], rows));
+      }
+      if (distill !== undefined) {
+        const lines = best.flatMap(({ line }) => (line === null ? [] : [`${line}\n`]));
+        await writeFile(distill, lines.join("")).catch((error: NodeJS.ErrnoException) => {
+          throw new InvalidRequestError(
+            `${distill} cannot be written (${error.code}). Choose a path you may write to.`,
+          );
+        });
+        console.error(`${lines.length} records written to ${distill}`);
+      }
+      finish(0);
+    });
+  example(command, "familyseer best mobilenet.log --distill mobilenet.best.log");
+}

@@ -1,0 +1,44 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { CHANNELS } from "../worker/channel.js";
+
+/** How every command ends: the exit code that the entry point exits with. */
+export type Finish = (code: number) => void;
+
+export function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) {
+    throw new InvalidArgumentError("Expected a whole number.");
+  }
+  return Number(text);
+}
+
+export function decimal(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) {
+    throw new InvalidArgumentError("Expected a number.");
+  }
+  return value;
+}
+
+/** The options that every command which starts a worker has. */
+export function withWorkerOptions(command: Command): Command {
+  return command
+    .option(
+      "--tvm-python <path>",
+      "use this Python with TVM instead of the installed one (also $FAMILYSEER_TVM_PYTHON)",
+    )
+    .addOption(new Option("--channel <name>", "how to talk to Python").choices(CHANNELS).default("zeromq"))
+    .option("--endpoint <address>", "where the zeromq channel listens: ipc://PATH or tcp://127.0.0.1:PORT");
+}
+
+/** The options that name a network and a target. */
+export function withNetworkOptions(command: Command): Command {
+  return command
+    .requiredOption("--model <name>", "network, e.g. mobilenetv2_0.5, mobilenet0.5, resnet-18, mlp")
+    .option("--target <target>", "TVM target; native is this machine's CPU", "native")
+    .option("--batch <n>", "batch size", wholeNumber, 1)
+    .addOption(new Option("--layout <layout>", "data layout").choices(["NHWC", "NCHW"]).default("NHWC"));
+}
+
+export function example(command: Command, text: string): Command {
+  return command.addHelpText("after", `\nExample:\n  $ ${text}`);
+}

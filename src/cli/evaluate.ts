@@ -1,0 +1,23 @@
+import type { Command } from "commander";
+import { ms } from "../report/format.js";
+import { type EvaluateOptions, evaluate } from "../tuner/evaluate.js";
+import { example, type Finish, wholeNumber, withNetworkOptions, withWorkerOptions } from "./command.js";
+
+export function addEvaluate(program: Command, finish: Finish): void {
+  const command = withWorkerOptions(withNetworkOptions(program.command("evaluate")))
+    .description("compile a network with a log's best programs and time it beside the untuned build")
+    .requiredOption("--log <file>", "log of a tuning")
+    .option("--repeat <n>", "timings of each build, in turn; the median counts", wholeNumber, 5)
+    .option("--min-repeat-ms <n>", "least time of a timing", wholeNumber, 300)
+    .option("--json", "print an object")
+    .action(async ({ json, ...options }: EvaluateOptions & { json?: boolean }) => {
+      const { untuned, tuned } = await evaluate(options);
+      console.log(
+        json
+          ? JSON.stringify({ untuned_seconds: untuned, tuned_seconds: tuned })
+          : `${options.model}: untuned ${ms(untuned)} ms, tuned ${ms(tuned)} ms (${(untuned / tuned).toFixed(2)} times as fast)`,
+      );
+      finish(0);
+    });
+  example(command, "familyseer evaluate --model mobilenetv2_0.5 --target native --log mobilenet.log");
+}

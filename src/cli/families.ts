@@ -1,0 +1,37 @@
+import type { Command } from "commander";
+import { InvalidRequestError } from "../errors.js";
+import { extractTasks, type NetworkOptions } from "../tuner/tasks.js";
+import { groupFamilies } from "../tuning/families.js";
+import { parseSearchPolicy } from "../tuning/search-policy.js";
+import { startWorker, type WorkerOptions } from "../worker/start.js";
+import { example, type Finish, withNetworkOptions, withWorkerOptions } from "./command.js";
+
+export function addFamilies(program: Command, finish: Finish): void {
+  const command = withWorkerOptions(withNetworkOptions(program.command("families")))
+    .description("show which tasks of a network form families")
+    .option("--search-policy <name>", "search policy with families", "sketch.xgb.family_op")
+    .option("--json", "print an object from family name to task ids")
+    .action(async (options: NetworkOptions & WorkerOptions & { json?: boolean; searchPolicy: string }) => {
+      const { families: algorithm, name } = parseSearchPolicy(options.searchPolicy);
+      if (algorithm === null) {
+        throw new InvalidRequestError(
+          `The search policy ${name} has no families. Expected one such as ${name}.family_op.`,
+        );
+      }
+      const worker = await startWorker(options);
+      try {
+        const families = groupFamilies((await extractTasks(worker, options)).tasks, algorithm);
+        if (options.json) {
+          console.log(JSON.stringify(Object.fromEntries(families)));
+        } else {
+          for (const [family, ids] of families) {
+            console.log(`family group : ${family} --- [${ids.join(", ")}]`);
+          }
+        }
+        finish(0);
+      } finally {
+        await worker.close();
+      }
+    });
+  example(command, "familyseer families --model mobilenetv2_0.5 --target llvm --search-policy sketch.xgb.family_op");
+}

@@ -1,0 +1,50 @@
+import { Command, CommanderError } from "commander";
+import { FamilySeerError, InvalidRequestError } from "../errors.js";
+import { addBest } from "./best.js";
+import { addDoctor } from "./doctor.js";
+import { addEvaluate } from "./evaluate.js";
+import { addFamilies } from "./families.js";
+import { addSetup } from "./setup.js";
+import { addTasks } from "./tasks.js";
+import { addTune } from "./tune.js";
+
+/** Exit code for what the user can put right: a wrong option, name, file or installation. */
+const USAGE = 2;
+
+/** Runs the command line and returns its exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  let code = 0;
+  const finish = (result: number) => {
+    code = result;
+  };
+  const program = new Command("familyseer")
+    .description("FamilySeer for Apache TVM: tune networks with families of tasks")
+    .version("0.1.0")
+    .exitOverride()
+    .configureHelp({ sortSubcommands: false });
+  for (const add of [addSetup, addDoctor, addTasks, addFamilies, addTune, addBest, addEvaluate]) {
+    add(program, finish);
+  }
+  for (const command of program.commands) {
+    command.exitOverride();
+  }
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return code;
+  } catch (error) {
+    return exitCodeOf(error);
+  }
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) {
+    // Commander has printed its message already.
+    return error.exitCode === 0 ? 0 : USAGE;
+  }
+  if (error instanceof FamilySeerError) {
+    console.error(`familyseer: ${error.message}`);
+    return error instanceof InvalidRequestError ? USAGE : 1;
+  }
+  console.error("familyseer: this is a defect of familyseer, please report it:", error);
+  return 1;
+}

@@ -1,0 +1,21 @@
+import { join } from "node:path";
+import type { Command } from "commander";
+import { execa } from "execa";
+import { packageRoot } from "../worker/installation.js";
+import { example, type Finish } from "./command.js";
+
+export function addSetup(program: Command, finish: Finish): void {
+  const command = program
+    .command("setup")
+    .description("install TVM and the Python packages it needs; safe to repeat")
+    .option("--tvm-python <path>", "check and use this Python with TVM instead")
+    .action(async ({ tvmPython }: { tvmPython?: string }) => {
+      const args = tvmPython === undefined ? [] : ["--tvm-python", tvmPython];
+      const { exitCode } = await execa(join(packageRoot, "scripts", "setup"), args, {
+        stdio: "inherit",
+        reject: false,
+      });
+      finish(exitCode ?? 1);
+    });
+  example(command, "familyseer setup");
+}

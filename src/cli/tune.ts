@@ -1,0 +1,70 @@
+import { type Command, Option } from "commander";
+import { TuneDisplay } from "../report/tune-display.js";
+import { TUNE_DEFAULTS, type TuneOptions } from "../tuner/options.js";
+import { tune } from "../tuner/tuner.js";
+import { STRATEGIES } from "../tuning/scheduler.js";
+import { decimal, example, type Finish, wholeNumber, withNetworkOptions, withWorkerOptions } from "./command.js";
+
+/** What a shell expects of a program that Ctrl-C ended. */
+const INTERRUPTED = 130;
+
+type Flags = TuneOptions & { readonly tableEvery: number; readonly json?: boolean };
+
+export function addTune(program: Command, finish: Finish): void {
+  const defaults = TUNE_DEFAULTS;
+  const command = withWorkerOptions(withNetworkOptions(program.command("tune")))
+    .description("tune a network")
+    .requiredOption("--trials <n>", "programs to measure in all", wholeNumber)
+    .requiredOption("--log <file>", "file that records are appended to")
+    .option("--search-policy <name>", "search policy", defaults.searchPolicy)
+    .option("--trials-per-round <n>", "programs of a round", wholeNumber, defaults.trialsPerRound)
+    .option("--foresee-trials <n>", "programs of a foresee round", wholeNumber, defaults.foreseeTrials)
+    .option("--seed <n>", "seed of everything that is drawn", wholeNumber, defaults.seed)
+    .addOption(new Option("--strategy <name>", "how tasks are chosen").choices(STRATEGIES).default(defaults.strategy))
+    .option("--early-stopping <n>", "stop after n programs without improvement", wholeNumber)
+    .option("--task-early-stopping <n>", "stop a task after n programs without improvement", wholeNumber)
+    .option("--alpha <x>", "weight of the past in a gradient", decimal, defaults.alpha)
+    .option("--beta <x>", "how much slower than its like a task may be", decimal, defaults.beta)
+    .option("--gamma <x>", "kept for TVM's sake, decides nothing", decimal, defaults.gamma)
+    .option("--backward-window <n>", "rounds a gradient looks back", wholeNumber, defaults.backwardWindow)
+    .option("--load-log <file>", "take over the records of an earlier log")
+    .option("--load-models <folder>", "start from cost models that an earlier run saved")
+    .option("--population <n>", "programs of a generation of the search", wholeNumber, defaults.population)
+    .option("--generations <n>", "generations of the search", wholeNumber, defaults.generations)
+    .option("--build-timeout <s>", "seconds to build a program", wholeNumber, defaults.buildTimeout)
+    .option("--run-timeout <s>", "seconds to run a program", wholeNumber, defaults.runTimeout)
+    .option("--number <n>", "runs of a program per repeat", wholeNumber, defaults.number)
+    .option("--repeat <n>", "repeats of timing a program", wholeNumber, defaults.repeat)
+    .option("--min-repeat-ms <n>", "least time of a repeat", wholeNumber, defaults.minRepeatMs)
+    .option("--parallel <n>", "programs built at once", wholeNumber, defaults.parallel)
+    .option("--table-every <n>", "rounds between task tables; 0: only at the end", wholeNumber, 10)
+    .option("--json", "print every event as a line of JSON instead")
+    .action(async ({ tableEvery, json, ...options }: Flags) => {
+      const interrupt = new AbortController();
+      const display = new TuneDisplay(process.stdout, tableEvery);
+      const onInterrupt = () => {
+        if (interrupt.signal.aborted) {
+          // The worker ends with us: its standard input closes.
+          display.end();
+          process.exit(INTERRUPTED);
+        }
+        console.error("interrupted: the round in progress is recorded first; again to end at once");
+        interrupt.abort();
+      };
+      process.on("SIGINT", onInterrupt).on("SIGTERM", onInterrupt);
+      try {
+        for await (const event of tune({ ...options, signal: interrupt.signal })) {
+          if (json) {
+            console.log(JSON.stringify(event));
+          } else {
+            display.show(event);
+          }
+        }
+        finish(interrupt.signal.aborted ? INTERRUPTED : 0);
+      } finally {
+        display.end();
+        process.off("SIGINT", onInterrupt).off("SIGTERM", onInterrupt);
+      }
+    });
+  example(command, "familyseer tune --model mobilenetv2_0.5 --target native --trials 2000 --log mobilenet.log");
+}

@@ -1,0 +1,25 @@
+export * from "./errors.js";
+export { type BestRecord, bestRecords } from "./records/best.js";
+export { type LogRecord, readLog } from "./records/log.js";
+export { type EvaluateOptions, evaluate, type Latencies } from "./tuner/evaluate.js";
+export type { NamedTask, Round, TuneEvent } from "./tuner/events.js";
+export { TUNE_DEFAULTS, type TuneOptions } from "./tuner/options.js";
+export { type ExtractedTasks, extractTasks, type NetworkOptions } from "./tuner/tasks.js";
+export { Tuner, tune } from "./tuner/tuner.js";
+export { type CostModelPlan, planCostModels } from "./tuning/cost-models.js";
+export { type Families, groupFamilies } from "./tuning/families.js";
+export { type Objective, weightedSum } from "./tuning/objective.js";
+export { type Draw, seededDraw } from "./tuning/random.js";
+export {
+  type Action,
+  type RoundOutcome,
+  Scheduler,
+  type SchedulerOptions,
+  type SearchReason,
+  type StopReason,
+} from "./tuning/scheduler.js";
+export { parseSearchPolicy, type SearchPolicy, searchPolicyNames } from "./tuning/search-policy.js";
+export { type Task, UNMEASURED_COST } from "./tuning/task.js";
+export { CHANNELS, type ChannelName } from "./worker/channel.js";
+export { startWorker, type WorkerOptions } from "./worker/start.js";
+export { Worker } from "./worker/worker.js";

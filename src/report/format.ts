@@ -1,0 +1,97 @@
+import Table from "cli-table3";
+import type { NamedTask, TuneEvent } from "../tuner/events.js";
+import type { SearchReason, StopReason } from "../tuning/scheduler.js";
+
+/** Milliseconds for people, from seconds. */
+export function ms(seconds: number | null): string {
+  return seconds === null ? "-" : (seconds * 1000).toFixed(seconds < 0.001 ? 4 : 3);
+}
+
+/** A table without frames, readable on a terminal and in a file. */
+export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const made = new Table({
+    head: [...head],
+    style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 2 },
+    chars: {
+      top: "",
+      "top-mid": "",
+      "top-left": "",
+      "top-right": "",
+      bottom: "",
+      "bottom-mid": "",
+      "bottom-left": "",
+      "bottom-right": "",
+      left: "",
+      "left-mid": "",
+      mid: "",
+      "mid-mid": "",
+      right: "",
+      "right-mid": "",
+      middle: "",
+    },
+  });
+  made.push(...rows.map((row) => row.map(String)));
+  return made.toString();
+}
+
+/** The tasks with what has been reached: latency per run and in the whole network, GFLOP/s, programs measured. */
+export function taskTable(
+  tasks: readonly NamedTask[],
+  bestCosts: readonly (number | null)[],
+  trials: readonly number[],
+): string {
+  return table(
+    ["id", "task", "family", "latency (ms)", "x weight (ms)", "GFLOP/s", "trials"],
+    tasks.map((task, id) => {
+      const cost = bestCosts[id] ?? null;
+      const speed = cost === null || task.flops <= 0 ? "-" : (task.flops / cost / 1e9).toFixed(2);
+      const total = cost === null ? null : cost * task.weight;
+      return [id, task.words, task.family ?? "-", ms(cost), ms(total), speed, trials[id] ?? 0];
+    }),
+  );
+}
+
+/** One line on a round: which task, why, what it brought, what failed. */
+export function roundLine(event: Extract<TuneEvent, { type: "round-finished" }>, tasks: readonly NamedTask[]): string {
+  const { round, outcome, costs, failures, seconds } = event;
+  const failed = Object.entries(failures).map(([kind, count]) => `${count} ${kind}`);
+  const change =
+    outcome.before === outcome.after
+      ? `stays at ${ms(outcome.after)} ms`
+      : `${ms(outcome.before)} -> ${ms(outcome.after)} ms`;
+  const took = seconds.propose + seconds.measure + seconds.learn;
+  return [
+    `round ${round.index}: task ${round.task} (${tasks[round.task]?.words}), ${describeReason(round.reason)}: ${change}`,
+    `${costs.length} measured${failed.length > 0 ? `, failed: ${failed.join(", ")}` : ""}`,
+    `${took.toFixed(1)} s`,
+    ...(outcome.died ? ["no further rounds for it"] : []),
+  ].join("; ");
+}
+
+export function describeReason(reason: SearchReason): string {
+  switch (reason.type) {
+    case "warm-up":
+      return "warm-up";
+    case "next-in-turn":
+      return "next in turn";
+    case "steepest":
+      return `steepest gradient ${Math.min(...reason.gradients).toExponential(2)}`;
+    case "drawn":
+      return `drawn among ${reason.among.length} equal gradients`;
+    case "foresee":
+      return `foresee in ${reason.family} after task ${reason.after}, ${reason.drawn ? "drawn" : "steepest"} of ${reason.among.length}`;
+  }
+}
+
+export function describeStop(reason: StopReason | { readonly type: "cancelled" }): string {
+  switch (reason.type) {
+    case "trials-spent":
+      return "the trials are spent";
+    case "all-tasks-dead":
+      return "no task is left to search";
+    case "no-improvement":
+      return `no improvement in the last ${reason.trials} trials`;
+    case "cancelled":
+      return "cancelled";
+  }
+}

@@ -1,0 +1,110 @@
+import { SingleBar } from "cli-progress";
+import type { NamedTask, TuneEvent } from "../tuner/events.js";
+import { describeStop, ms, roundLine, taskTable } from "./format.js";
+
+export interface Output {
+  write(text: string): unknown;
+  readonly isTTY?: boolean | undefined;
+}
+
+/** Shows a job: one progress bar on a terminal, a line per round, the task table every `tableEvery` rounds. */
+export class TuneDisplay {
+  #tasks: readonly NamedTask[] = [];
+  #bestCosts: (number | null)[] = [];
+  #trials: number[] = [];
+  #bar: SingleBar | null = null;
+  #rounds = 0;
+
+  constructor(
+    private readonly out: Output,
+    private readonly tableEvery: number,
+  ) {}
+
+  show(event: TuneEvent): void {
+    switch (event.type) {
+      case "started":
+        this.#start(event);
+        break;
+      case "round-started":
+        this.#bar?.update({ task: this.#tasks[event.round.task]?.words ?? "" });
+        break;
+      case "measured":
+        this.#trials[event.task] = (this.#trials[event.task] ?? 0) + 1;
+        this.#bar?.increment();
+        break;
+      case "round-finished":
+        this.#finishRound(event);
+        break;
+      case "finished":
+        this.#finish(event);
+        break;
+    }
+  }
+
+  /** Takes the bar off the terminal. */
+  end(): void {
+    this.#bar?.stop();
+    this.#bar = null;
+  }
+
+  #start(event: Extract<TuneEvent, { type: "started" }>): void {
+    this.#tasks = event.tasks;
+    this.#bestCosts = event.tasks.map(() => null);
+    this.#trials = event.tasks.map(() => 0);
+    const from = event.tasksFromCache ? " (from the cache)" : "";
+    this.#line(
+      `${event.tasks.length} tasks${from} for ${event.target}: ${event.trials} trials, ${event.trialsPerRound} a round`,
+    );
+    if (event.recordsTaken > 0) {
+      this.#line(`${event.recordsTaken} records of an earlier log are taken over`);
+    }
+    if (this.out.isTTY) {
+      this.#bar = new SingleBar({
+        format: "{bar} {value}/{total} trials, {eta_formatted} left, {task}",
+        clearOnComplete: true,
+        hideCursor: true,
+      });
+      this.#bar.start(event.trials, 0, { task: "" });
+    }
+  }
+
+  #finishRound(event: Extract<TuneEvent, { type: "round-finished" }>): void {
+    this.#bestCosts[event.round.task] = event.outcome.after;
+    this.#line(roundLine(event, this.#tasks));
+    if (event.firstError !== null && event.outcome.after === null) {
+      this.#line(
+        `every program of task ${event.round.task} failed so far; the first error:\n${indent(event.firstError)}`,
+      );
+    }
+    this.#rounds += 1;
+    if (this.tableEvery > 0 && this.#rounds % this.tableEvery === 0) {
+      this.#line(taskTable(this.#tasks, this.#bestCosts, this.#trials));
+    }
+  }
+
+  #finish(event: Extract<TuneEvent, { type: "finished" }>): void {
+    this.end();
+    this.#line(taskTable(this.#tasks, event.bestCosts, this.#trials));
+    const score = event.score === null ? "not known, as some task has no program that ran" : `${ms(event.score)} ms`;
+    this.#line(
+      `${describeStop(event.reason)}: ${event.trials} programs measured (${event.failures} failed) ` +
+        `in ${event.seconds.toFixed(1)} s; estimated latency of all tasks ${score}`,
+    );
+  }
+
+  #line(text: string): void {
+    // The bar is drawn again below the line at its next update.
+    if (this.#bar) {
+      this.out.write("\r\u001B[K");
+    }
+    this.out.write(`${text}\n`);
+    this.#bar?.render();
+  }
+}
+
+function indent(text: string): string {
+  return text
+    .split("\n")
+    .map((line) => `  ${line}`)
+    .join("\n");
+}

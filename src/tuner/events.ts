@@ -1,0 +1,61 @@
+import type { RoundOutcome, SearchAction, StopReason } from "../tuning/scheduler.js";
+import type { Task } from "../tuning/task.js";
+
+/** A task with what people want to know of it. */
+export interface NamedTask extends Task {
+  /** In words, e.g. `conv2d 1x1 56x56x72 -> 12`. */
+  readonly words: string;
+  /** The family's name; null without families. */
+  readonly family: string | null;
+}
+
+export type Failures = Readonly<Record<string, number>>;
+
+export interface Round extends Pick<SearchAction, "task" | "programs" | "reason"> {
+  /** Counted from 0 over the whole job. */
+  readonly index: number;
+}
+
+/** What a job tells while it runs. Costs are seconds per program. */
+export type TuneEvent =
+  | {
+      readonly type: "started";
+      readonly target: string;
+      readonly tasks: readonly NamedTask[];
+      readonly tasksFromCache: boolean;
+      readonly trials: number;
+      readonly trialsPerRound: number;
+      /** Records taken over from `loadLog`. */
+      readonly recordsTaken: number;
+    }
+  | { readonly type: "round-started"; readonly round: Round }
+  | {
+      readonly type: "measured";
+      readonly task: number;
+      readonly cost: number | null;
+      readonly failure: string | null;
+      readonly message: string | null;
+    }
+  | {
+      readonly type: "round-finished";
+      readonly round: Round;
+      readonly outcome: RoundOutcome;
+      readonly costs: readonly (number | null)[];
+      readonly failures: Failures;
+      /** The first error's message where every program failed. */
+      readonly firstError: string | null;
+      readonly seconds: { readonly propose: number; readonly measure: number; readonly learn: number };
+    }
+  | {
+      readonly type: "finished";
+      readonly reason: StopReason | { readonly type: "cancelled" };
+      readonly trials: number;
+      readonly failures: number;
+      /** The objective; null while some task has no program that ran. */
+      readonly score: number | null;
+      readonly bestCosts: readonly (number | null)[];
+      readonly seconds: number;
+      /** Of `seconds`, what the worker did not spend: deciding, the channel, the log and the journal. */
+      readonly overheadSeconds: number;
+      readonly modelsFolder: string | null;
+    };

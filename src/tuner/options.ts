@@ -1,0 +1,82 @@
+import type { Objective } from "../tuning/objective.js";
+import type { Strategy } from "../tuning/scheduler.js";
+import type { ChannelName } from "../worker/channel.js";
+
+/** What to tune, how long, and how. Everything but the network, the trials and the log has a default. */
+export interface TuneOptions {
+  /** Name of a network, see `familyseer tune --help`. */
+  readonly model: string;
+  /** Programs to measure in all. */
+  readonly trials: number;
+  /** The file records are appended to; the journal and the cost models are written beside it. */
+  readonly log: string;
+  readonly batch?: number;
+  readonly layout?: "NHWC" | "NCHW";
+  /** A TVM target; `native` is this machine's CPU. */
+  readonly target?: string;
+  readonly searchPolicy?: string;
+  readonly trialsPerRound?: number;
+  readonly foreseeTrials?: number;
+  readonly seed?: number;
+  readonly strategy?: Strategy;
+  readonly alpha?: number;
+  readonly beta?: number;
+  readonly gamma?: number;
+  readonly backwardWindow?: number;
+  /** Stop after this many programs without a better objective. */
+  readonly earlyStopping?: number | null;
+  /** Stop a task after this many programs without a better one. */
+  readonly taskEarlyStopping?: number | null;
+  /** What to make small; the default is the sum of latencies times weights. */
+  readonly objective?: Objective;
+  /** An earlier log whose records count as measured and train the cost models. */
+  readonly loadLog?: string | null;
+  /** A folder of cost models an earlier run saved. */
+  readonly loadModels?: string | null;
+  /** Programs in each generation of the evolutionary search, and generations. */
+  readonly population?: number;
+  readonly generations?: number;
+  readonly buildTimeout?: number;
+  readonly runTimeout?: number;
+  /** Timing of one program: runs per repeat, repeats, and the least time of a repeat in milliseconds. */
+  readonly number?: number;
+  readonly repeat?: number;
+  readonly minRepeatMs?: number;
+  /** Programs built at once. */
+  readonly parallel?: number;
+  readonly tvmPython?: string | undefined;
+  readonly channel?: ChannelName;
+  readonly endpoint?: string | undefined;
+  /** Ends the job: what is measured of the round in progress is recorded, and a summary follows. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export const TUNE_DEFAULTS = {
+  batch: 1,
+  layout: "NHWC",
+  target: "native",
+  searchPolicy: "sketch.xgb.family_op",
+  trialsPerRound: 64,
+  foreseeTrials: 16,
+  seed: 0,
+  strategy: "gradient",
+  alpha: 0.2,
+  beta: 2,
+  gamma: 0.5,
+  backwardWindow: 3,
+  earlyStopping: null,
+  taskEarlyStopping: null,
+  loadLog: null,
+  loadModels: null,
+  population: 2048,
+  generations: 4,
+  buildTimeout: 15,
+  runTimeout: 10,
+  number: 3,
+  repeat: 1,
+  minRepeatMs: 100,
+  parallel: 2,
+  channel: "zeromq",
+} as const satisfies Partial<TuneOptions>;
+
+export type CompleteTuneOptions = TuneOptions & Required<Pick<TuneOptions, keyof typeof TUNE_DEFAULTS>>;

@@ -1,0 +1,44 @@
+import { join } from "node:path";
+import type { Task } from "../tuning/task.js";
+import { home } from "../worker/installation.js";
+import type { Worker } from "../worker/worker.js";
+
+/** Finding the tasks of a large network on a slow machine takes minutes. */
+const EXTRACT_DEADLINE_MS = 20 * 60_000;
+
+export interface NetworkOptions {
+  readonly model: string;
+  readonly batch: number;
+  readonly layout: string;
+  readonly target: string;
+}
+
+export interface ExtractedTasks {
+  /** The target as TVM spells it in records. */
+  readonly target: string;
+  readonly tasks: readonly (Task & { readonly words: string })[];
+  readonly fromCache: boolean;
+}
+
+/** Has a worker find the tasks of a network; the second time they come from the cache. */
+export async function extractTasks(worker: Worker, network: NetworkOptions): Promise<ExtractedTasks> {
+  const { model, batch, layout, target } = network;
+  const found = await worker.request(
+    "extract",
+    { model, batch, layout, target, cache: join(home(), "cache") },
+    { deadlineMs: EXTRACT_DEADLINE_MS },
+  );
+  return {
+    target: found.target,
+    fromCache: found.from_cache,
+    tasks: found.tasks.map((task) => ({
+      description: task.description,
+      workloadKey: task.workload_key,
+      weight: task.weight,
+      flops: task.flops,
+      coreOperation: task.core_operation,
+      similarityTags: task.similarity_tags,
+      words: task.words,
+    })),
+  };
+}

@@ -1,0 +1,324 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { InvalidRequestError } from "../errors.js";
+import { AppendOnlyFile, checkAppendable, readLog } from "../records/log.js";
+import { planCostModels } from "../tuning/cost-models.js";
+import { type Families, groupFamilies } from "../tuning/families.js";
+import { weightedSum } from "../tuning/objective.js";
+import { seededDraw } from "../tuning/random.js";
+import { type RoundOutcome, Scheduler, type SearchAction, type StopReason } from "../tuning/scheduler.js";
+import { parseSearchPolicy, type SearchPolicy } from "../tuning/search-policy.js";
+import { UNMEASURED_COST } from "../tuning/task.js";
+import type { MeasuredEvent } from "../worker/protocol.js";
+import { startWorker } from "../worker/start.js";
+import type { Worker } from "../worker/worker.js";
+import type { NamedTask, Round, TuneEvent } from "./events.js";
+import { type CompleteTuneOptions, TUNE_DEFAULTS, type TuneOptions } from "./options.js";
+import { extractTasks } from "./tasks.js";
+
+const MINUTE = 60_000;
+const SEARCH_DEADLINE_MS = 30 * MINUTE;
+
+type Emit = (event: TuneEvent) => void;
+
+/** Tunes a network: an async iterable of what happens, until the trials are spent or `signal` ends it. */
+export function tune(options: TuneOptions): AsyncGenerator<TuneEvent, void, void> {
+  return new Tuner(options).events();
+}
+
+/**
+ * One job: asks the core what to do, has the worker do it, and writes the records down before they count.
+ *
+ * @throws InvalidRequestError (from `events()`) for what cannot be tuned; nothing is written then.
+ */
+export class Tuner {
+  readonly options: CompleteTuneOptions;
+  readonly #policy: SearchPolicy;
+  readonly #stopping = new AbortController();
+
+  constructor(options: TuneOptions) {
+    this.options = { ...TUNE_DEFAULTS, ...withoutUndefined(options) };
+    this.#policy = parseSearchPolicy(this.options.searchPolicy);
+    options.signal?.addEventListener("abort", () => this.stop(), { once: true });
+    if (options.signal?.aborted) {
+      this.stop();
+    }
+  }
+
+  /** Ends the job as an abort of `signal` does. */
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  /** Runs the job. Leaving the loop early stops it. */
+  async *events(): AsyncGenerator<TuneEvent, void, void> {
+    const queue = new PassThrough({ objectMode: true, highWaterMark: Number.MAX_SAFE_INTEGER });
+    const running = this.#run((event) => queue.write(event)).finally(() => queue.end());
+    running.catch(() => undefined);
+    try {
+      yield* queue as AsyncIterable<TuneEvent>;
+    } finally {
+      this.stop();
+      await running;
+    }
+  }
+
+  async #run(emit: Emit): Promise<void> {
+    const begun = performance.now();
+    await checkAppendable(this.options.log);
+    if (this.options.loadLog !== null) {
+      await readLog(this.options.loadLog);
+    }
+    const worker = await startWorker(this.options);
+    const log = new AppendOnlyFile(this.options.log);
+    const journal = new AppendOnlyFile(`${this.options.log}.journal.jsonl`);
+    try {
+      const { target, tasks, families, fromCache } = await this.#extract(worker);
+      const scheduler = await this.#scheduler(tasks, families, target);
+      const recordsTaken = await this.#register(worker, scheduler, tasks.length, families);
+      const { trials } = this.options;
+      const { trialsPerRound } = scheduler;
+      emit({ type: "started", target, tasks, tasksFromCache: fromCache, trials, trialsPerRound, recordsTaken });
+      await journal.append([
+        entry({ type: "started", options: describe(this.options), target, tasks, trialsPerRound }),
+      ]);
+
+      const { reason, failures } = await this.#rounds(worker, scheduler, log, journal, emit);
+      const modelsFolder = await this.#saveModels(worker);
+      const seconds = (performance.now() - begun) / 1000;
+      const bestCosts = scheduler.bestCosts.map((cost) => (cost === UNMEASURED_COST ? null : cost));
+      const finished = {
+        type: "finished",
+        reason,
+        trials: scheduler.trials,
+        failures,
+        score: bestCosts.includes(null) ? null : scheduler.score,
+        bestCosts,
+        seconds,
+        overheadSeconds: seconds - worker.busySeconds,
+        modelsFolder,
+      } as const;
+      await journal.append([entry(finished)]);
+      emit(finished);
+    } finally {
+      await log.close();
+      await journal.close();
+      await worker.close();
+    }
+  }
+
+  async #extract(worker: Worker): Promise<{
+    target: string;
+    tasks: NamedTask[];
+    families: Families | null;
+    fromCache: boolean;
+  }> {
+    const { target, tasks, fromCache } = await extractTasks(worker, this.options);
+    const families = this.#policy.families ? groupFamilies(tasks, this.#policy.families) : null;
+    const familyOf = new Map([...(families ?? [])].flatMap(([name, ids]) => ids.map((id) => [id, name] as const)));
+    return {
+      target,
+      families,
+      fromCache,
+      tasks: tasks.map((task, id) => ({ ...task, family: familyOf.get(id) ?? null })),
+    };
+  }
+
+  async #scheduler(tasks: readonly NamedTask[], families: Families | null, target: string): Promise<Scheduler> {
+    const byKey = new Map(tasks.map((task, id) => [task.workloadKey, id]));
+    const records = this.options.loadLog === null ? [] : await readLog(this.options.loadLog);
+    const measuredBefore = records.flatMap(({ workloadKey, target: measuredOn, cost }) => {
+      const task = byKey.get(workloadKey);
+      return task === undefined || measuredOn !== target ? [] : [{ task, cost }];
+    });
+    return new Scheduler({
+      ...this.options,
+      tasks,
+      families,
+      measuredBefore,
+      objective: this.options.objective ?? weightedSum(tasks),
+      draw: seededDraw(this.options.seed),
+    });
+  }
+
+  async #register(worker: Worker, scheduler: Scheduler, taskCount: number, families: Families | null): Promise<number> {
+    const { options } = this;
+    const plans = planCostModels(taskCount, families, this.#policy.costModel, scheduler.trialsPerRound);
+    const models = await Promise.all(
+      plans.map(async ({ name, kind, tasks, warmUpRecords }) => ({
+        name,
+        kind,
+        tasks: [...tasks],
+        warm_up_records: warmUpRecords,
+        model_file: options.loadModels === null ? null : await modelFile(options.loadModels, name),
+      })),
+    );
+    const { records_taken } = await worker.request(
+      "register",
+      {
+        cost_models: models,
+        log: options.loadLog,
+        search: {
+          population: options.population,
+          generations: options.generations,
+          eps_greedy: 0.05,
+          use_measured_ratio: 0.2,
+          seed: options.seed,
+        },
+        measure: {
+          build_timeout: options.buildTimeout,
+          run_timeout: options.runTimeout,
+          parallel: options.parallel,
+          number: options.number,
+          repeat: options.repeat,
+          min_repeat_ms: options.minRepeatMs,
+          cooldown: 0,
+          cpu_cache_flush: false,
+        },
+      },
+      { deadlineMs: 10 * MINUTE },
+    );
+    return records_taken;
+  }
+
+  async #rounds(
+    worker: Worker,
+    scheduler: Scheduler,
+    log: AppendOnlyFile,
+    journal: AppendOnlyFile,
+    emit: Emit,
+  ): Promise<{ reason: StopReason | { type: "cancelled" }; failures: number }> {
+    let failures = 0;
+    for (let index = 0; ; index += 1) {
+      const action = scheduler.next();
+      if (action.type === "stop") {
+        return { reason: action.reason, failures };
+      }
+      if (this.#stopping.signal.aborted) {
+        return { reason: { type: "cancelled" }, failures };
+      }
+      const round: Round = { index, task: action.task, programs: action.programs, reason: action.reason };
+      emit({ type: "round-started", round });
+      const { measured, seconds } = await this.#round(worker, action, log, emit);
+      failures += measured.filter((each) => each.cost === null).length;
+      if (this.#stopping.signal.aborted && measured.length === 0) {
+        return { reason: { type: "cancelled" }, failures };
+      }
+      const outcome: RoundOutcome = scheduler.observe(measured.map((each) => each.cost));
+      const finished = {
+        type: "round-finished",
+        round,
+        outcome,
+        costs: measured.map((each) => each.cost),
+        failures: countFailures(measured),
+        firstError: measured.length > 0 && measured.every((each) => each.cost === null) ? firstError(measured) : null,
+        seconds,
+      } as const;
+      await journal.append([entry(finished)]);
+      emit(finished);
+    }
+  }
+
+  /** One round: propose, measure, learn. Every record is in the log before it counts. */
+  async #round(worker: Worker, { task, programs }: SearchAction, log: AppendOnlyFile, emit: Emit) {
+    const { signal } = this.#stopping;
+    const seconds = { propose: 0, measure: 0, learn: 0 };
+    const measured: MeasuredEvent[] = [];
+    const timed = async <T>(phase: keyof typeof seconds, work: Promise<T>): Promise<T> => {
+      const begun = performance.now();
+      try {
+        return await work;
+      } finally {
+        seconds[phase] = (performance.now() - begun) / 1000;
+      }
+    };
+
+    const proposing = worker.request("propose", { task, programs }, { deadlineMs: SEARCH_DEADLINE_MS });
+    // A search cannot be interrupted; a job that is to end does not wait for it.
+    const proposed = await timed("propose", Promise.race([proposing, aborted(signal)]));
+    if (proposed === null || proposed.candidates.length === 0) {
+      proposing.catch(() => undefined);
+      return { measured, seconds };
+    }
+    const writing: Promise<void>[] = [];
+    const { buildTimeout, runTimeout } = this.options;
+    const deadlineMs = MINUTE + proposed.candidates.length * (buildTimeout + runTimeout) * 1000;
+    let written = Promise.resolve();
+    await timed(
+      "measure",
+      worker.request(
+        "measure",
+        { task, candidates: proposed.candidates },
+        {
+          deadlineMs,
+          signal,
+          onMeasured: (event) => {
+            measured.push(event);
+            written = written.then(() => log.append([event.record]));
+            writing.push(written);
+            const { cost, failure, message } = event;
+            emit({ type: "measured", task, cost, failure, message });
+          },
+        },
+      ),
+    ).finally(() => Promise.all(writing));
+    await timed("learn", worker.request("learn", { task }, { deadlineMs: SEARCH_DEADLINE_MS }));
+    return { measured, seconds };
+  }
+
+  /** A job that is to end at once may have a worker that is still searching; it does not wait for its models. */
+  async #saveModels(worker: Worker): Promise<string | null> {
+    if (this.#stopping.signal.aborted) {
+      return null;
+    }
+    const folder = `${this.options.log}.models`;
+    const { models } = await worker.request("save", { folder }, { deadlineMs: MINUTE });
+    return models.length > 0 ? folder : null;
+  }
+}
+
+async function modelFile(folder: string, name: string): Promise<string | null> {
+  const found = await stat(folder).catch(() => null);
+  if (!found?.isDirectory()) {
+    throw new InvalidRequestError(`There is no folder of cost models ${folder}. Expected one an earlier run saved.`);
+  }
+  const file = join(folder, `${name.replaceAll(/[^\w.-]/g, "_")}.xgb`);
+  return (await stat(file).catch(() => null)) ? file : null;
+}
+
+function aborted(signal: AbortSignal): Promise<null> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve(null);
+    }
+    signal.addEventListener("abort", () => resolve(null), { once: true });
+  });
+}
+
+function countFailures(measured: readonly MeasuredEvent[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { failure } of measured) {
+    if (failure !== null) {
+      counts[failure] = (counts[failure] ?? 0) + 1;
+    }
+  }
+  return counts;
+}
+
+function firstError(measured: readonly MeasuredEvent[]): string | null {
+  return measured.find((each) => each.message !== null)?.message ?? null;
+}
+
+function entry(content: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify({ time: new Date().toISOString(), ...content });
+}
+
+function describe(options: CompleteTuneOptions): Record<string, unknown> {
+  const { signal: _signal, objective, ...rest } = options;
+  return { ...rest, objective: objective ? "custom" : "weighted sum" };
+}
+
+function withoutUndefined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}
