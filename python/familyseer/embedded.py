@@ -34,7 +34,8 @@ def open_worker(executable: str, version: str, sites: list[str], package_folder:
             site.addsitedir(folder)
         # TVM starts processes that import this package too.
         os.environ["PYTHONPATH"] = package_folder
-    from .session import Session
+    # Absolute: a bridge may load this file by its path, outside the package.
+    from familyseer.session import Session
 
     outgoing: queue.Queue[bytes] = queue.Queue()
     session = Session(outgoing.put)

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { CHANNELS } from "../worker/channel.js";
 
 /** How every command ends: the exit code that the entry point exits with. */

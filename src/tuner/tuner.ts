@@ -241,28 +241,22 @@ export class Tuner {
       proposing.catch(() => undefined);
       return { measured, seconds };
     }
-    const writing: Promise<void>[] = [];
     const { buildTimeout, runTimeout } = this.options;
     const deadlineMs = MINUTE + proposed.candidates.length * (buildTimeout + runTimeout) * 1000;
     let written = Promise.resolve();
-    await timed(
-      "measure",
-      worker.request(
-        "measure",
-        { task, candidates: proposed.candidates },
-        {
-          deadlineMs,
-          signal,
-          onMeasured: (event) => {
-            measured.push(event);
-            written = written.then(() => log.append([event.record]));
-            writing.push(written);
-            const { cost, failure, message } = event;
-            emit({ type: "measured", task, cost, failure, message });
-          },
-        },
-      ),
-    ).finally(() => Promise.all(writing));
+    const onMeasured = (event: MeasuredEvent): void => {
+      measured.push(event);
+      written = written.then(() => log.append([event.record]));
+      written.catch(() => undefined);
+      const { cost, failure, message } = event;
+      emit({ type: "measured", task, cost, failure, message });
+    };
+    const params = { task, candidates: proposed.candidates };
+    try {
+      await timed("measure", worker.request("measure", params, { deadlineMs, signal, onMeasured }));
+    } finally {
+      await written;
+    }
     await timed("learn", worker.request("learn", { task }, { deadlineMs: SEARCH_DEADLINE_MS }));
     return { measured, seconds };
   }

@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { DeadlineError, InvalidRequestError } from "../../src/errors.js";
+import { CHANNELS } from "../../src/worker/channel.js";
+import { startWorker } from "../../src/worker/start.js";
+import type { Worker } from "../../src/worker/worker.js";
+
+const SECONDS = 1000;
+
+/** What every channel guarantees, with a real TVM worker behind it. */
+for (const channel of CHANNELS) {
+  describe(`channel ${channel}`, function () {
+    this.timeout(180 * SECONDS);
+    let worker: Worker;
+    before(async () => {
+      worker = await startWorker({ channel });
+    });
+    after(() => worker.close());
+
+    it("shakes hands and says which TVM is there", () => {
+      assert.match(worker.tvmVersion, /^\d+\.\d+/);
+      assert.ok(worker.pid > 0);
+    });
+
+    it("answers many requests at once, each with its own answer", async () => {
+      await Promise.all(Array.from({ length: 50 }, () => worker.request("ping", {}, { deadlineMs: 30 * SECONDS })));
+    });
+
+    it("carries large answers whole, and what a request did wrong", async () => {
+      const params = { model: "mlp", batch: 1, layout: "NHWC", target: "llvm -num-cores=2", cache: null };
+      const { tasks } = await worker.request("extract", params, { deadlineMs: 120 * SECONDS });
+      assert.deepEqual(tasks.map((task) => task.core_operation).sort(), [
+        "nn.dense",
+        "nn.dense",
+        "nn.dense",
+        "nn.softmax",
+      ]);
+      await assert.rejects(
+        worker.request("extract", { ...params, model: "mlpp" }, { deadlineMs: 60 * SECONDS }),
+        (error) => error instanceof InvalidRequestError && /Did you mean mlp/.test(error.message),
+      );
+    });
+
+    it("keeps a deadline, and goes on after it", async () => {
+      const params = { model: "dqn", batch: 1, layout: "NHWC", target: "llvm", cache: null };
+      await assert.rejects(worker.request("extract", params, { deadlineMs: 50 }), DeadlineError);
+      await worker.request("ping", {}, { deadlineMs: 120 * SECONDS });
+    });
+  });
+}
+
+describe("a worker that dies", () => {
+  it("is an error at once, never a hang", async () => {
+    const worker = await startWorker();
+    const request = worker.request(
+      "extract",
+      { model: "resnet-18", batch: 1, layout: "NHWC", target: "llvm", cache: null },
+      { deadlineMs: 100 * SECONDS },
+    );
+    process.kill(worker.pid, "SIGKILL");
+    await assert.rejects(request, /was ended by SIGKILL/);
+    await worker.close();
+  }).timeout(60 * SECONDS);
+});

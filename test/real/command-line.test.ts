@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { chmod, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { readLog } from "../../src/records/log.js";
+
+const MINUTE = 60_000;
+
+function familyseer(...args: string[]) {
+  return execa("node", ["scripts/familyseer.js", ...args], { reject: false, all: true });
+}
+
+describe("the command line", function () {
+  this.timeout(4 * MINUTE);
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "familyseer-test-"));
+  });
+  const tuning = (...changes: string[]) => [
+    "tune",
+    "--model",
+    "mlp",
+    "--trials",
+    "8",
+    "--trials-per-round",
+    "2",
+    "--foresee-trials",
+    "2",
+    "--log",
+    join(folder, "t.log"),
+    "--population",
+    "32",
+    "--generations",
+    "1",
+    "--min-repeat-ms",
+    "5",
+    "--number",
+    "1",
+    ...changes,
+  ];
+
+  it("refuses bad input with one message, exit code 2 and nothing written", async () => {
+    const other = join(folder, "other");
+    await writeFile(other, '#!/bin/sh\necho "no TVM here" >&2; exit 3\n');
+    await chmod(other, 0o755);
+    const server = createServer().listen(0, "127.0.0.1");
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : 0;
+    const cases: [string[], RegExp][] = [
+      [["--model", "mobilenetv2_05"], /Unknown model: mobilenetv2_05\. Did you mean mobilenetv2_0\.5/],
+      [["--target", "lvm"], /Unknown target: lvm/],
+      [["--search-policy", "sketch.xgb.op"], /^familyseer: Invalid search policy: sketch\.xgb\.op: .*third part/],
+      [["--trials", "3"], /3 trials are too few: there are 4 tasks/],
+      [["--log", "/nowhere/t.log"], /cannot be written: there is no folder/],
+      [["--log", "package.json"], /is not a record/],
+      [["--tvm-python", "/nowhere/python"], /There is no Python at/],
+      [["--endpoint", `tcp://127.0.0.1:${port}`], /Cannot listen on tcp/],
+      [["--endpoint", "tcp://0.0.0.0:5555"], /not on this machine/],
+      [["--trials", "many"], /Expected a whole number/],
+    ];
+    for (const [changes, message] of cases) {
+      const { exitCode, stderr } = await familyseer(...tuning(...changes));
+      assert.match(stderr, message);
+      assert.equal(exitCode, 2, changes.join(" "));
+    }
+    server.close();
+    assert.deepEqual(await readdir(folder), ["other"]);
+  });
+
+  it("tunes a real network: records TVM reads, a journal, cost models and a table", async () => {
+    const { exitCode, all } = await familyseer(...tuning("--search-policy", "sketch.xgb.family_op"));
+    assert.equal(exitCode, 0, all);
+    assert.match(all, /family .*latency \(ms\)/);
+    const log = join(folder, "t.log");
+    assert.equal((await readLog(log)).length, Number(/(\d+) programs measured/.exec(all)?.[1]));
+    const journal = (await readFile(`${log}.journal.jsonl`, "utf8"))
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    assert.deepEqual([journal[0].type, journal.at(-1).type], ["started", "finished"]);
+    assert.ok((await readdir(`${log}.models`)).includes("models.json"));
+    const best = await familyseer("best", log, "--json", "--distill", join(folder, "best.log"));
+    assert.equal(JSON.parse(best.stdout).length, 4);
+  });
+
+  it("ends on Ctrl-C with what was measured, a summary and exit code 130", async () => {
+    const running = familyseer(...tuning("--trials", "400"));
+    running.stdout?.on("data", (text: Buffer) => {
+      if (text.toString().includes("round 0:")) {
+        running.kill("SIGINT");
+      }
+    });
+    const { exitCode, all } = await running;
+    assert.equal(exitCode, 130, all);
+    assert.match(all ?? "", /cancelled: \d+ programs measured/);
+    assert.ok((await readLog(join(folder, "t.log"))).length > 0);
+    const { stdout } = await execa("pgrep", ["-f", "familyseer.worker"], { reject: false });
+    assert.equal(stdout, "");
+  });
+});

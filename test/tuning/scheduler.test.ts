@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import { InvalidObjectiveError, InvalidRequestError } from "../../src/errors.js";
+import { planCostModels } from "../../src/tuning/cost-models.js";
+import { groupFamilies } from "../../src/tuning/families.js";
+import { weightedSum } from "../../src/tuning/objective.js";
+import { seededDraw } from "../../src/tuning/random.js";
+import { Scheduler, type SchedulerOptions } from "../../src/tuning/scheduler.js";
+import { parseSearchPolicy, searchPolicyNames } from "../../src/tuning/search-policy.js";
+import type { Task } from "../../src/tuning/task.js";
+
+function task(coreOperation: string | null, weight = 1): Task {
+  return {
+    description: "fused_nn.dense_0",
+    workloadKey: `["${"a".repeat(32)}", 1]`,
+    weight,
+    flops: 1e6,
+    coreOperation,
+    similarityTags: [],
+  };
+}
+
+function scheduler(tasks: readonly Task[], options: Partial<SchedulerOptions> = {}): Scheduler {
+  return new Scheduler({
+    tasks,
+    families: groupFamilies(tasks, "op"),
+    objective: weightedSum(tasks),
+    trials: 100,
+    trialsPerRound: 4,
+    draw: seededDraw(0),
+    ...options,
+  });
+}
+
+describe("scheduler", () => {
+  const tasks = [task("nn.conv2d", 5), task("nn.conv2d"), task("nn.dense")];
+
+  function warmUp(of: Scheduler): void {
+    for (const cost of [0.004, 0.002, 0.001]) {
+      const action = of.next();
+      assert.ok(action.type === "search" && action.reason.type === "warm-up");
+      of.observe([cost, null]);
+    }
+  }
+
+  it("warms every task up first, then searches the steepest and foresees its sibling", () => {
+    const ours = scheduler(tasks);
+    warmUp(ours);
+    const main = ours.next();
+    assert.ok(main.type === "search");
+    assert.equal(main.task, 0);
+    assert.equal(main.reason.type, "steepest");
+    ours.observe([0.003]);
+    const foresee = ours.next();
+    assert.ok(foresee.type === "search" && foresee.reason.type === "foresee");
+    assert.deepEqual([foresee.task, foresee.programs, foresee.reason.after], [1, 16, 0]);
+    ours.observe([0.001]);
+    assert.deepEqual(ours.rounds, [2, 1, 1], "a foresee round is not one of the task's rounds");
+  });
+
+  it("never foresees a dead sibling", () => {
+    const ours = scheduler(tasks);
+    ours.next();
+    ours.observe([0.004]);
+    ours.next();
+    ours.observe([]);
+    ours.next();
+    ours.observe([0.001]);
+    for (let action = ours.next(); action.type === "search"; action = ours.next()) {
+      assert.notEqual(action.task, 1);
+      ours.observe([0.003]);
+    }
+    assert.deepEqual(ours.deadTasks, [1]);
+  });
+
+  it("has no foresee rounds without families", () => {
+    const ours = scheduler(tasks, { families: null });
+    warmUp(ours);
+    for (let action = ours.next(); action.type === "search"; action = ours.next()) {
+      assert.notEqual(action.reason.type, "foresee");
+      ours.observe([0.001, 0.001, 0.001, 0.001]);
+    }
+    assert.ok(ours.trials >= 100);
+  });
+
+  it("stops when no task is left, and when nothing improves", () => {
+    const exhausted = scheduler(tasks);
+    for (let round = 0; round < 3; round += 1) {
+      exhausted.next();
+      exhausted.observe([]);
+    }
+    assert.deepEqual(exhausted.next(), { type: "stop", reason: { type: "all-tasks-dead" } });
+
+    const stuck = scheduler(tasks, { earlyStopping: 5 });
+    warmUp(stuck);
+    let action = stuck.next();
+    while (action.type === "search") {
+      stuck.observe([1, 1, 1, 1]);
+      action = stuck.next();
+    }
+    assert.equal(action.reason.type, "no-improvement");
+  });
+
+  it("takes turns with round-robin, and still foresees", () => {
+    const ours = scheduler(tasks, { strategy: "round-robin", trials: 60 });
+    warmUp(ours);
+    const order: string[] = [];
+    for (let action = ours.next(); action.type === "search"; action = ours.next()) {
+      order.push(`${action.reason.type} ${action.task}`);
+      ours.observe([0.001]);
+    }
+    assert.deepEqual(order.slice(0, 5), [
+      "next-in-turn 0",
+      "foresee 1",
+      "next-in-turn 1",
+      "foresee 0",
+      "next-in-turn 2",
+    ]);
+  });
+
+  it("takes over an earlier run and warms up only what was not measured", () => {
+    const measuredBefore = [0, 0, 0, 0, 2, 2, 2, 2].map((id) => ({ task: id, cost: 0.002 }));
+    const ours = scheduler(tasks, { measuredBefore });
+    const action = ours.next();
+    assert.ok(action.type === "search");
+    assert.deepEqual([action.task, action.reason.type], [1, "warm-up"]);
+    assert.deepEqual(ours.rounds, [1, 0, 1]);
+  });
+
+  it("gives the same action until it is observed, and the same run for the same seed", () => {
+    const ours = scheduler(tasks);
+    assert.equal(ours.next(), ours.next());
+    assert.throws(() => {
+      ours.observe([1]);
+      ours.observe([1]);
+    }, /call next\(\) first/);
+    const draw = seededDraw(7);
+    const again = seededDraw(7);
+    assert.deepEqual(
+      [1, 2, 3, 4].map(() => draw(100)),
+      [1, 2, 3, 4].map(() => again(100)),
+    );
+  });
+
+  it("refuses what no job can run with", () => {
+    assert.throws(() => scheduler(tasks, { trials: 2 }), /2 trials are too few.*3 trials or more/);
+    assert.throws(() => scheduler([]), InvalidRequestError);
+    assert.throws(() => scheduler(tasks, { alpha: 2 }), /alpha is 2/);
+    const rising = scheduler(tasks, { objective: (costs) => -costs.reduce((a, b) => a + b, 0) });
+    warmUp(rising);
+    assert.throws(() => rising.next(), InvalidObjectiveError);
+  });
+});
+
+describe("search policy names", () => {
+  it("have two or three parts, of names that exist", () => {
+    assert.deepEqual(parseSearchPolicy("default"), {
+      name: "default",
+      search: "sketch",
+      costModel: "xgb",
+      families: null,
+    });
+    assert.equal(parseSearchPolicy("sketch.random.family_hash").families, "hash");
+    for (const name of searchPolicyNames()) {
+      parseSearchPolicy(name);
+    }
+    for (const name of [
+      "",
+      "sketch",
+      "sketch.xgb.op",
+      "sketch.xgb.family_",
+      "a.xgb",
+      "sketch.mlp",
+      "sketch.xgb.family_op.x",
+    ]) {
+      assert.throws(
+        () => parseSearchPolicy(name),
+        (error: Error) => error.message.startsWith(`Invalid search policy: ${name}:`),
+      );
+    }
+  });
+});
+
+describe("families", () => {
+  it("group by core operation, by hash, or each task its own", () => {
+    const mixed = [task("nn.conv2d"), task(null), task("nn.conv2d")];
+    assert.deepEqual(
+      [...groupFamilies(mixed, "op")],
+      [
+        ["nn.conv2d", [0, 2]],
+        ["nn.dense", [1]],
+      ],
+    );
+    assert.deepEqual([...groupFamilies(mixed, "hash")], [["a".repeat(32), [0, 1, 2]]]);
+    assert.deepEqual([...groupFamilies(mixed, "ind").values()], [[0], [1], [2]]);
+    assert.throws(() => groupFamilies([{ ...task(null), description: "dense" }], "op"), /no second word/);
+  });
+
+  it("each have a cost model that warms up for their tasks x programs per round", () => {
+    const families = groupFamilies([task("a"), task("b"), task("a")], "op");
+    assert.deepEqual(
+      planCostModels(3, families, "xgb", 8).map(({ name, warmUpRecords }) => [name, warmUpRecords]),
+      [
+        ["a", 16],
+        ["b", 8],
+      ],
+    );
+    assert.deepEqual(planCostModels(3, null, "xgb", 8)[0]?.tasks, [0, 1, 2]);
+  });
+});
