@@ -102,9 +102,7 @@ def _pooling(operations: list[te.Operation]) -> str | None:
 
 
 def _reduction(operations: list[te.Operation]) -> str | None:
-    reducing = [operation for operation in operations if "comm_reduce" in operation.tag]
-    if not reducing:
-        reducing = [operation for operation in operations if len(operation.reduce_axis) > 0]
+    reducing = [operation for operation in operations if len(operation.reduce_axis) > 0]
     if not reducing:
         return None
     name = _REDUCERS.get(_reducer(reducing[-1]), "reduce")

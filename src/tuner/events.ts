@@ -55,7 +55,7 @@ export type TuneEvent =
       readonly score: number | null;
       readonly bestCosts: readonly (number | null)[];
       readonly seconds: number;
-      /** Of `seconds`, what the worker did not spend: deciding, the channel, the log and the journal. */
+      /** Of the time in rounds, what the worker did not spend: deciding, the channel, the log and the journal. */
       readonly overheadSeconds: number;
       readonly modelsFolder: string | null;
     };

@@ -84,7 +84,10 @@ export class Tuner {
         entry({ type: "started", options: describe(this.options), target, tasks, trialsPerRound }),
       ]);
 
+      const [roundsBegun, busyBefore] = [performance.now(), worker.busySeconds];
       const { reason, failures } = await this.#rounds(worker, scheduler, log, journal, emit);
+      const inRounds = (performance.now() - roundsBegun) / 1000;
+      const overheadSeconds = inRounds - (worker.busySeconds - busyBefore);
       const modelsFolder = await this.#saveModels(worker);
       const seconds = (performance.now() - begun) / 1000;
       const bestCosts = scheduler.bestCosts.map((cost) => (cost === UNMEASURED_COST ? null : cost));
@@ -96,7 +99,7 @@ export class Tuner {
         score: bestCosts.includes(null) ? null : scheduler.score,
         bestCosts,
         seconds,
-        overheadSeconds: seconds - worker.busySeconds,
+        overheadSeconds,
         modelsFolder,
       } as const;
       await journal.append([entry(finished)]);

@@ -2,6 +2,7 @@ import { z } from "zod";
 import {
   CancelledError,
   DeadlineError,
+  InstallationError,
   InvalidRequestError,
   ProtocolError,
   WorkerFailureError,
@@ -150,7 +151,7 @@ export class Worker {
     try {
       await this.channel.open({
         message: (bytes) => this.#receive(bytes),
-        lost: (reason, lastOutput) => this.#lose(new WorkerLostError(reason, lastOutput)),
+        lost: (reason, lastOutput) => this.#lose(this.#lossOf(reason, lastOutput)),
       });
       await shaken;
     } finally {
@@ -220,6 +221,16 @@ export class Worker {
     this.#lost ??= error;
     this.#shake?.reject(this.#lost);
     this.#failAll(this.#lost);
+  }
+
+  /** One that ends before it says hello never worked here: something it needs is missing. */
+  #lossOf(reason: string, lastOutput: readonly string[]): Error {
+    const loss = new WorkerLostError(reason, lastOutput);
+    return this.#hello
+      ? loss
+      : new InstallationError(
+          `The worker could not start. ${loss.message}\nRun \`familyseer doctor\` to see what is missing.`,
+        );
   }
 
   #failAll(error: Error): void {

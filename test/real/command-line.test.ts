@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { chmod, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { readLog } from "../../src/records/log.js";
+import { tvmPython } from "../../src/worker/installation.js";
 
 const MINUTE = 60_000;
 
@@ -42,10 +44,18 @@ describe("the command line", function () {
   ];
 
   it("refuses bad input with one message, exit code 2 and nothing written", async () => {
-    const other = join(folder, "other");
-    await writeFile(other, '#!/bin/sh\necho "no TVM here" >&2; exit 3\n');
-    await chmod(other, 0o755);
+    const withoutTvm = join(folder, "without-tvm");
+    // A real Python that sees no packages at all.
+    await writeFile(
+      withoutTvm,
+      '#!/bin/sh\nexec python3 -I -S -c "import sys; sys.path.insert(0, \\"python\\"); sys.argv[1:2] = []; import runpy; runpy.run_module(\\"familyseer.worker\\", run_name=\\"__main__\\")" "$@"\n',
+    );
+    await chmod(withoutTvm, 0o755);
+    const otherVersion = join(folder, "other-version");
+    await writeFile(otherVersion, `#!/bin/sh\nexec "${tvmPython()}" test/worker/other_version_worker.py "$@"\n`);
+    await chmod(otherVersion, 0o755);
     const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
     const address = server.address();
     const port = typeof address === "object" ? address?.port : 0;
     const cases: [string[], RegExp][] = [
@@ -58,6 +68,8 @@ describe("the command line", function () {
       [["--tvm-python", "/nowhere/python"], /There is no Python at/],
       [["--endpoint", `tcp://127.0.0.1:${port}`], /Cannot listen on tcp/],
       [["--endpoint", "tcp://0.0.0.0:5555"], /not on this machine/],
+      [["--tvm-python", withoutTvm], /lacks tvm/],
+      [["--tvm-python", otherVersion], /speaks protocol version 999, this side version/],
       [["--trials", "many"], /Expected a whole number/],
     ];
     for (const [changes, message] of cases) {
@@ -66,7 +78,7 @@ describe("the command line", function () {
       assert.equal(exitCode, 2, changes.join(" "));
     }
     server.close();
-    assert.deepEqual(await readdir(folder), ["other"]);
+    assert.deepEqual((await readdir(folder)).sort(), ["other-version", "without-tvm"]);
   });
 
   it("tunes a real network: records TVM reads, a journal, cost models and a table", async () => {
