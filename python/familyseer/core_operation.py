@@ -58,9 +58,9 @@ def task_words(dag: auto_scheduler.ComputeDAG) -> str:
         return f"{word} {_by(output)}"
     label = _label(main).lower()
     layout = "nhwc" if "nhwc" in label else "NCHWc" if "nchwc" in label else "nchw" if "nchw" in label else None
-    if "conv2d" in word and layout is not None and len(inputs) >= 2 and len(inputs[0]) >= 4:
-        data, kernel = inputs[0], next((shape for shape in inputs[1:] if len(shape) >= 4), inputs[1])
-        spatial = {"nhwc": data[1:4], "nchw": (*data[2:4], data[1]), "NCHWc": (*data[2:4], data[1] * data[-1])}[layout]
+    if "conv2d" in word and layout is not None and len(main.input_tensors) == 2:
+        data, kernel = (_extents(_before_padding(tensor)) for tensor in main.input_tensors)
+        spatial = {"nhwc": data[1:4], "nchw": [*data[2:4], data[1]], "NCHWc": [*data[2:4], data[1] * data[-1]]}[layout]
         size = kernel[0:2] if layout == "nhwc" else kernel[2:4]
         made = _extents(main.output(0))
         channels = {"nhwc": made[-1], "nchw": made[1], "NCHWc": made[1] * made[-1]}[layout]
@@ -81,6 +81,12 @@ def _compute_operations(dag: auto_scheduler.ComputeDAG) -> list[te.Operation]:
 def _main_operation(operations: list[te.Operation]) -> te.Operation | None:
     reducing = [operation for operation in operations if len(operation.reduce_axis) > 0]
     return reducing[0] if reducing else None
+
+
+def _before_padding(tensor: te.Tensor) -> te.Tensor:
+    while "pad" in f"{tensor.op.tag} {tensor.op.name}".lower() and len(tensor.op.input_tensors) == 1:
+        tensor = tensor.op.input_tensors[0]
+    return tensor
 
 
 def _label(operation: te.Operation) -> str:

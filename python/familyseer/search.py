@@ -22,7 +22,7 @@ from .errors import RequestError
 
 if TYPE_CHECKING:
     from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
-    from tvm.auto_scheduler.loop_state import State
+    from tvm.auto_scheduler.loop_state import StateObject
 
 # By auto_scheduler.MeasureErrorNo.
 FAILURE_KINDS = (
@@ -114,9 +114,9 @@ class TaskSearch:
     settings: SearchSettings
     policy: auto_scheduler.SketchPolicy
     random: random.Random
-    candidates: dict[int, State] = field(default_factory=dict)
+    candidates: dict[int, StateObject] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
-    measured: list[tuple[float, State]] = field(default_factory=list)
+    measured: list[tuple[float, StateObject]] = field(default_factory=list)
     to_learn: list[tuple[MeasureInput, MeasureResult]] = field(default_factory=list)
 
 
@@ -213,7 +213,7 @@ class Search:
             search = by_key.get(one.task.workload_key)
             if search is None or str(one.task.target) != target:
                 continue
-            state = search.task.compute_dag.infer_bound_from_state(one.state)
+            state = _bound(search, one.state)
             fresh = auto_scheduler.MeasureInput(search.task, state)
             search.seen.add(str(state))
             cost = _cost(result)
@@ -242,17 +242,22 @@ def _task_search(index: int, task: SearchTask, model: CostModel, settings: Searc
     return TaskSearch(task, model, settings, policy, random.Random(seed))
 
 
-def _unseen(search: TaskSearch, states: list[State], count: int) -> list[State]:
-    chosen: list[State] = []
+def _unseen(search: TaskSearch, states: list[StateObject], count: int) -> list[StateObject]:
+    chosen: list[StateObject] = []
     for state in states:
         if len(chosen) >= count:
             break
-        bound = search.task.compute_dag.infer_bound_from_state(state)
+        bound = _bound(search, state)
         text = str(bound)
         if text not in search.seen:
             search.seen.add(text)
             chosen.append(bound)
     return chosen
+
+
+def _bound(search: TaskSearch, state: StateObject) -> StateObject:
+    """The state with the extents of its loops, as TVM's own object: Python's wrapper of it is not taken back by TVM."""
+    return search.task.compute_dag.infer_bound_from_state(state).state_object
 
 
 def _cost(result: MeasureResult) -> float | None:

@@ -31,16 +31,16 @@ function scheduler(tasks: readonly Task[], options: Partial<SchedulerOptions> = 
   });
 }
 
+function warmUp(of: Scheduler): void {
+  for (const cost of [0.004, 0.002, 0.001]) {
+    const action = of.next();
+    assert.ok(action.type === "search" && action.reason.type === "warm-up");
+    of.observe([cost, null]);
+  }
+}
+
 describe("scheduler", () => {
   const tasks = [task("nn.conv2d", 5), task("nn.conv2d"), task("nn.dense")];
-
-  function warmUp(of: Scheduler): void {
-    for (const cost of [0.004, 0.002, 0.001]) {
-      const action = of.next();
-      assert.ok(action.type === "search" && action.reason.type === "warm-up");
-      of.observe([cost, null]);
-    }
-  }
 
   it("warms every task up first, then searches the steepest and foresees its sibling", () => {
     const ours = scheduler(tasks);
