@@ -7,9 +7,10 @@ import os
 import signal
 import sys
 import threading
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from .session import Session
+if TYPE_CHECKING:
+    from .session import Session
 
 OUTGOING = "inproc://outgoing"
 
@@ -37,6 +38,8 @@ def _missing_modules() -> list[str]:
 
 def _serve(endpoint: str) -> None:
     import zmq
+
+    from .session import Session
 
     context = zmq.Context()
     outgoing = context.socket(zmq.PUSH)

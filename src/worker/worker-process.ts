@@ -19,18 +19,26 @@ export interface WorkerProcessOptions {
 export class WorkerProcess {
   readonly #process: ReturnType<typeof spawn>;
   readonly #lines: string[] = [];
-  #ended = false;
+  readonly #exit: Promise<void>;
 
   constructor({ python, args, env, ended }: WorkerProcessOptions) {
     this.#process = spawn(python, args, env);
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => this.#keep(text));
     }
-    void this.#process.then((result) => {
-      this.#ended = true;
-      const how = result.signal ? `was ended by ${result.signal}` : `exited with code ${result.exitCode}`;
-      ended(result.exitCode === undefined && !result.signal ? `did not start: ${result.shortMessage}` : how);
+    // Not execa's own end, which waits for the output too: what the worker started may hold that open for long.
+    this.#exit = new Promise((resolve) => {
+      this.#process.once("exit", (code, signal) => {
+        resolve();
+        this.#endGroup();
+        ended(signal ? `was ended by ${signal}` : `exited with code ${code}`);
+      });
+      this.#process.once("error", (error) => {
+        resolve();
+        ended(`did not start: ${error.message}`);
+      });
     });
+    this.#process.catch(() => undefined);
   }
 
   get lastOutput(): readonly string[] {
@@ -39,18 +47,21 @@ export class WorkerProcess {
 
   /** Waits up to `graceMs` for the process to end by itself, then ends its whole group. */
   async end(graceMs: number): Promise<void> {
+    await Promise.race([this.#exit, delay(graceMs)]);
+    this.#endGroup();
+    await this.#exit;
+  }
+
+  #endGroup(): void {
     const { pid } = this.#process;
-    if (!this.#ended && graceMs > 0) {
-      await Promise.race([this.#process, delay(graceMs)]);
+    if (pid === undefined) {
+      return;
     }
-    if (pid !== undefined) {
-      try {
-        process.kill(-pid, "SIGKILL");
-      } catch {
-        // The group is gone already.
-      }
+    try {
+      process.kill(-pid, "SIGKILL");
+    } catch {
+      // The group is gone already.
     }
-    await this.#process;
   }
 
   #keep(text: string): void {

@@ -132,11 +132,13 @@ export class Worker {
   /** Ends the worker: a message, some grace, then by force. With `force` at once. */
   async close(force = false): Promise<void> {
     this.#stopWatching();
+    const gone = this.#lost !== null;
     this.#lost ??= new WorkerLostError("The worker was closed.");
-    if (!force) {
+    // To one that is gone nothing can be sent.
+    if (!force && !gone) {
       await this.channel.send(encode({ type: "shutdown" })).catch(() => undefined);
     }
-    await this.channel.close(force ? 0 : CLOSE_GRACE_MS);
+    await this.channel.close(force || gone ? 0 : CLOSE_GRACE_MS);
     this.#failAll(this.#lost);
   }
 
