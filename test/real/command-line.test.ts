@@ -14,6 +14,13 @@ function familyseer(...args: string[]) {
   return execa("node", ["scripts/familyseer.js", ...args], { reject: false, all: true });
 }
 
+/** The processes that were started with an environment variable, found by the kernel's own account. */
+async function processesWith(variable: string): Promise<string[]> {
+  const ids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const environments = await Promise.all(ids.map((id) => readFile(`/proc/${id}/environ`, "utf8").catch(() => "")));
+  return ids.filter((_, index) => environments[index]?.split("\0").includes(variable));
+}
+
 describe("the command line", function () {
   this.timeout(4 * MINUTE);
   let folder: string;
@@ -48,7 +55,7 @@ describe("the command line", function () {
     // A real Python that sees no packages at all.
     await writeFile(
       withoutTvm,
-      '#!/bin/sh\nexec python3 -I -S -c "import sys; sys.path.insert(0, \\"python\\"); sys.argv[1:2] = []; import runpy; runpy.run_module(\\"familyseer.worker\\", run_name=\\"__main__\\")" "$@"\n',
+      '#!/bin/sh\nexec python3 -I -S -c "import sys; sys.path.insert(0, \\"python\\"); sys.argv[1:3] = []; import runpy; runpy.run_module(\\"familyseer.worker\\", run_name=\\"__main__\\")" "$@"\n',
     );
     await chmod(withoutTvm, 0o755);
     const otherVersion = join(folder, "other-version");
@@ -101,7 +108,11 @@ describe("the command line", function () {
   });
 
   it("ends on Ctrl-C with what was measured, a summary and exit code 130", async () => {
-    const running = familyseer(...tuning("--trials", "400"));
+    const running = execa("node", ["scripts/familyseer.js", ...tuning("--trials", "400")], {
+      reject: false,
+      all: true,
+      env: { FAMILYSEER_TEST_RUN: folder },
+    });
     running.stdout?.on("data", (text: Buffer) => {
       if (text.toString().includes("round 0:")) {
         running.kill("SIGINT");
@@ -111,7 +122,6 @@ describe("the command line", function () {
     assert.equal(exitCode, 130, all);
     assert.match(all ?? "", /cancelled: \d+ programs measured/);
     assert.ok((await readLog(join(folder, "t.log"))).length > 0);
-    const { stdout } = await execa("pgrep", ["-f", "familyseer.worker"], { reject: false });
-    assert.equal(stdout, "");
+    assert.deepEqual(await processesWith(`FAMILYSEER_TEST_RUN=${folder}`), []);
   });
 });
