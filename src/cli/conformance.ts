@@ -68,7 +68,7 @@ async function main(paths: readonly string[]): Promise<number> {
         continue;
       }
       const policy = reference === "ansor" ? ANSOR_POLICY : ours.searchPolicy;
-      const difference = firstDifference(recorded, replay({ ...ours, searchPolicy: policy }));
+      const difference = firstDifference(recorded, await replay({ ...ours, searchPolicy: policy }));
       tally[reference].of += 1;
       if (difference === null) {
         tally[reference].agree += 1;

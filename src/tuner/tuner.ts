@@ -5,7 +5,7 @@ import { InvalidRequestError } from "../errors.js";
 import { AppendOnlyFile, checkAppendable, readLog } from "../records/log.js";
 import { planCostModels } from "../tuning/cost-models.js";
 import { type Families, groupFamilies } from "../tuning/families.js";
-import { weightedSum } from "../tuning/objective.js";
+import { scoreAllBy, weightedSum } from "../tuning/objective.js";
 import { seededDraw } from "../tuning/random.js";
 import { type RoundOutcome, Scheduler, type SearchAction, type StopReason } from "../tuning/scheduler.js";
 import { parseSearchPolicy, type SearchPolicy } from "../tuning/search-policy.js";
@@ -140,7 +140,7 @@ export class Tuner {
       tasks,
       families,
       measuredBefore,
-      objective: this.options.objective ?? weightedSum(tasks),
+      scoreAll: scoreAllBy(this.options.objective ?? weightedSum(tasks)),
       draw: seededDraw(this.options.seed),
     });
   }
@@ -194,7 +194,7 @@ export class Tuner {
   ): Promise<{ reason: StopReason | { type: "cancelled" }; failures: number }> {
     let failures = 0;
     for (let index = 0; ; index += 1) {
-      const action = scheduler.next();
+      const action = await scheduler.next();
       if (action.type === "stop") {
         return { reason: action.reason, failures };
       }
@@ -208,7 +208,7 @@ export class Tuner {
       if (this.#stopping.signal.aborted && measured.length === 0) {
         return { reason: { type: "cancelled" }, failures };
       }
-      const outcome: RoundOutcome = scheduler.observe(measured.map((each) => each.cost));
+      const outcome: RoundOutcome = await scheduler.observe(measured.map((each) => each.cost));
       const finished = {
         type: "round-finished",
         round,

@@ -1,6 +1,6 @@
 import { FamilySeerError } from "../errors.js";
 import { groupFamilies } from "./families.js";
-import { weightedSum } from "./objective.js";
+import { scoreAllBy, weightedSum } from "./objective.js";
 import { Scheduler, type Strategy } from "./scheduler.js";
 import { parseSearchPolicy } from "./search-policy.js";
 import { type Task, UNMEASURED_COST } from "./task.js";
@@ -36,7 +36,7 @@ export interface Trace {
 }
 
 /** Runs a scenario through the real scheduler. */
-export function replay(scenario: Scenario): Trace {
+export async function replay(scenario: Scenario): Promise<Trace> {
   const policy = parseSearchPolicy(scenario.searchPolicy);
   const families = policy.families ? groupFamilies(scenario.tasks, policy.families) : null;
   let ties = 0;
@@ -49,7 +49,7 @@ export function replay(scenario: Scenario): Trace {
     scheduler = new Scheduler({
       ...scenario,
       families,
-      objective: weightedSum(scenario.tasks),
+      scoreAll: scoreAllBy(weightedSum(scenario.tasks)),
       draw: () => {
         ties += 1;
         return 0;
@@ -63,12 +63,12 @@ export function replay(scenario: Scenario): Trace {
   }
 
   const searched = scenario.tasks.map(() => 0);
-  for (let action = scheduler.next(); action.type === "search"; action = scheduler.next()) {
+  for (let action = await scheduler.next(); action.type === "search"; action = await scheduler.next()) {
     const { task, programs } = action;
     const round = searched[task] ?? 0;
     searched[task] = round + 1;
     const costs = (scenario.rounds[task]?.[round] ?? []).slice(0, programs);
-    scheduler.observe(costs.map((cost) => (cost === UNMEASURED_COST ? null : cost)));
+    await scheduler.observe(costs.map((cost) => (cost === UNMEASURED_COST ? null : cost)));
     calls.push([task, programs, costs.length]);
   }
   const { trials, rounds, bestRounds, deadTasks, bestCosts, score } = scheduler;

@@ -1,11 +1,17 @@
 import { InvalidObjectiveError } from "../errors.js";
-import { type Objective, scoreOf } from "./objective.js";
 
 /** Step (seconds) by which the objective is differentiated, TVM's. */
 const STEP = 1e-4;
 
+/** The cost vector whose score against that of `bestCosts` says how the objective moves with task `id`'s cost. */
+export function steppedCosts(bestCosts: readonly number[], id: number): number[] {
+  return bestCosts.with(id, (bestCosts[id] ?? Number.NaN) - STEP);
+}
+
 /** What of a task's past its gradient is computed from. */
 export interface TaskProgress {
+  /** Best cost so far in seconds. */
+  readonly best: number;
   /** Rounds it was given, foresee rounds not counted; at least 1. */
   readonly rounds: number;
   /** Best cost (seconds) after each round, foresee rounds included. */
@@ -26,20 +32,20 @@ export interface GradientParameters {
 
 /**
  * How much the objective is expected to fall per further round on task `id` (never positive; the most negative is
- * worth most): Ansor, section 6.2 and appendix A; TVM's auto_scheduler/task_scheduler.py.
+ * worth most): Ansor, section 6.2 and appendix A; TVM's auto_scheduler/task_scheduler.py. `score` and `steppedScore`
+ * are the objective of the best costs and of {@link steppedCosts}.
  *
  * @throws InvalidObjectiveError if the objective rises when the task gets faster.
  */
 export function gradientOf(
   id: number,
-  bestCosts: readonly number[],
   progress: TaskProgress,
-  objective: Objective,
+  score: number,
+  steppedScore: number,
   { alpha, beta, backwardWindow }: GradientParameters,
 ): number {
-  const best = bestCosts[id] ?? Number.NaN;
-  const stepped = bestCosts.with(id, best - STEP);
-  const chain = (scoreOf(objective, bestCosts) - scoreOf(objective, stepped)) / STEP;
+  const { best } = progress;
+  const chain = (score - steppedScore) / STEP;
 
   const newest = progress.rounds - 1;
   const now = progress.history[newest];

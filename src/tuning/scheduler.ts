@@ -1,7 +1,7 @@
 import { InvalidRequestError } from "../errors.js";
 import type { Families } from "./families.js";
-import { gradientOf } from "./gradient.js";
-import { type Objective, scoreOf } from "./objective.js";
+import { gradientOf, steppedCosts } from "./gradient.js";
+import { type ScoreAll, scoresOf } from "./objective.js";
 import type { Draw } from "./random.js";
 import { SimilarityGroups } from "./similarity.js";
 import { type Task, UNMEASURED_COST } from "./task.js";
@@ -16,7 +16,7 @@ export interface SchedulerOptions {
   readonly tasks: readonly Task[];
   /** Null: no families, and so no foresee rounds; the decisions are TVM's own. */
   readonly families: Families | null;
-  readonly objective: Objective;
+  readonly scoreAll: ScoreAll;
   /** Programs to measure in the whole job. A round is never cut short, so a job may end a round above it. */
   readonly trials: number;
   /** Programs per round; less is asked for where `trials` would not give every task a round. */
@@ -36,6 +36,18 @@ export interface SchedulerOptions {
   readonly foreseeTrials?: number;
   /** Programs of an earlier run, oldest first, cost in seconds or null for one that failed. */
   readonly measuredBefore?: readonly { readonly task: number; readonly cost: number | null }[];
+  /** How far each task has come when the job starts, where it does not start from nothing. */
+  readonly startAt?: readonly StartingPoint[];
+}
+
+export interface StartingPoint {
+  readonly rounds: number;
+  readonly bestRound: number;
+  /** Seconds; {@link UNMEASURED_COST} where no program ran. */
+  readonly bestCost: number;
+  /** Best cost after each round. */
+  readonly history: readonly number[];
+  readonly dead: boolean;
 }
 
 export const SCHEDULER_DEFAULTS = {
@@ -48,6 +60,7 @@ export const SCHEDULER_DEFAULTS = {
   taskEarlyStopping: null,
   foreseeTrials: 16,
   measuredBefore: [],
+  startAt: [],
 } as const satisfies Partial<SchedulerOptions>;
 
 /** Why a task was chosen. `gradients[i]` is task i's when the round (or the main round before it) was chosen. */
@@ -99,7 +112,8 @@ interface TaskState {
  * Decides which task to search next: TVM 0.18's task scheduler without families, FamilySeer's with them.
  *
  * `next()` gives an action; once it is done, `observe()` takes what it measured. It does no I/O and reads no clock,
- * so the same observations and the same draws give the same actions.
+ * so the same observations, scores and draws give the same actions. Scores and draws may come from another process,
+ * which is why both wait.
  */
 export class Scheduler {
   readonly trialsPerRound: number;
@@ -107,10 +121,10 @@ export class Scheduler {
   readonly #options: Required<SchedulerOptions>;
   readonly #similarity: SimilarityGroups;
   readonly #states: TaskState[];
-  readonly #dead = new Set<number>();
-  readonly #actions: Generator<Action, never>;
+  readonly #dead: Set<number>;
+  readonly #actions: AsyncGenerator<Action, never>;
   #bestCosts: number[];
-  #score: number;
+  #score = Number.NaN;
   #trials = 0;
   #bestScore = Number.NaN;
   #bestScoreTrials = 0;
@@ -123,21 +137,22 @@ export class Scheduler {
     checkOptions(this.#options);
     this.trialsPerRound = Math.min(options.trialsPerRound, Math.floor(options.trials / options.tasks.length));
     this.#similarity = new SimilarityGroups(options.tasks);
-    this.#states = options.tasks.map(() => ({ rounds: 0, bestRound: 0, history: [] }));
-    this.#bestCosts = options.tasks.map(() => UNMEASURED_COST);
+    const startAt = options.tasks.map((_, id) => this.#options.startAt[id] ?? NOTHING_DONE);
+    this.#states = startAt.map(({ rounds, bestRound, history }) => ({ rounds, bestRound, history: [...history] }));
+    this.#bestCosts = startAt.map(({ bestCost }) => bestCost);
+    this.#dead = new Set([...startAt.keys()].filter((id) => startAt[id]?.dead));
     if (this.#options.measuredBefore.length > 0) {
       this.#restore();
     }
-    this.#score = scoreOf(options.objective, this.#bestCosts);
     this.#actions = this.#decide();
   }
 
   /** The next thing to do. Asking again before `observe()` gives the same answer. */
-  next(): Action {
+  async next(): Promise<Action> {
     if (this.#pending) {
       return this.#pending;
     }
-    const action = this.#actions.next().value;
+    const action = (await this.#actions.next()).value;
     this.#pending = action.type === "search" ? action : null;
     return action;
   }
@@ -146,7 +161,7 @@ export class Scheduler {
    * Takes what the last search action measured: one cost in seconds per program, null for one that failed; nothing at
    * all says that the task's search space is exhausted.
    */
-  observe(costs: readonly (number | null)[]): RoundOutcome {
+  async observe(costs: readonly (number | null)[]): Promise<RoundOutcome> {
     const action = this.#pending;
     if (!action) {
       throw new Error("observe() was called with no search pending; call next() first.");
@@ -172,7 +187,7 @@ export class Scheduler {
     }
     state.history.push(this.#bestCost(task));
     this.#trials += costs.length;
-    this.#score = scoreOf(this.#options.objective, this.#bestCosts);
+    await this.#rescore();
     return {
       before: measuredOrNull(before),
       after: measuredOrNull(this.#bestCost(task)),
@@ -192,6 +207,11 @@ export class Scheduler {
     return this.#score;
   }
 
+  /** The best score since warm-up, and the programs measured when it was reached; NaN and 0 before. */
+  get bestScore(): { readonly score: number; readonly trials: number } {
+    return { score: this.#bestScore, trials: this.#bestScoreTrials };
+  }
+
   /** Best cost of each task in seconds; {@link UNMEASURED_COST} where no program ran. */
   get bestCosts(): readonly number[] {
     return [...this.#bestCosts];
@@ -207,23 +227,34 @@ export class Scheduler {
     return this.#states.map((state) => state.bestRound);
   }
 
+  /** Best cost of each task after each of its rounds, foresee rounds included, in seconds. */
+  get histories(): readonly (readonly number[])[] {
+    return this.#states.map((state) => [...state.history]);
+  }
+
+  /** Tasks whose similarity group was found not to be like them, in ascending order. */
+  get unlikeTasks(): readonly number[] {
+    return this.#similarity.removed;
+  }
+
   /** Tasks that are not searched any more, in ascending order. */
   get deadTasks(): readonly number[] {
     return [...this.#dead].sort((a, b) => a - b);
   }
 
-  *#decide(): Generator<Action, never> {
+  async *#decide(): AsyncGenerator<Action, never> {
+    await this.#rescore();
     yield* this.#warmUp();
     let inTurn = -1;
     let stop = this.#stopBeforeRound();
     while (!stop) {
       let choice: { task: number; reason: SearchReason };
-      const gradients = this.#gradients();
+      const gradients = await this.#gradients();
       if (this.#options.strategy === "round-robin") {
         inTurn = this.#nextAlive(inTurn);
         choice = { task: inTurn, reason: { type: "next-in-turn" } };
       } else {
-        choice = this.#steepest(gradients);
+        choice = await this.#steepest(gradients);
       }
       yield this.#search(choice.task, this.trialsPerRound, choice.reason);
       yield* this.#foresee(choice.task, gradients);
@@ -250,13 +281,13 @@ export class Scheduler {
     }
   }
 
-  *#foresee(after: number, gradients: readonly number[]): Generator<Action> {
+  async *#foresee(after: number, gradients: readonly number[]): AsyncGenerator<Action> {
     for (const [family, members] of this.#options.families ?? []) {
       const among = members.includes(after) ? members.filter((id) => id !== after && !this.#dead.has(id)) : [];
       if (among.length === 0) {
         continue;
       }
-      const { index, drawn } = this.#mostNegative(among.map((id) => gradients[id] ?? 0));
+      const { index, drawn } = await this.#mostNegative(among.map((id) => gradients[id] ?? 0));
       const reason: SearchReason = { type: "foresee", family, after, among, drawn, gradients };
       yield this.#search(among[index] ?? after, this.#options.foreseeTrials, reason);
     }
@@ -266,37 +297,49 @@ export class Scheduler {
     return { type: "search", task, programs, reason };
   }
 
-  #steepest(gradients: readonly number[]): { task: number; reason: SearchReason } {
-    const { index, drawn } = this.#mostNegative(gradients);
+  async #steepest(gradients: readonly number[]): Promise<{ task: number; reason: SearchReason }> {
+    const { index, drawn } = await this.#mostNegative(gradients);
     const among = [...gradients.keys()];
     return { task: index, reason: drawn ? { type: "drawn", among, gradients } : { type: "steepest", gradients } };
   }
 
   /** The first of the most negative; a draw among all if none differs, as both references do it. */
-  #mostNegative(gradients: readonly number[]): { index: number; drawn: boolean } {
+  async #mostNegative(gradients: readonly number[]): Promise<{ index: number; drawn: boolean }> {
     const least = Math.min(...gradients);
     if (least === Math.max(...gradients)) {
-      return { index: this.#options.draw(gradients.length), drawn: true };
+      return { index: await this.#options.draw(gradients.length), drawn: true };
     }
     return { index: gradients.indexOf(least), drawn: false };
   }
 
-  #gradients(): number[] {
+  async #rescore(): Promise<void> {
+    const [score] = await scoresOf(this.#options.scoreAll, [this.#bestCosts]);
+    this.#score = score ?? Number.NaN;
+  }
+
+  async #gradients(): Promise<number[]> {
     // Foresee rounds choose by gradient too, so with families round-robin needs them as well.
     if (this.#options.strategy === "round-robin" && !this.#options.families) {
       return [];
     }
+    const alive = [...this.#states.keys()].filter((id) => !this.#dead.has(id));
+    const vectors = alive.map((id) => steppedCosts(this.#bestCosts, id));
+    const steppedScores = new Map(
+      (await scoresOf(this.#options.scoreAll, vectors)).map((score, i) => [alive[i], score]),
+    );
     return this.#states.map((state, id) => {
-      if (this.#dead.has(id)) {
+      const steppedScore = steppedScores.get(id);
+      if (steppedScore === undefined) {
         return 0;
       }
       const progress = {
+        best: this.#bestCost(id),
         rounds: state.rounds,
         history: state.history,
         flops: this.#tasks[id]?.flops ?? Number.NaN,
         groupThroughput: this.#similarity.bestThroughput(id, this.#bestCosts),
       };
-      return gradientOf(id, this.#bestCosts, progress, this.#options.objective, this.#options);
+      return gradientOf(id, progress, this.#score, steppedScore, this.#options);
     });
   }
 
@@ -331,7 +374,7 @@ export class Scheduler {
 
   /** Takes over an earlier run's records the way TVM does, whose round counts are estimates too. */
   #restore(): void {
-    const counts = this.#states.map(() => ({ measured: 0, best: 0 }));
+    const counts = this.#states.map((state) => ({ measured: state.rounds, best: state.bestRound }));
     for (const { task, cost } of this.#options.measuredBefore) {
       const count = counts[task];
       if (!count) {
@@ -366,6 +409,8 @@ export class Scheduler {
     return this.#bestCosts[task] ?? UNMEASURED_COST;
   }
 }
+
+const NOTHING_DONE: StartingPoint = { rounds: 0, bestRound: 0, bestCost: UNMEASURED_COST, history: [], dead: false };
 
 function measuredOrNull(cost: number): number | null {
   return cost === UNMEASURED_COST ? null : cost;

@@ -12,6 +12,7 @@ const ROUNDS_AHEAD = 5;
 export class SimilarityGroups {
   readonly #groupOf = new Map<number, number[]>();
   readonly #flops: readonly number[];
+  readonly #removed: number[] = [];
 
   constructor(tasks: readonly Task[]) {
     this.#flops = tasks.map((task) => task.flops);
@@ -46,7 +47,13 @@ export class SimilarityGroups {
     if (throughput < this.#bestThroughput(group, bestCosts) / beta && (rounds[id] ?? 0) > ROUNDS_AHEAD + mostRounds) {
       group.splice(group.indexOf(id), 1);
       this.#groupOf.delete(id);
+      this.#removed.push(id);
     }
+  }
+
+  /** The tasks taken out, in ascending order. */
+  get removed(): readonly number[] {
+    return [...this.#removed].sort((a, b) => a - b);
   }
 
   #bestThroughput(group: readonly number[], bestCosts: readonly number[]): number {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { InvalidObjectiveError, InvalidRequestError } from "../../src/errors.js";
 import { planCostModels } from "../../src/tuning/cost-models.js";
 import { groupFamilies } from "../../src/tuning/families.js";
-import { weightedSum } from "../../src/tuning/objective.js";
+import { scoreAllBy, weightedSum } from "../../src/tuning/objective.js";
 import { seededDraw } from "../../src/tuning/random.js";
 import { Scheduler, type SchedulerOptions } from "../../src/tuning/scheduler.js";
 import { parseSearchPolicy, searchPolicyNames } from "../../src/tuning/search-policy.js";
@@ -23,7 +23,7 @@ function scheduler(tasks: readonly Task[], options: Partial<SchedulerOptions> = 
   return new Scheduler({
     tasks,
     families: groupFamilies(tasks, "op"),
-    objective: weightedSum(tasks),
+    scoreAll: scoreAllBy(weightedSum(tasks)),
     trials: 100,
     trialsPerRound: 4,
     draw: seededDraw(0),
@@ -31,82 +31,82 @@ function scheduler(tasks: readonly Task[], options: Partial<SchedulerOptions> = 
   });
 }
 
-function warmUp(of: Scheduler): void {
+async function warmUp(of: Scheduler): Promise<void> {
   for (const cost of [0.004, 0.002, 0.001]) {
-    const action = of.next();
+    const action = await of.next();
     assert.ok(action.type === "search" && action.reason.type === "warm-up");
-    of.observe([cost, null]);
+    await of.observe([cost, null]);
   }
 }
 
 describe("scheduler", () => {
   const tasks = [task("nn.conv2d", 5), task("nn.conv2d"), task("nn.dense")];
 
-  it("warms every task up first, then searches the steepest and foresees its sibling", () => {
+  it("warms every task up first, then searches the steepest and foresees its sibling", async () => {
     const ours = scheduler(tasks);
-    warmUp(ours);
-    const main = ours.next();
+    await warmUp(ours);
+    const main = await ours.next();
     assert.ok(main.type === "search");
     assert.equal(main.task, 0);
     assert.equal(main.reason.type, "steepest");
-    ours.observe([0.003]);
-    const foresee = ours.next();
+    await ours.observe([0.003]);
+    const foresee = await ours.next();
     assert.ok(foresee.type === "search" && foresee.reason.type === "foresee");
     assert.deepEqual([foresee.task, foresee.programs, foresee.reason.after], [1, 16, 0]);
-    ours.observe([0.001]);
+    await ours.observe([0.001]);
     assert.deepEqual(ours.rounds, [2, 1, 1], "a foresee round is not one of the task's rounds");
   });
 
-  it("never foresees a dead sibling", () => {
+  it("never foresees a dead sibling", async () => {
     const ours = scheduler(tasks);
-    ours.next();
-    ours.observe([0.004]);
-    ours.next();
-    ours.observe([]);
-    ours.next();
-    ours.observe([0.001]);
-    for (let action = ours.next(); action.type === "search"; action = ours.next()) {
+    await ours.next();
+    await ours.observe([0.004]);
+    await ours.next();
+    await ours.observe([]);
+    await ours.next();
+    await ours.observe([0.001]);
+    for (let action = await ours.next(); action.type === "search"; action = await ours.next()) {
       assert.notEqual(action.task, 1);
-      ours.observe([0.003]);
+      await ours.observe([0.003]);
     }
     assert.deepEqual(ours.deadTasks, [1]);
   });
 
-  it("has no foresee rounds without families", () => {
+  it("has no foresee rounds without families", async () => {
     const ours = scheduler(tasks, { families: null });
-    warmUp(ours);
-    for (let action = ours.next(); action.type === "search"; action = ours.next()) {
+    await warmUp(ours);
+    for (let action = await ours.next(); action.type === "search"; action = await ours.next()) {
       assert.notEqual(action.reason.type, "foresee");
-      ours.observe([0.001, 0.001, 0.001, 0.001]);
+      await ours.observe([0.001, 0.001, 0.001, 0.001]);
     }
     assert.ok(ours.trials >= 100);
   });
 
-  it("stops when no task is left, and when nothing improves", () => {
+  it("stops when no task is left, and when nothing improves", async () => {
     const exhausted = scheduler(tasks);
     for (let round = 0; round < 3; round += 1) {
-      exhausted.next();
-      exhausted.observe([]);
+      await exhausted.next();
+      await exhausted.observe([]);
     }
-    assert.deepEqual(exhausted.next(), { type: "stop", reason: { type: "all-tasks-dead" } });
+    assert.deepEqual(await exhausted.next(), { type: "stop", reason: { type: "all-tasks-dead" } });
 
     const stuck = scheduler(tasks, { earlyStopping: 5 });
-    warmUp(stuck);
-    let action = stuck.next();
+    await warmUp(stuck);
+    let action = await stuck.next();
     while (action.type === "search") {
-      stuck.observe([1, 1, 1, 1]);
-      action = stuck.next();
+      await stuck.observe([1, 1, 1, 1]);
+      action = await stuck.next();
     }
     assert.equal(action.reason.type, "no-improvement");
   });
 
-  it("takes turns with round-robin, and still foresees", () => {
+  it("takes turns with round-robin, and still foresees", async () => {
     const ours = scheduler(tasks, { strategy: "round-robin", trials: 60 });
-    warmUp(ours);
+    await warmUp(ours);
     const order: string[] = [];
-    for (let action = ours.next(); action.type === "search"; action = ours.next()) {
+    for (let action = await ours.next(); action.type === "search"; action = await ours.next()) {
       order.push(`${action.reason.type} ${action.task}`);
-      ours.observe([0.001]);
+      await ours.observe([0.001]);
     }
     assert.deepEqual(order.slice(0, 5), [
       "next-in-turn 0",
@@ -117,22 +117,20 @@ describe("scheduler", () => {
     ]);
   });
 
-  it("takes over an earlier run and warms up only what was not measured", () => {
+  it("takes over an earlier run and warms up only what was not measured", async () => {
     const measuredBefore = [0, 0, 0, 0, 2, 2, 2, 2].map((id) => ({ task: id, cost: 0.002 }));
     const ours = scheduler(tasks, { measuredBefore });
-    const action = ours.next();
+    const action = await ours.next();
     assert.ok(action.type === "search");
     assert.deepEqual([action.task, action.reason.type], [1, "warm-up"]);
     assert.deepEqual(ours.rounds, [1, 0, 1]);
   });
 
-  it("gives the same action until it is observed, and the same run for the same seed", () => {
+  it("gives the same action until it is observed, and the same run for the same seed", async () => {
     const ours = scheduler(tasks);
-    assert.equal(ours.next(), ours.next());
-    assert.throws(() => {
-      ours.observe([1]);
-      ours.observe([1]);
-    }, /call next\(\) first/);
+    assert.equal(await ours.next(), await ours.next());
+    await ours.observe([1]);
+    await assert.rejects(ours.observe([1]), /call next\(\) first/);
     const draw = seededDraw(7);
     const again = seededDraw(7);
     assert.deepEqual(
@@ -141,18 +139,18 @@ describe("scheduler", () => {
     );
   });
 
-  it("refuses what no job can run with", () => {
+  it("refuses what no job can run with", async () => {
     assert.throws(() => scheduler(tasks, { trials: 2 }), /2 trials are too few.*3 trials or more/);
     assert.throws(() => scheduler([]), InvalidRequestError);
     assert.throws(() => scheduler(tasks, { alpha: 2 }), /alpha is 2/);
-    const rising = scheduler(tasks, { objective: (costs) => -costs.reduce((a, b) => a + b, 0) });
-    warmUp(rising);
-    assert.throws(() => rising.next(), InvalidObjectiveError);
+    const rising = scheduler(tasks, { scoreAll: scoreAllBy((costs) => -costs.reduce((a, b) => a + b, 0)) });
+    await warmUp(rising);
+    await assert.rejects(rising.next(), InvalidObjectiveError);
   });
 });
 
 describe("search policy names", () => {
-  it("have two or three parts, of names that exist", () => {
+  it("have two or three parts, of names that exist", async () => {
     assert.deepEqual(parseSearchPolicy("default"), {
       name: "default",
       search: "sketch",
@@ -181,7 +179,7 @@ describe("search policy names", () => {
 });
 
 describe("families", () => {
-  it("group by core operation, by hash, or each task its own", () => {
+  it("group by core operation, by hash, or each task its own", async () => {
     const mixed = [task("nn.conv2d"), task(null), task("nn.conv2d")];
     assert.deepEqual(
       [...groupFamilies(mixed, "op")],
@@ -195,7 +193,7 @@ describe("families", () => {
     assert.throws(() => groupFamilies([{ ...task(null), description: "dense" }], "op"), /no second word/);
   });
 
-  it("each have a cost model that warms up for their tasks x programs per round", () => {
+  it("each have a cost model that warms up for their tasks x programs per round", async () => {
     const families = groupFamilies([task("a"), task("b"), task("a")], "op");
     assert.deepEqual(
       planCostModels(3, families, "xgb", 8).map(({ name, warmUpRecords }) => [name, warmUpRecords]),
