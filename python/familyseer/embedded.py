@@ -38,8 +38,8 @@ def open_worker(executable: str, version: str, sites: list[str], package_folder:
     from familyseer.session import Session
 
     outgoing: queue.Queue[bytes] = queue.Queue()
-    session = Session(outgoing.put)
-    thread = threading.Thread(target=session.serve, name="familyseer worker", daemon=True)
+    session = Session()
+    thread = threading.Thread(target=session.serve, args=(outgoing.put,), name="familyseer worker", daemon=True)
     thread.start()
     handle = len(_workers)
     _workers[handle] = (session, outgoing, thread)

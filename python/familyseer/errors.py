@@ -1,4 +1,4 @@
-"""What a worker can refuse; the kind tells the other side which of its errors to raise."""
+"""What a worker can refuse, and what the drop-in TaskScheduler can end with."""
 
 from __future__ import annotations
 
@@ -7,3 +7,11 @@ class RequestError(Exception):
     """The request cannot be done as asked: a wrong name, file or state. The message says what was expected."""
 
     kind = "invalid-request"
+
+
+class InstallationError(RuntimeError):
+    """Node or the orchestrator is missing or of a wrong version; the message says how to get it."""
+
+
+class OrchestratorLostError(RuntimeError):
+    """The orchestrator ended in the middle of a job. What was measured is in the log."""

@@ -12,33 +12,50 @@ import queue
 import threading
 import time
 import traceback
-from typing import TYPE_CHECKING, Any, Callable
+from dataclasses import dataclass
+from typing import Any, Callable, Protocol
 
 from .errors import RequestError
 from .protocol import PROTOCOL_VERSION, ProtocolError, decode, encode
 
-if TYPE_CHECKING:
-    from .operations import Operations
-
 HEARTBEAT_SECONDS = 1.0
 
 
-class Session:
-    """`send` must be callable from several threads at once."""
+class Performer(Protocol):
+    """Does the operations of the protocol."""
 
-    def __init__(self, send: Callable[[bytes], None]) -> None:
-        self._send = send
+    def perform(
+        self,
+        operation: str,
+        params: dict[str, Any],
+        report: Callable[[dict[str, Any]], None],
+        cancelled: Callable[[], bool],
+    ) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why the orchestrator asks for nothing more."""
+
+    kind: str
+    reason: str
+
+
+class Session:
+    """Messages may be delivered before `serve` is called, and from another thread."""
+
+    def __init__(self) -> None:
         self._requests: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._cancelled: set[int] = set()
         self._ended = threading.Event()
-        self.refusal: str | None = None
+        self.refusal: Refusal | None = None
 
     def deliver(self, content: bytes) -> None:
         """Takes a message that arrived; never blocks."""
         try:
             message = decode(content)
         except ProtocolError as error:
-            self.refusal = str(error)
+            self.refusal = Refusal("error", str(error))
             self.end()
             return
         kind = message["type"]
@@ -47,7 +64,7 @@ class Session:
         elif kind == "cancel":
             self._cancelled.add(message["id"])
         elif kind == "refuse":
-            self.refusal = message["reason"]
+            self.refusal = Refusal(message["kind"], message["reason"])
             self.end()
         elif kind == "shutdown":
             self.end()
@@ -56,14 +73,19 @@ class Session:
         self._ended.set()
         self._requests.put(None)
 
-    def serve(self) -> None:
-        """Says hello, then does what is asked until the session ends."""
+    def serve(
+        self, send: Callable[[bytes], None], performer: Performer | None = None, raise_errors: bool = False
+    ) -> None:
+        """Says hello, then does what is asked until the session ends.
+
+        `send` must be callable from several threads at once. `performer` is ours unless given. With `raise_errors` the
+        first error is raised here too, after the orchestrator has been told.
+        """
         # TVM is imported under heartbeats: it takes seconds, and a silent worker is taken for lost.
         import tvm
 
-        from .operations import Operations
-
-        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+        self._send = send
+        threading.Thread(target=self._beat, name="familyseer heartbeat", daemon=True).start()
         self._post(
             type="hello",
             protocol=PROTOCOL_VERSION,
@@ -71,17 +93,20 @@ class Session:
             python_version=platform.python_version(),
             pid=os.getpid(),
         )
-        operations = Operations()
+        if performer is None:
+            from .operations import Operations
+
+            performer = Operations()
         while not self._ended.is_set():
             request = self._requests.get()
             if request is not None:
-                self._answer(operations, request)
+                self._answer(performer, request, raise_errors)
 
-    def _answer(self, operations: Operations, request: dict[str, Any]) -> None:
+    def _answer(self, performer: Performer, request: dict[str, Any], raise_errors: bool) -> None:
         number = request["id"]
         begun = time.monotonic()
         try:
-            value = operations.perform(
+            value = performer.perform(
                 request["operation"],
                 request["params"],
                 report=lambda event: self._post(type="progress", id=number, event=event),
@@ -93,6 +118,8 @@ class Session:
         except Exception as error:
             message = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
             self._post(type="failure", id=number, kind="error", message=message)
+            if raise_errors:
+                raise
         finally:
             self._cancelled.discard(number)
 

@@ -72,14 +72,16 @@ def describe_tasks(task_list: TaskList) -> list[dict[str, Any]]:
             "core_operation": core_operation(task.compute_dag),
             "words": task_words(task.compute_dag),
             "flops": float(task.compute_dag.flop_ct),
-            "similarity_tags": [
-                str(operation.attrs[TAG_ATTRIBUTE])
-                for operation in task.compute_dag.ops
-                if operation.attrs and TAG_ATTRIBUTE in operation.attrs and operation.attrs[TAG_ATTRIBUTE]
-            ],
+            "similarity_tags": similarity_tags(task.compute_dag),
         }
         for task, weight in zip(task_list.tasks, task_list.weights)
     ]
+
+
+def similarity_tags(dag: auto_scheduler.ComputeDAG) -> list[str]:
+    """What TVM's scheduler takes tasks to be similar by: the tags of a DAG's operations, in order."""
+    tags = (operation.attrs.get(TAG_ATTRIBUTE) if operation.attrs else None for operation in dag.ops)
+    return [str(tag) for tag in tags if tag]
 
 
 def extract(model: str, batch: int, layout: str, target: tvm.target.Target, cache: Path | None) -> TaskList:

@@ -7,12 +7,7 @@ import os
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, NoReturn
-
-if TYPE_CHECKING:
-    from .session import Session
-
-OUTGOING = "inproc://outgoing"
+from typing import NoReturn
 
 
 def main() -> None:
@@ -37,44 +32,15 @@ def _missing_modules() -> list[str]:
 
 
 def _serve(endpoint: str) -> None:
-    import zmq
-
+    from .channel import Channel
     from .session import Session
 
-    context = zmq.Context()
-    outgoing = context.socket(zmq.PUSH)
-    outgoing.bind(OUTGOING)
-    lock = threading.Lock()
-
-    def send(content: bytes) -> None:
-        # One socket for two threads: the lock is also the memory barrier ZeroMQ asks for.
-        with lock:
-            outgoing.send(content)
-
-    session = Session(send)
-    threading.Thread(target=_carry, args=(context, endpoint, session), name="channel", daemon=True).start()
-    session.serve()
+    session = Session()
+    channel = Channel(endpoint, session.deliver)
+    session.serve(channel.send)
+    channel.close()
     if session.refusal:
-        sys.exit(f"The orchestrator ended the session: {session.refusal}")
-
-
-def _carry(context: object, endpoint: str, session: Session) -> None:
-    """Moves messages between the socket to the orchestrator and this process; the only thread to touch it."""
-    import zmq
-
-    socket = context.socket(zmq.DEALER)
-    socket.connect(endpoint)
-    pending = context.socket(zmq.PULL)
-    pending.connect(OUTGOING)
-    poller = zmq.Poller()
-    poller.register(socket, zmq.POLLIN)
-    poller.register(pending, zmq.POLLIN)
-    while True:
-        for ready, _ in poller.poll():
-            if ready is socket:
-                session.deliver(socket.recv())
-            else:
-                socket.send(pending.recv())
+        sys.exit(f"The orchestrator ended the session: {session.refusal.reason}")
 
 
 def _end_with_parent() -> NoReturn:

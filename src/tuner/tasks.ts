@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Task } from "../tuning/task.js";
 import { home } from "../worker/installation.js";
+import type { DescribedTask } from "../worker/protocol.js";
 import type { Worker } from "../worker/worker.js";
 
 /** Finding the tasks of a large network on a slow machine takes minutes. */
@@ -31,14 +32,18 @@ export async function extractTasks(worker: Worker, network: NetworkOptions): Pro
   return {
     target: found.target,
     fromCache: found.from_cache,
-    tasks: found.tasks.map((task) => ({
-      description: task.description,
-      workloadKey: task.workload_key,
-      weight: task.weight,
-      flops: task.flops,
-      coreOperation: task.core_operation,
-      similarityTags: task.similarity_tags,
-      words: task.words,
-    })),
+    tasks: found.tasks.map(toTask),
+  };
+}
+
+export function toTask(described: DescribedTask): Task & { readonly words: string } {
+  return {
+    description: described.description,
+    workloadKey: described.workload_key,
+    weight: described.weight,
+    flops: described.flops,
+    coreOperation: described.core_operation,
+    similarityTags: described.similarity_tags,
+    words: described.words,
   };
 }

@@ -6,7 +6,7 @@ import { ProtocolError } from "../errors.js";
  * Every message between the orchestrator and a worker, and every operation a worker can be asked for: docs/protocol.md.
  * This is the one source; `python/familyseer/protocol.schema.json` is made from it, and both sides validate by it.
  */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 const count = z.number().int().min(0);
 const id = z.number().int().min(0);
@@ -51,6 +51,22 @@ const measureSettings = z.object({
   cooldown: z.number().min(0),
   cpu_cache_flush: z.boolean(),
 });
+
+/** How far a job has come: what the attributes of TVM's `TaskScheduler` say. Costs in seconds, 1e10 for unmeasured. */
+const schedulerState = z.object({
+  trials: count,
+  best_trials: count,
+  score: z.number(),
+  /** Null before warm-up is done. */
+  best_score: z.number().nullable(),
+  rounds: z.array(count),
+  best_rounds: z.array(count),
+  best_costs: z.array(z.number()),
+  dead_tasks: z.array(id),
+  /** Tasks taken out of their similarity group. */
+  unlike_tasks: z.array(id),
+});
+export type SchedulerState = z.infer<typeof schedulerState>;
 
 export const operations = {
   /** Answers at once; what a round trip costs. */
@@ -121,6 +137,71 @@ export const operations = {
     params: z.object({ module: id, repeat: z.number().int().min(1), min_repeat_ms: count }),
     result: z.object({ seconds: z.array(z.number()) }),
   },
+
+  // What only the user's own process answers: the drop-in TaskScheduler, whose tasks, search policies, objective and
+  // callbacks are the user's.
+
+  /** What the user wants tuned, and how. */
+  describe: {
+    params: z.object({}),
+    result: z.object({
+      tasks: z.array(describedTask),
+      /** Null where the search policies are ready-made. */
+      search_policy: z.string().nullable(),
+      trials: z.number().int(),
+      trials_per_round: z.number().int(),
+      foresee_trials: z.number().int(),
+      strategy: z.enum(["gradient", "round-robin"]),
+      alpha: z.number(),
+      beta: z.number(),
+      gamma: z.number(),
+      backward_window: z.number().int(),
+      early_stopping: z.number().nullable(),
+      task_early_stopping: z.number().nullable(),
+      start_at: z.array(
+        z.object({
+          rounds: count,
+          best_round: count,
+          best_cost: z.number(),
+          history: z.array(z.number()),
+          dead: z.boolean(),
+        }),
+      ),
+      measured_before: z.array(z.object({ task: id, cost: z.number().nullable() })),
+    }),
+  },
+  /** Makes the search policies, with a cost model for each family; called once, before the first round. */
+  begin: {
+    params: z.object({
+      families: z.record(z.string(), z.array(id)).nullable(),
+      /** What to make of each family, a name of two parts; null where the policies are ready-made. */
+      search_policy: z.string().nullable(),
+      trials_per_round: z.number().int().min(1),
+    }),
+    result: z.object({}),
+  },
+  /** The objective of each cost vector. */
+  score: {
+    params: z.object({ vectors: z.array(z.array(z.number())) }),
+    result: z.object({ scores: z.array(z.number()) }),
+  },
+  /** A number from 0 to `count - 1`, from the generator TVM's scheduler draws from. */
+  draw: { params: z.object({ count: z.number().int().min(1) }), result: z.object({ drawn: id }) },
+  /** One round with the task's search policy, `pre_tune` callbacks before it; one cost for each program measured. */
+  search: {
+    params: z.object({ task: id, programs: z.number().int().min(1), reason: z.string(), state: schedulerState }),
+    result: z.object({ costs: z.array(z.number().nullable()) }),
+  },
+  /** What the round just done led to; `post_tune` callbacks after it. */
+  observe: { params: z.object({ task: id, state: schedulerState }), result: z.object({}) },
+  /** The job is done. */
+  finish: {
+    params: z.object({
+      reason: z.enum(["trials-spent", "all-tasks-dead", "no-improvement"]),
+      state: schedulerState,
+    }),
+    result: z.object({}),
+  },
 } as const;
 
 export type OperationName = keyof typeof operations;
@@ -131,7 +212,7 @@ export type MeasureSettings = z.infer<typeof measureSettings>;
 
 export const toWorker = z.discriminatedUnion("type", [
   z.object({ type: z.literal("welcome") }),
-  z.object({ type: z.literal("refuse"), reason: z.string() }),
+  z.object({ type: z.literal("refuse"), kind: z.enum(["invalid-request", "error"]), reason: z.string() }),
   z.object({
     type: z.literal("request"),
     id,

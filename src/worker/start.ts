@@ -3,6 +3,7 @@ import { EmbeddedChannel } from "./embedded-channel.js";
 import { tvmPython } from "./installation.js";
 import { PythoniaChannel } from "./pythonia-channel.js";
 import { Worker } from "./worker.js";
+import { workerProcess } from "./worker-process.js";
 import { ZeroMqChannel } from "./zeromq-channel.js";
 
 export interface WorkerOptions {
@@ -22,7 +23,7 @@ function makeChannel({ tvmPython: named, channel = "zeromq", endpoint }: WorkerO
   const python = tvmPython(named);
   switch (channel) {
     case "zeromq":
-      return new ZeroMqChannel(python, endpoint);
+      return new ZeroMqChannel(workerProcess(python), endpoint);
     case "node-calls-python":
       return new EmbeddedChannel(python);
     case "pythonia":

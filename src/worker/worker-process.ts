@@ -1,4 +1,6 @@
 import { execa } from "execa";
+import { pythonFolder } from "./installation.js";
+import type { Peer, StartPeer } from "./zeromq-channel.js";
 
 /** How many of a worker's last lines of output an error shows. */
 const KEPT_LINES = 20;
@@ -12,11 +14,22 @@ export interface WorkerProcessOptions {
   readonly ended: (reason: string) => void;
 }
 
+/** Starts our worker in a Python that has TVM. */
+export function workerProcess(python: string): StartPeer {
+  return (endpoint, ended) =>
+    new WorkerProcess({
+      python,
+      args: ["-m", "familyseer.worker", "--connect", endpoint],
+      env: { PYTHONPATH: pythonFolder, PYTHONUNBUFFERED: "1" },
+      ended,
+    });
+}
+
 /**
  * A Python process in a process group of its own: a terminal's Ctrl-C does not reach it, and ending it ends all it
  * started. It holds the other end of our pipe as its standard input, so that it ends too if this process is killed.
  */
-export class WorkerProcess {
+export class WorkerProcess implements Peer {
   readonly #process: ReturnType<typeof spawn>;
   readonly #lines: string[] = [];
   readonly #exit: Promise<void>;

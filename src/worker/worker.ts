@@ -129,6 +129,12 @@ export class Worker {
     }
   }
 
+  /** Tells the worker why there will be no more requests. */
+  async refuse(error: Error): Promise<void> {
+    const kind = error instanceof InvalidRequestError ? "invalid-request" : "error";
+    await this.channel.send(encode({ type: "refuse", kind, reason: error.message }));
+  }
+
   /** Ends the worker: a message, some grace, then by force. With `force` at once. */
   async close(force = false): Promise<void> {
     this.#stopWatching();
@@ -194,8 +200,9 @@ export class Worker {
       const reason =
         `The worker speaks protocol version ${hello.protocol}, this side version ${PROTOCOL_VERSION}. ` +
         "Install the same version of familyseer on both sides.";
-      void this.channel.send(encode({ type: "refuse", reason }));
-      this.#lose(new InvalidRequestError(reason));
+      const error = new InvalidRequestError(reason);
+      void this.refuse(error);
+      this.#lose(error);
       return;
     }
     this.#hello = hello;

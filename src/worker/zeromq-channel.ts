@@ -1,39 +1,45 @@
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { chmod, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Router } from "zeromq";
 import { InvalidRequestError } from "../errors.js";
 import type { Channel, ChannelEvents } from "./channel.js";
-import { pythonFolder } from "./installation.js";
-import { WorkerProcess } from "./worker-process.js";
 
 const LOOPBACK = /^tcp:\/\/(127\.0\.0\.1|localhost|\[::1\]):(\d+|\*)$/;
 
-/** A worker process that connects to a ROUTER here; over `ipc` in a folder of its own unless `endpoint` says otherwise. */
+/** The process at the other end. */
+export interface Peer {
+  /** What it printed last, where that can be had. */
+  readonly lastOutput: readonly string[];
+  /** Ends it, by force after `graceMs`. */
+  end(graceMs: number): Promise<void>;
+}
+
+/** Makes the process that connects to an endpoint, or finds it; `ended` is called when it is gone. */
+export type StartPeer = (endpoint: string, ended: (reason: string) => void) => Peer;
+
+/** A peer that connects to a ROUTER here; over `ipc` in a folder of its own unless `endpoint` says otherwise. */
 export class ZeroMqChannel implements Channel {
   readonly name = "zeromq";
-  readonly #router = new Router({ linger: 0, mandatory: true });
-  #process: WorkerProcess | null = null;
+  readonly #router = new Router({ linger: 500, mandatory: true });
+  #process: Peer | null = null;
   #folder: string | null = null;
   #peer: Buffer | null = null;
   #closed = false;
+  readonly #removeFolder = () => this.#folder && rmSync(this.#folder, { recursive: true, force: true });
 
   constructor(
-    private readonly python: string,
+    private readonly startPeer: StartPeer,
     private readonly endpoint?: string,
   ) {}
 
   async open(events: ChannelEvents): Promise<void> {
     const endpoint = await this.#bind();
-    this.#process = new WorkerProcess({
-      python: this.python,
-      args: ["-m", "familyseer.worker", "--connect", endpoint],
-      env: { PYTHONPATH: pythonFolder, PYTHONUNBUFFERED: "1" },
-      ended: (reason) => {
-        if (!this.#closed) {
-          events.lost(`The worker process ${reason}.`, this.#process?.lastOutput ?? []);
-        }
-      },
+    this.#process = this.startPeer(endpoint, (reason) => {
+      if (!this.#closed) {
+        events.lost(`The worker process ${reason}.`, this.#process?.lastOutput ?? []);
+      }
     });
     void this.#deliver(events);
   }
@@ -51,15 +57,16 @@ export class ZeroMqChannel implements Channel {
     this.#closed = true;
     await this.#process?.end(graceMs);
     this.#router.close();
-    if (this.#folder) {
-      await rm(this.#folder, { recursive: true, force: true });
-    }
+    this.#removeFolder();
+    process.off("exit", this.#removeFolder);
   }
 
   async #bind(): Promise<string> {
     if (this.endpoint === undefined) {
       this.#folder = await mkdtemp(join(tmpdir(), "familyseer-"));
       await chmod(this.#folder, 0o700);
+      // A process that exits at once, as on a second Ctrl-C, does not get to close().
+      process.on("exit", this.#removeFolder);
       const endpoint = `ipc://${this.#folder}/worker`;
       await this.#router.bind(endpoint);
       return endpoint;

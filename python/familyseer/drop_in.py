@@ -1,0 +1,371 @@
+"""`tune` of the drop-in TaskScheduler: the user's process as a worker.
+
+The orchestrator decides; this process has the tasks, search policies, objective function, callbacks and devices that
+the user made, and uses them as they are.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable
+
+import numpy as np
+from tvm import auto_scheduler
+from tvm.auto_scheduler import task_scheduler as tvm_task_scheduler
+
+from .channel import Channel
+from .core_operation import core_operation
+from .errors import OrchestratorLostError, RequestError
+from .orchestrator import Orchestrator, mark_children
+from .session import Session
+from .tasks import similarity_tags
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from tvm.auto_scheduler import SearchTask, TuningOptions
+
+# Programs of a foresee round, the reference's number (FamilySeer, section 4.2).
+FORESEE_TRIALS = 16
+# How long the orchestrator has to end after its last word, in seconds.
+_GRACE = 3.0
+_UNMEASURED_COST = 1e10
+
+
+class TuningSettings:
+    """What `tune` was called with."""
+
+    def __init__(
+        self,
+        tune_option: TuningOptions,
+        search_policy: str | list[auto_scheduler.SearchPolicy],
+        search_policy_params: dict[str, Any] | None,
+        adaptive_training: bool,
+        per_task_early_stopping: int | None,
+    ) -> None:
+        self.tune_option = tune_option
+        self.search_policy = search_policy
+        self.search_policy_params = search_policy_params
+        self.adaptive_training = adaptive_training
+        self.per_task_early_stopping = per_task_early_stopping
+
+
+def drive(scheduler: Any, settings: TuningSettings) -> None:
+    """Tunes the tasks of a TaskScheduler, TVM's own or ours, as the orchestrator says.
+
+    Raises ValueError for what cannot be tuned, InstallationError, OrchestratorLostError, and whatever the user's own
+    objective, callbacks, search policies and devices raise.
+    """
+    measured_before = _prepare(scheduler, settings)
+    with mark_children() as mark:
+        orchestrator = Orchestrator(mark)
+        session = Session()
+        channel = Channel(orchestrator.endpoint, session.deliver)
+        done = False
+        try:
+            with _Interruption(orchestrator, session) as interruption:
+                process = UserProcess(scheduler, settings, measured_before, interruption)
+                session.serve(channel.send, process, raise_errors=True)
+                interruption.check()
+            done = process.finished
+        finally:
+            channel.close()
+            orchestrator.close(grace=_GRACE if done else 0)
+    if session.refusal:
+        raise (ValueError if session.refusal.kind == RequestError.kind else RuntimeError)(session.refusal.reason)
+    if not done:
+        raise OrchestratorLostError("The orchestrator ended the session before the tuning was done.")
+
+
+class UserProcess:
+    """The operations of the protocol that only the user's own process can do."""
+
+    def __init__(
+        self,
+        scheduler: Any,
+        settings: TuningSettings,
+        measured_before: list[dict[str, Any]],
+        interruption: _Interruption,
+    ) -> None:
+        self._scheduler = scheduler
+        self._settings = settings
+        self._measured_before = measured_before
+        self._interruption = interruption
+        self.finished = False
+
+    def perform(
+        self,
+        operation: str,
+        params: dict[str, Any],
+        report: Callable[[dict[str, Any]], None],
+        cancelled: Callable[[], bool],
+    ) -> dict[str, Any]:
+        return getattr(self, operation)(**params)
+
+    def ping(self) -> dict[str, Any]:
+        return {}
+
+    def describe(self) -> dict[str, Any]:
+        scheduler, settings = self._scheduler, self._settings
+        option, name = settings.tune_option, settings.search_policy
+        weights = scheduler.task_weights or [1] * len(scheduler.tasks)
+        return {
+            "tasks": [
+                _describe(task, float(weight), scheduler.task_tags[index])
+                for index, (task, weight) in enumerate(zip(scheduler.tasks, weights))
+            ],
+            "search_policy": name if isinstance(name, str) else None,
+            "trials": int(option.num_measure_trials),
+            "trials_per_round": int(option.num_measures_per_round),
+            "foresee_trials": FORESEE_TRIALS,
+            "strategy": scheduler.strategy,
+            "alpha": float(scheduler.alpha),
+            "beta": float(scheduler.beta),
+            "gamma": float(scheduler.gamma),
+            "backward_window": int(scheduler.backward_window_size),
+            # TVM writes "never" as a negative number.
+            "early_stopping": None if option.early_stopping < 0 else int(option.early_stopping),
+            "task_early_stopping": settings.per_task_early_stopping,
+            "start_at": [
+                {
+                    "rounds": int(scheduler.task_cts[index]),
+                    "best_round": int(scheduler.task_best_cts[index]),
+                    "best_cost": float(scheduler.best_costs[index]),
+                    "history": [float(cost) for cost in scheduler.task_costs_history[index]],
+                    "dead": index in scheduler.dead_tasks,
+                }
+                for index in range(len(scheduler.tasks))
+            ],
+            "measured_before": self._measured_before,
+        }
+
+    def begin(
+        self, families: dict[str, list[int]] | None, search_policy: str | None, trials_per_round: int
+    ) -> dict[str, Any]:
+        scheduler = self._scheduler
+        scheduler.num_measures_per_round = trials_per_round
+        scheduler.family_group = families or {}
+        if self._settings.tune_option.verbose >= 1:
+            for name, members in scheduler.family_group.items():
+                print("family group :", name, "---", members)
+        if families is None or search_policy is None:
+            named = self._settings.search_policy if search_policy is None else search_policy
+            scheduler.search_policies = list(self._make_policies(named, scheduler.tasks))
+        else:
+            policies = {}
+            for members in families.values():
+                made = self._make_policies(search_policy, [scheduler.tasks[index] for index in members])
+                policies.update(zip(members, made))
+            scheduler.search_policies = [policies[index] for index in range(len(scheduler.tasks))]
+        return {}
+
+    def score(self, vectors: list[list[float]]) -> dict[str, Any]:
+        return {"scores": [float(self._scheduler._compute_score(np.array(costs))) for costs in vectors]}
+
+    def draw(self, count: int) -> dict[str, Any]:
+        # The generator that TVM's scheduler draws from, so that the user's seed decides here too.
+        return {"drawn": int(np.random.choice(count))}
+
+    def search(self, task: int, programs: int, reason: str, state: dict[str, Any]) -> dict[str, Any]:
+        scheduler = self._scheduler
+        self._take(state)
+        scheduler.reason = reason
+        for callback in scheduler.callbacks:
+            callback.pre_tune(scheduler, task)
+        try:
+            inputs, results = scheduler.search_policies[task].continue_search_one_round(programs, scheduler.measurer)
+        except Exception:
+            # TVM's own code turns an interruption that it meets into an error of its own.
+            self._interruption.check()
+            raise
+        self._interruption.check()
+        costs = [_mean(result.costs) for result in results]
+        # The number of inputs counts as measured, whatever came back of them.
+        costs += [None] * (len(inputs) - len(costs))
+        return {"costs": costs}
+
+    def observe(self, task: int, state: dict[str, Any]) -> dict[str, Any]:
+        scheduler = self._scheduler
+        self._take(state)
+        scheduler.task_costs_history[task].append(scheduler.best_costs[task])
+        for callback in scheduler.callbacks:
+            callback.post_tune(scheduler, task)
+        return {}
+
+    def finish(self, reason: str, state: dict[str, Any]) -> dict[str, Any]:
+        self._take(state)
+        if reason == "no-improvement" and self._settings.tune_option.verbose >= 1:
+            trials = self._settings.tune_option.early_stopping
+            print(f"Stop early since no performance improvement in the last {trials} measurement trials.")
+        self.finished = True
+        return {}
+
+    def _make_policies(
+        self, search_policy: str | list[auto_scheduler.SearchPolicy], tasks: list[SearchTask]
+    ) -> list[auto_scheduler.SearchPolicy]:
+        scheduler, settings = self._scheduler, self._settings
+        # TVM's own way to make them; a family's cost model is what it makes for the family's tasks alone. By position:
+        # TVM 0.8 spells the last parameter otherwise.
+        return tvm_task_scheduler.make_search_policies(
+            search_policy,
+            settings.search_policy_params,
+            tasks,
+            scheduler.num_measures_per_round,
+            settings.tune_option.verbose,
+            scheduler.load_model_file,
+            scheduler.load_log_file,
+            settings.adaptive_training,
+        )
+
+    def _take(self, state: dict[str, Any]) -> None:
+        """Makes the attributes say what the orchestrator's state says."""
+        scheduler = self._scheduler
+        scheduler.ct = state["trials"]
+        scheduler.best_ct = state["best_trials"]
+        scheduler.cur_score = state["score"]
+        scheduler.best_score = state["best_score"]
+        scheduler.task_cts[:] = state["rounds"]
+        scheduler.task_best_cts[:] = state["best_rounds"]
+        scheduler.best_costs[:] = state["best_costs"]
+        scheduler.dead_tasks.clear()
+        scheduler.dead_tasks.update(state["dead_tasks"])
+        for task in state["unlike_tasks"]:
+            tag = scheduler.task_tags[task]
+            if tag is not None:
+                scheduler.group_task_ids[scheduler.tag_to_group_id[tag]].remove(task)
+                scheduler.task_tags[task] = None
+
+
+class _Interruption:
+    """Brings Ctrl-C and the loss of the orchestrator into the thread that tunes, however deep in TVM it is.
+
+    TVM's calls from C++ into Python drop a KeyboardInterrupt, so it is remembered, and raised as soon as TVM is left.
+    """
+
+    def __init__(self, orchestrator: Orchestrator, session: Session) -> None:
+        self._session = session
+        self._thread = threading.get_ident()
+        self._on_main_thread = threading.current_thread() is threading.main_thread()
+        self._previous: Any = None
+        self._interrupted = False
+        self._lost: str | None = None
+        self._inside = False
+        self._orchestrator = orchestrator
+
+    def __enter__(self) -> _Interruption:
+        self._inside = True
+        if self._on_main_thread:
+            self._previous = signal.signal(signal.SIGINT, self._on_sigint)
+        self._orchestrator.watch(self._on_lost)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._inside = False
+        if self._on_main_thread:
+            signal.signal(signal.SIGINT, self._previous)
+
+    def check(self) -> None:
+        """Raises what came meanwhile."""
+        if self._lost is not None:
+            raise OrchestratorLostError(
+                f"The tuning cannot go on: {self._lost}. What was measured is in the log of your measure callbacks; "
+                "tune again with load_log_file to go on from there."
+            )
+        if self._interrupted:
+            raise KeyboardInterrupt
+
+    def _on_sigint(self, number: int, frame: FrameType | None) -> None:
+        if self._lost is None:
+            self._interrupted = True
+            if callable(self._previous) and self._previous is not signal.default_int_handler:
+                self._interrupted = False
+                self._previous(number, frame)
+                return
+        self.check()
+
+    def _on_lost(self, how: str) -> None:
+        self._lost = how
+        self._session.end()
+        if not self._inside:
+            return
+        # It may be waiting in a lock that only a signal breaks, or, off the main thread, run on to its next bytecode.
+        if self._on_main_thread:
+            signal.pthread_kill(self._thread, signal.SIGINT)
+        else:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(self._thread), ctypes.py_object(OrchestratorLostError)
+            )
+
+
+def _prepare(scheduler: Any, settings: TuningSettings) -> list[dict[str, Any]]:
+    """Sets what TVM's `tune` sets before its first round; returns the programs of the log to go on from."""
+    option, tasks = settings.tune_option, scheduler.tasks
+    if settings.tune_option.num_measure_trials // len(tasks) <= 0:
+        raise ValueError(
+            f"num_measure_trials is too small: {option.num_measure_trials} for {len(tasks)} tasks. Expected at least "
+            f"{len(tasks)}, one for each task."
+        )
+    policies = settings.search_policy
+    if not isinstance(policies, str) and len(policies) != len(tasks):
+        raise ValueError(
+            f"There are {len(policies)} search policies for {len(tasks)} tasks. Expected one policy for each task, in "
+            "the order of the tasks."
+        )
+    never = 1e20
+    scheduler.tune_option = option
+    scheduler.early_stopping_all = never if option.early_stopping < 0 else option.early_stopping
+    scheduler.early_stopping_task = (
+        never if settings.per_task_early_stopping is None else settings.per_task_early_stopping
+    )
+    scheduler.measurer = auto_scheduler.measure.ProgramMeasurer(
+        option.builder, option.runner, option.measure_callbacks, option.verbose
+    )
+    scheduler.ct = scheduler.best_ct = 0
+    scheduler.tic = time.time()
+    scheduler.family_group = {}
+    return _records(scheduler) if scheduler.load_log_file else []
+
+
+def _records(scheduler: Any) -> list[dict[str, Any]]:
+    """The programs of `load_log_file` that were measured on the scheduler's tasks and target."""
+    task_of = {task.workload_key: index for index, task in enumerate(scheduler.tasks)}
+    target = str(scheduler.tasks[0].target)
+    path = scheduler.load_log_file
+    found, total = [], 0
+    if Path(path).is_file():
+        for one, result in auto_scheduler.RecordReader(path):
+            total += 1
+            task = task_of.get(one.task.workload_key)
+            if task is not None and str(one.task.target) == target:
+                found.append({"task": task, "cost": _mean(result.costs) if result.error_no == 0 else None})
+    if total > 0 and not found:
+        raise ValueError(
+            f"None of the {total} records of {path} is of these {len(scheduler.tasks)} tasks on the target {target}. "
+            "Expected a log of the same network, or no load_log_file."
+        )
+    return found
+
+
+def _describe(task: SearchTask, weight: float, tag: str | None) -> dict[str, Any]:
+    return {
+        "workload_key": task.workload_key,
+        "weight": weight,
+        "description": task.desc,
+        "core_operation": core_operation(task.compute_dag),
+        "words": task.desc,
+        "flops": float(task.compute_dag.flop_ct),
+        # No tag is left of a task that was taken out of its similarity group.
+        "similarity_tags": similarity_tags(task.compute_dag) if tag else [],
+    }
+
+
+def _mean(costs: Any) -> float | None:
+    """The mean of a result's costs in seconds; None for what no number comes of."""
+    values = [float(cost.value if hasattr(cost, "value") else cost) for cost in costs]
+    mean = sum(values) / len(values) if values else math.nan
+    return mean if math.isfinite(mean) and mean < _UNMEASURED_COST else None

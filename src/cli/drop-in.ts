@@ -1,0 +1,36 @@
+import { FamilySeerError, WorkerFailureError, WorkerLostError } from "../errors.js";
+import { describeReason } from "../report/format.js";
+import { driveUserProcess } from "../tuner/user-process.js";
+import { parentProcess } from "../worker/parent-process.js";
+import { Worker } from "../worker/worker.js";
+import { ZeroMqChannel } from "../worker/zeromq-channel.js";
+
+/**
+ * The orchestrator of a drop-in TaskScheduler, which starts it as `node drop-in.js ENDPOINT PARENT MARK` (see
+ * python/familyseer/orchestrator.py) and then works for it.
+ */
+async function main([endpoint = "", parent = "", mark = ""]: readonly string[]): Promise<void> {
+  const worker = await Worker.start(new ZeroMqChannel(parentProcess(Number(parent), mark), endpoint));
+  try {
+    await driveUserProcess(worker, describeReason);
+    await worker.close();
+  } catch (error) {
+    // What the user's own code raised is raised there already, and to one that is gone nothing can be said.
+    if (error instanceof WorkerFailureError || error instanceof WorkerLostError) {
+      return;
+    }
+    if (!(error instanceof FamilySeerError)) {
+      throw error;
+    }
+    await worker.refuse(error);
+    await worker.close();
+  }
+}
+
+main(process.argv.slice(2)).then(
+  () => process.exit(0),
+  (error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  },
+);
