@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from tvm.auto_scheduler import SearchTask, TuningOptions
+    from tvm.auto_scheduler.search_policy import SearchPolicy
 
 # Programs of a foresee round, the reference's number (FamilySeer, section 4.2).
 FORESEE_TRIALS = 16
@@ -43,16 +44,18 @@ class TuningSettings:
     def __init__(
         self,
         tune_option: TuningOptions,
-        search_policy: str | list[auto_scheduler.SearchPolicy],
+        search_policy: str | list[SearchPolicy],
         search_policy_params: dict[str, Any] | None,
         adaptive_training: bool,
         per_task_early_stopping: int | None,
+        give_up_unmeasured: bool | None,
     ) -> None:
         self.tune_option = tune_option
         self.search_policy = search_policy
         self.search_policy_params = search_policy_params
         self.adaptive_training = adaptive_training
         self.per_task_early_stopping = per_task_early_stopping
+        self.give_up_unmeasured = give_up_unmeasured
 
 
 def drive(scheduler: Any, settings: TuningSettings) -> None:
@@ -131,6 +134,7 @@ class UserProcess:
             # TVM writes "never" as a negative number.
             "early_stopping": None if option.early_stopping < 0 else int(option.early_stopping),
             "task_early_stopping": settings.per_task_early_stopping,
+            "give_up_unmeasured": settings.give_up_unmeasured,
             "start_at": [
                 {
                     "rounds": int(scheduler.task_cts[index]),
@@ -205,9 +209,7 @@ class UserProcess:
         self.finished = True
         return {}
 
-    def _make_policies(
-        self, search_policy: str | list[auto_scheduler.SearchPolicy], tasks: list[SearchTask]
-    ) -> list[auto_scheduler.SearchPolicy]:
+    def _make_policies(self, search_policy: str | list[SearchPolicy], tasks: list[SearchTask]) -> list[SearchPolicy]:
         scheduler, settings = self._scheduler, self._settings
         # TVM's own way to make them; a family's cost model is what it makes for the family's tasks alone. By position:
         # TVM 0.8 spells the last parameter otherwise.

@@ -11,7 +11,8 @@ from tvm.auto_scheduler.task_scheduler import LogEstimatedLatency, TaskScheduler
 from .drop_in import TuningSettings, drive
 
 if TYPE_CHECKING:
-    from tvm.auto_scheduler import SearchPolicy, SearchTask, TuningOptions
+    from tvm.auto_scheduler import SearchTask, TuningOptions
+    from tvm.auto_scheduler.search_policy import SearchPolicy
 
 TVM_TASK_SCHEDULER = auto_scheduler.task_scheduler.TaskScheduler
 # Above this cost, in seconds, a task counts as not measured; TVM's number.
@@ -73,17 +74,28 @@ class TaskScheduler(TVM_TASK_SCHEDULER):
         per_task_early_stopping: int | None = None,
         *,
         adapative_training: bool | None = None,
+        give_up_unmeasured: bool | None = None,
     ) -> None:
         """Tunes the tasks.
 
         `search_policy` is a name, `<search>.<model>[.family_<algorithm>]` such as "sketch.xgb.family_op", or a list of
         ready policies, one for each task. `adapative_training` is how TVM 0.8 and FamilySeer spell `adaptive_training`.
+        `give_up_unmeasured` says whether a task is searched no further if no program ran of it in warm-up; left out, it
+        is not with families, as in FamilySeer, and is without, as in TVM since 0.18.
 
         Raises ValueError for what cannot be tuned, InstallationError where Node is missing, OrchestratorLostError, and
         what the user's own objective, callbacks and policies raise.
         """
         adaptive = adaptive_training if adapative_training is None else adapative_training
-        drive(self, TuningSettings(tune_option, search_policy, search_policy_params, adaptive, per_task_early_stopping))
+        settings = TuningSettings(
+            tune_option,
+            search_policy,
+            search_policy_params,
+            adaptive,
+            per_task_early_stopping,
+            give_up_unmeasured,
+        )
+        drive(self, settings)
 
 
 class PrintTableInfo(TaskSchedulerCallback):

@@ -60,15 +60,16 @@ async function main(paths: readonly string[]): Promise<number> {
   }
   const tally = { familyseer: { agree: 0, of: 0 }, ansor: { agree: 0, of: 0 } };
   for (const file of await traceFiles(paths)) {
-    const { scenario, ...references } = await readTraces(file);
-    const ours = toScenario(scenario);
+    const { scenario: described, ...references } = await readTraces(file);
+    const ours = toScenario(described);
     for (const reference of ["familyseer", "ansor"] as const) {
       const recorded = references[reference];
       if (!recorded) {
         continue;
       }
-      const policy = reference === "ansor" ? ANSOR_POLICY : ours.searchPolicy;
-      const difference = firstDifference(recorded, await replay({ ...ours, searchPolicy: policy }));
+      const scenario =
+        reference === "ansor" ? { ...ours, searchPolicy: ANSOR_POLICY } : { ...ours, giveUpUnmeasured: false };
+      const difference = firstDifference(recorded, await replay(scenario));
       tally[reference].of += 1;
       if (difference === null) {
         tally[reference].agree += 1;
@@ -133,6 +134,7 @@ function toScenario(recorded: z.infer<typeof fileSchema>["scenario"]): Scenario 
     // TVM writes "never" as a negative number.
     earlyStopping: recorded.early_stopping !== null && recorded.early_stopping < 0 ? null : recorded.early_stopping,
     taskEarlyStopping: recorded.per_task_early_stopping,
+    giveUpUnmeasured: true,
     rounds: recorded.rounds,
   };
 }

@@ -27,6 +27,8 @@ export interface TuneOptions {
   readonly earlyStopping?: number | null;
   /** Stop a task after this many programs without a better one. */
   readonly taskEarlyStopping?: number | null;
+  /** Search a task no further if no program ran of it in warm-up. */
+  readonly giveUpUnmeasured?: boolean;
   /** What to make small; the default is the sum of latencies times weights. */
   readonly objective?: Objective;
   /** An earlier log whose records count as measured and train the cost models. */
@@ -66,6 +68,7 @@ export const TUNE_DEFAULTS = {
   backwardWindow: 3,
   earlyStopping: null,
   taskEarlyStopping: null,
+  giveUpUnmeasured: true,
   loadLog: null,
   loadModels: null,
   population: 2048,

@@ -23,6 +23,7 @@ export async function driveUserProcess(worker: Worker, explain: (reason: SearchR
     ...schedulerOptions(described),
     tasks,
     families,
+    giveUpUnmeasured: described.give_up_unmeasured ?? families === null,
     scoreAll: async (vectors) =>
       (await worker.request("score", { vectors: vectors.map((costs) => [...costs]) }, PATIENCE)).scores,
     draw: async (count) => (await worker.request("draw", { count }, PATIENCE)).drawn,

@@ -14,6 +14,7 @@ export interface Scenario {
   readonly searchPolicy: string;
   readonly earlyStopping: number | null;
   readonly taskEarlyStopping: number | null;
+  readonly giveUpUnmeasured: boolean;
   readonly rounds: readonly (readonly (readonly number[])[])[];
 }
 

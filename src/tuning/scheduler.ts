@@ -34,6 +34,11 @@ export interface SchedulerOptions {
   readonly taskEarlyStopping?: number | null;
   /** Programs of a foresee round. */
   readonly foreseeTrials?: number;
+  /**
+   * Search a task no further if no program ran of it in warm-up, as TVM does since 0.18. FamilySeer's own scheduler goes
+   * on with it, and, as its cost counts as 1e10 seconds, hardly with anything else.
+   */
+  readonly giveUpUnmeasured?: boolean;
   /** Programs of an earlier run, oldest first, cost in seconds or null for one that failed. */
   readonly measuredBefore?: readonly { readonly task: number; readonly cost: number | null }[];
   /** How far each task has come when the job starts, where it does not start from nothing. */
@@ -59,6 +64,7 @@ export const SCHEDULER_DEFAULTS = {
   earlyStopping: null,
   taskEarlyStopping: null,
   foreseeTrials: 16,
+  giveUpUnmeasured: true,
   measuredBefore: [],
   startAt: [],
 } as const satisfies Partial<SchedulerOptions>;
@@ -275,7 +281,7 @@ export class Scheduler {
     this.#bestScore = this.#score;
     this.#bestScoreTrials = this.#trials;
     for (const [task, cost] of this.#bestCosts.entries()) {
-      if (cost === UNMEASURED_COST) {
+      if (cost === UNMEASURED_COST && this.#options.giveUpUnmeasured) {
         this.#dead.add(task);
       }
     }

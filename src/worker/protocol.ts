@@ -158,6 +158,8 @@ export const operations = {
       backward_window: z.number().int(),
       early_stopping: z.number().nullable(),
       task_early_stopping: z.number().nullable(),
+      /** Null: as the reference does, TVM 0.18 without families and FamilySeer with them. */
+      give_up_unmeasured: z.boolean().nullable(),
       start_at: z.array(
         z.object({
           rounds: count,

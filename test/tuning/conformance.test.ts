@@ -10,6 +10,11 @@ describe("conformance", () => {
     assert.equal(stdout.split("\n").at(-1), "familyseer: 30 of 30 agree, ansor: 30 of 30 agree");
   });
 
+  it("agrees on jobs of our own, of the kinds that go wrong first", async () => {
+    const { stdout } = await execa("node", ["dist/src/cli/conformance.js", "test/conformance/own"]);
+    assert.equal(stdout.split("\n").at(-1), "familyseer: 24 of 24 agree, ansor: 24 of 24 agree");
+  });
+
   it("names the first difference and exits with 1", async () => {
     const trace = JSON.parse(await readFile("test/conformance/001.json", "utf8"));
     trace.ansor.calls[3][0] += 1;
