@@ -1,4 +1,4 @@
-"""The drop-in decides as TVM's scheduler and as FamilySeer's, on recorded jobs and, beside the real one, on new ones."""
+"""The drop-in decides as TVM's scheduler and as FamilySeer's: on recorded jobs, and beside the real one on new ones."""
 
 from __future__ import annotations
 
