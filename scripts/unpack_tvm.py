@@ -1,7 +1,8 @@
 """Lays a TVM out of Maven's jars: its Python package, and beside libtvm.so the libraries it names.
 
-Usage: unpack_tvm.py ARTIFACTS JARS DESTINATION, where ARTIFACTS has lines `SHA256 NAME:VERSION MEMBER...` and JARS is
-the folder the jars lie in. Ends with an error, and leaves DESTINATION as it was, if a jar is not the one expected.
+Usage: unpack_tvm.py ARTIFACTS JARS DESTINATION, where ARTIFACTS has lines `SHA256 NAME:VERSION[:CLASSIFIER] MEMBER...`
+and JARS is the folder the jars lie in. A member is a library, or a folder below the jar's `python/`, then written with a
+slash at its end. Ends with an error, and leaves DESTINATION as it was, if a jar is not the one expected.
 """
 
 import hashlib
@@ -23,8 +24,8 @@ def main(artifacts: Path, jars: Path, destination: Path) -> None:
         with zipfile.ZipFile(jar_path(jars, artifact)) as jar:
             root = f"org/bytedeco/{name}/{PLATFORM}/"
             for member in members:
-                if member == "python":
-                    unpack_folder(jar, f"{root}python/", destination)
+                if member.endswith("/"):
+                    unpack_folder(jar, f"{root}python/", f"{root}{member}", destination)
                 else:
                     libraries.mkdir(parents=True, exist_ok=True)
                     with jar.open(root + member) as source, (libraries / member).open("wb") as target:
@@ -32,8 +33,8 @@ def main(artifacts: Path, jars: Path, destination: Path) -> None:
 
 
 def jar_path(jars: Path, artifact: str) -> Path:
-    name, version = artifact.split(":")
-    return jars / f"{name}-{version}-{PLATFORM}.jar"
+    name, version, *classifier = artifact.split(":")
+    return jars / f"{name}-{version}-{classifier[0] if classifier else PLATFORM}.jar"
 
 
 def verify(jar: Path, digest: str) -> None:
@@ -42,11 +43,11 @@ def verify(jar: Path, digest: str) -> None:
         sys.exit(f"{jar} has the SHA-256 {found}, expected {digest}. Delete it and run set-up again.")
 
 
-def unpack_folder(jar: zipfile.ZipFile, prefix: str, destination: Path) -> None:
+def unpack_folder(jar: zipfile.ZipFile, root: str, folder: str, destination: Path) -> None:
     for entry in jar.infolist():
-        if not entry.filename.startswith(prefix) or entry.is_dir():
+        if not entry.filename.startswith(folder) or entry.is_dir():
             continue
-        target = (destination / entry.filename.removeprefix(prefix)).resolve()
+        target = (destination / entry.filename.removeprefix(root)).resolve()
         if not target.is_relative_to(destination.resolve()):
             sys.exit(f"{jar.filename} holds a path that leads out of its folder: {entry.filename}")
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,7 @@ OLDEST_NODE = 20
 MARK = "FAMILYSEER_TUNING"
 # The path of a Unix socket has at most 107 characters.
 _LONGEST_FOLDER = 80
+_LAST_WORD = 2.0
 
 _marks: list[str] = []
 _marks_lock = threading.Lock()
@@ -69,7 +70,8 @@ class Orchestrator:
 
     def _wait(self, lost: Callable[[str], None]) -> None:
         code = self._process.wait()
-        if not self._closing.is_set():
+        # One that ends well says so first, but that word may still be on its way.
+        if not self._closing.wait(timeout=_LAST_WORD if code == 0 else 0):
             lost(f"the orchestrator exited with code {code}{self._last_output()}")
 
     def _last_output(self) -> str:
