@@ -48,7 +48,7 @@ class TuningSettings:
         search_policy_params: dict[str, Any] | None,
         adaptive_training: bool,
         per_task_early_stopping: int | None,
-        give_up_unmeasured: bool | None,
+        give_up_unmeasured: bool | None = None,
     ) -> None:
         self.tune_option = tune_option
         self.search_policy = search_policy

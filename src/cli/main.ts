@@ -4,6 +4,7 @@ import { addBest } from "./best.js";
 import { addDoctor } from "./doctor.js";
 import { addEvaluate } from "./evaluate.js";
 import { addFamilies } from "./families.js";
+import { addPatch } from "./patch.js";
 import { addSetup } from "./setup.js";
 import { addTasks } from "./tasks.js";
 import { addTune } from "./tune.js";
@@ -22,7 +23,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .version("0.1.0")
     .exitOverride()
     .configureHelp({ sortSubcommands: false });
-  for (const add of [addSetup, addDoctor, addTasks, addFamilies, addTune, addBest, addEvaluate]) {
+  for (const add of [addSetup, addDoctor, addTasks, addFamilies, addTune, addBest, addEvaluate, addPatch]) {
     add(program, finish);
   }
   for (const command of program.commands) {

@@ -8,9 +8,13 @@ export function addSetup(program: Command, finish: Finish): void {
   const command = program
     .command("setup")
     .description("install TVM and the Python packages it needs; safe to repeat")
+    .option("--tvm <version>", "install this TVM instead of 0.18.0, beside the others: 0.8.0, 0.14.0 or 0.18.0")
     .option("--tvm-python <path>", "check and use this Python with TVM instead")
-    .action(async ({ tvmPython }: { tvmPython?: string }) => {
-      const args = tvmPython === undefined ? [] : ["--tvm-python", tvmPython];
+    .action(async ({ tvm, tvmPython }: { tvm?: string; tvmPython?: string }) => {
+      const args = [
+        ...(tvm === undefined ? [] : ["--tvm", tvm]),
+        ...(tvmPython === undefined ? [] : ["--tvm-python", tvmPython]),
+      ];
       const { exitCode } = await execa(join(packageRoot, "scripts", "setup"), args, {
         stdio: "inherit",
         reject: false,

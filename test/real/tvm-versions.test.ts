@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { readLog } from "../../src/records/log.js";
+import { tvmPython } from "../../src/worker/installation.js";
+
+const MINUTE = 60_000;
+
+/** A small job from end to end on the TVM of `FAMILYSEER_TVM_PYTHON`; `npm run test:matrix` runs it on every version. */
+describe("a small job on this TVM", function () {
+  this.timeout(4 * MINUTE);
+  const familyseer = (...args: string[]) => execa("node", ["scripts/familyseer.js", ...args]);
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "familyseer-test-"));
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  it("finds families, tunes with them, and leaves a log that plain TVM reads", async () => {
+    const log = join(folder, "mlp.log");
+    const families = JSON.parse((await familyseer("families", "--model", "mlp", "--target", "llvm", "--json")).stdout);
+    assert.deepEqual(Object.keys(families).sort(), ["nn.dense", "nn.softmax"]);
+    const small = ["--population", "32", "--generations", "1", "--min-repeat-ms", "5", "--number", "1"];
+    const budget = ["--trials", "12", "--trials-per-round", "2", "--foresee-trials", "2"];
+    const tuned = await familyseer("tune", "--model", "mlp", "--target", "llvm", "--log", log, ...budget, ...small);
+    assert.match(tuned.stdout, /12 programs measured/);
+    assert.equal((await readLog(log)).length, 12);
+    const script = [
+      "import sys, tvm",
+      "from tvm import auto_scheduler",
+      "history = auto_scheduler.ApplyHistoryBest(sys.argv[1])",
+      "print(len(history.best_by_targetkey) > 0)",
+    ].join("\n");
+    const { stdout } = await execa(tvmPython(), ["-c", script, log]);
+    assert.match(stdout, /True$/);
+    const timed = await familyseer("evaluate", "--model", "mlp", "--target", "llvm", "--log", log);
+    assert.match(timed.stdout, /untuned [\d.]+ ms, tuned [\d.]+ ms/);
+  });
+});
