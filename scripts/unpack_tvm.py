@@ -1,8 +1,8 @@
 """Lays a TVM out of Maven's jars: its Python package, and beside libtvm.so the libraries it names.
 
-Usage: unpack_tvm.py ARTIFACTS JARS DESTINATION, where ARTIFACTS has lines `SHA256 NAME:VERSION[:CLASSIFIER] MEMBER...`
-and JARS is the folder the jars lie in. A member is a library, or a folder below the jar's `python/`, then written with a
-slash at its end. Ends with an error, and leaves DESTINATION as it was, if a jar is not the one expected.
+Usage: unpack_tvm.py ARTIFACTS JARS DESTINATION. ARTIFACTS has lines `SHA256 NAME:VERSION[:CLASSIFIER] MEMBER...`; JARS
+is the folder the jars lie in. A member is a library, or, with a slash at its end, a folder of the jar that is laid out
+as it lies below `python/`. Ends with an error, and leaves DESTINATION as it was, if a jar is not the one expected.
 """
 
 import hashlib
