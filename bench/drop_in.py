@@ -1,4 +1,4 @@
-"""TVM's TaskScheduler and ours on the same small job, alternated: the same tasks in the same order, and what ours costs.
+"""TVM's TaskScheduler and ours on the same small job, alternated: the order of the tasks, and what ours costs.
 
 The overhead is what `tune` spends outside TVM's own search rounds and the making of its policies.
 """

@@ -72,7 +72,7 @@ def drive(scheduler: Any, settings: TuningSettings) -> None:
         done = False
         try:
             with _Interruption(orchestrator, session) as interruption:
-                process = UserProcess(scheduler, settings, measured_before, interruption)
+                process = UserProcess(scheduler, settings, measured_before, interruption, session.end)
                 session.serve(channel.send, process, raise_errors=True)
                 interruption.check()
             done = process.finished
@@ -94,11 +94,13 @@ class UserProcess:
         settings: TuningSettings,
         measured_before: list[dict[str, Any]],
         interruption: _Interruption,
+        end: Callable[[], None],
     ) -> None:
         self._scheduler = scheduler
         self._settings = settings
         self._measured_before = measured_before
         self._interruption = interruption
+        self._end = end
         self.finished = False
 
     def perform(
@@ -207,6 +209,7 @@ class UserProcess:
             trials = self._settings.tune_option.early_stopping
             print(f"Stop early since no performance improvement in the last {trials} measurement trials.")
         self.finished = True
+        self._end()
         return {}
 
     def _make_policies(self, search_policy: str | list[SearchPolicy], tasks: list[SearchTask]) -> list[SearchPolicy]:

@@ -1,9 +1,12 @@
+import { setTimeout } from "node:timers/promises";
 import { FamilySeerError, WorkerFailureError, WorkerLostError } from "../errors.js";
 import { describeReason } from "../report/format.js";
 import { driveUserProcess } from "../tuner/user-process.js";
 import { parentProcess } from "../worker/parent-process.js";
 import { Worker } from "../worker/worker.js";
 import { ZeroMqChannel } from "../worker/zeromq-channel.js";
+
+const REFUSAL_GRACE_MS = 5000;
 
 /**
  * The orchestrator of a drop-in TaskScheduler, which starts it as `node drop-in.js ENDPOINT PARENT MARK` (see
@@ -23,7 +26,8 @@ async function main([endpoint = "", parent = "", mark = ""]: readonly string[]):
       throw error;
     }
     await worker.refuse(error);
-    await worker.close();
+    // The user's process ends this one when it has taken that in; leaving at once could lose it.
+    await setTimeout(REFUSAL_GRACE_MS);
   }
 }
 

@@ -8,10 +8,11 @@ import { tvmPython } from "../../src/worker/installation.js";
 
 const MINUTE = 60_000;
 
+const familyseer = (...args: string[]) => execa("node", ["scripts/familyseer.js", ...args]);
+
 /** A small job from end to end on the TVM of `FAMILYSEER_TVM_PYTHON`; `npm run test:matrix` runs it on every version. */
 describe("a small job on this TVM", function () {
   this.timeout(4 * MINUTE);
-  const familyseer = (...args: string[]) => execa("node", ["scripts/familyseer.js", ...args]);
   let folder: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "familyseer-test-"));
