@@ -1,3 +1,5 @@
+import { rmSync } from "node:fs";
+import { dirname } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { FamilySeerError, WorkerFailureError, WorkerLostError } from "../errors.js";
 import { describeReason } from "../report/format.js";
@@ -19,7 +21,12 @@ async function main([endpoint = "", parent = "", mark = ""]: readonly string[]):
     await worker.close();
   } catch (error) {
     // What the user's own code raised is raised there already, and to one that is gone nothing can be said.
-    if (error instanceof WorkerFailureError || error instanceof WorkerLostError) {
+    if (error instanceof WorkerFailureError) {
+      return;
+    }
+    if (error instanceof WorkerLostError) {
+      // The socket's folder is the user's process's, which cannot remove it any more.
+      rmSync(dirname(endpoint.replace("ipc://", "")), { recursive: true, force: true });
       return;
     }
     if (!(error instanceof FamilySeerError)) {
