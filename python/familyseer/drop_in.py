@@ -151,9 +151,14 @@ class UserProcess:
         }
 
     def begin(
-        self, families: dict[str, list[int]] | None, search_policy: str | None, trials_per_round: int
+        self,
+        families: dict[str, list[int]] | None,
+        search_policy: str | None,
+        trials_per_round: int,
+        histories: list[list[float]],
     ) -> dict[str, Any]:
         scheduler = self._scheduler
+        scheduler.task_costs_history[:] = histories
         scheduler.num_measures_per_round = trials_per_round
         scheduler.family_group = families or {}
         if self._settings.tune_option.verbose >= 1:

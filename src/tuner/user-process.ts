@@ -34,6 +34,7 @@ export async function driveUserProcess(worker: Worker, explain: (reason: SearchR
       families: families ? Object.fromEntries([...families].map(([name, ids]) => [name, [...ids]])) : null,
       search_policy: policy ? `${policy.search}.${policy.costModel}` : null,
       trials_per_round: scheduler.trialsPerRound,
+      histories: scheduler.histories.map((history) => [...history]),
     },
     PATIENCE,
   );

@@ -179,6 +179,8 @@ export const operations = {
       /** What to make of each family, a name of two parts; null where the policies are ready-made. */
       search_policy: z.string().nullable(),
       trials_per_round: z.number().int().min(1),
+      /** Best cost after each round so far, per task, in seconds. */
+      histories: z.array(z.array(z.number())),
     }),
     result: z.object({}),
   },

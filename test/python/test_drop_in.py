@@ -6,15 +6,19 @@ import json
 import threading
 import traceback
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import familyseer
+import psutil
 import pytest
 from familyseer.errors import InstallationError
 from familyseer.task_scheduler import TVM_TASK_SCHEDULER, TaskScheduler
-from scripted import ScriptedPolicy, run, scripted_task
+from scripted import ScriptedPolicy, run, scripted_search, scripted_task
 from tvm import auto_scheduler
-from tvm.auto_scheduler.task_scheduler import TaskSchedulerCallback
+from tvm.auto_scheduler import task_scheduler as tvm_task_scheduler
+from tvm.auto_scheduler.task_scheduler import LogEstimatedLatency, TaskSchedulerCallback
+from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
 
 SCENARIO: dict[str, Any] = json.loads((Path(__file__).parents[1] / "conformance" / "001.json").read_text())["scenario"]
 OPTION = auto_scheduler.TuningOptions(num_measure_trials=64, num_measures_per_round=4, verbose=0)
@@ -65,6 +69,91 @@ def test_an_exception_in_a_callback_comes_up_with_its_own_traceback() -> None:
     with pytest.raises(KeyError, match="mine") as raised:
         TaskScheduler(tasks(), callbacks=[Broken()]).tune(OPTION, search_policy=policies())
     assert "post_tune" in "".join(traceback.format_tb(raised.value.__traceback__))
+    assert psutil.Process().children(recursive=True) == []
+
+
+def test_an_exception_in_the_objective_comes_up() -> None:
+    def objective(costs: Any) -> float:
+        raise ArithmeticError("mine")
+
+    with pytest.raises(ArithmeticError, match="mine"):
+        TaskScheduler(tasks(), objective_func=objective, callbacks=[]).tune(OPTION, search_policy=policies())
+
+
+def test_callbacks_of_tvm_and_the_table_with_total_latency(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    logs = []
+    for scheduler_class in (TVM_TASK_SCHEDULER, TaskScheduler):
+        path = tmp_path / scheduler_class.__module__
+        callbacks = [familyseer.PrintTableInfo(), LogEstimatedLatency(str(path))]
+        option = auto_scheduler.TuningOptions(num_measure_trials=64, num_measures_per_round=4, verbose=1)
+        scheduler_class(tasks(), callbacks=callbacks).tune(option, search_policy=policies())
+        # But for the seconds that passed.
+        logs.append([line.split("\t")[1:] for line in path.read_text().splitlines()])
+    assert len(logs[0]) > 5
+    assert logs[1] == logs[0]
+    assert "Total Latency (ms)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("spelling", ["adaptive_training", "adapative_training"])
+def test_adaptive_training_reaches_the_cost_models_in_both_spellings(spelling: str) -> None:
+    with scripted_search(SCENARIO, []):
+        TaskScheduler(tasks(), callbacks=[]).tune(OPTION, "sketch.xgb.family_op", **{spelling: True})
+        made = tvm_task_scheduler.XGBModel.call_args_list
+    assert made
+    assert all([value for name, value in call.kwargs.items() if "training" in name] == [True] for call in made)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    """A real task, and a log of its programs that were really measured."""
+    log = tmp_path_factory.mktemp("measured") / "tuned.log"
+    task = auto_scheduler.SearchTask(func=matmul_auto_scheduler_test, args=(16, 16, 16), target="llvm")
+    option = auto_scheduler.TuningOptions(
+        num_measure_trials=4,
+        num_measures_per_round=4,
+        verbose=0,
+        measure_callbacks=[auto_scheduler.RecordToFile(str(log))],
+    )
+    search = {"evolutionary_search_population": 16, "evolutionary_search_num_iters": 1}
+    TaskScheduler([task], callbacks=[]).tune(option, "sketch.xgb", search_policy_params=search)
+    assert len(log.read_text().splitlines()) == 4
+    return task, log
+
+
+def test_goes_on_from_a_log_as_tvms_own(measured: tuple[Any, Path]) -> None:
+    task, log = measured
+    seen = []
+    for scheduler_class in (TVM_TASK_SCHEDULER, TaskScheduler):
+        watcher = Watcher()
+        option = auto_scheduler.TuningOptions(num_measure_trials=8, num_measures_per_round=4, verbose=0)
+        rounds = [[1e-3] * 4, [1e-9] * 4]
+        policy = ScriptedPolicy(SimpleNamespace(index=0), rounds, [])
+        scheduler = scheduler_class([task], load_log_file=str(log), callbacks=[watcher])
+        scheduler.tune(option, search_policy=[policy])
+        seen.append(watcher.seen)
+    assert len(seen[0]) > 1
+    assert seen[1] == seen[0]
+
+
+def test_refuses_a_log_of_another_network(measured: tuple[Any, Path]) -> None:
+    _task, log = measured
+    scheduler = TaskScheduler(tasks(), load_log_file=str(log), callbacks=[])
+    with pytest.raises(ValueError, match=r"None of the 4 records of .* is of these"):
+        scheduler.tune(OPTION, search_policy=policies())
+
+
+def test_an_exception_in_a_measure_callback_comes_up(measured: tuple[Any, Path]) -> None:
+    task, _log = measured
+
+    class Broken(auto_scheduler.measure.PythonBasedMeasureCallback):
+        def callback(self, policy: object, inputs: object, results: object) -> None:
+            raise RuntimeError("mine")
+
+    option = auto_scheduler.TuningOptions(
+        num_measure_trials=2, num_measures_per_round=2, verbose=0, measure_callbacks=[Broken()]
+    )
+    with pytest.raises(Exception, match="mine"):
+        TaskScheduler([task], callbacks=[]).tune(option, "sketch.random")
 
 
 def test_what_cannot_be_tuned_is_refused() -> None:
