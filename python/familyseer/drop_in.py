@@ -21,7 +21,7 @@ from tvm.auto_scheduler import task_scheduler as tvm_task_scheduler
 from .channel import Channel
 from .core_operation import core_operation
 from .errors import OrchestratorLostError, RequestError
-from .orchestrator import Orchestrator, mark_children
+from .orchestrator import Orchestrator, end_marked_children, mark_children
 from .session import Session
 from .tasks import similarity_tags
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 FORESEE_TRIALS = 16
 # How long the orchestrator has to end after its last word, in seconds.
 _GRACE = 3.0
+_INSIST_SECONDS = 1.0
 _UNMEASURED_COST = 1e10
 
 
@@ -76,9 +77,13 @@ def drive(scheduler: Any, settings: TuningSettings) -> None:
                 session.serve(channel.send, process, raise_errors=True)
                 interruption.check()
             done = process.finished
+        except InterruptionError:
+            raise KeyboardInterrupt from None
         finally:
             channel.close()
             orchestrator.close(grace=_GRACE if done else 0)
+            if not done:
+                end_marked_children(mark)
     if session.refusal:
         raise (ValueError if session.refusal.kind == RequestError.kind else RuntimeError)(session.refusal.reason)
     if not done:
@@ -251,10 +256,15 @@ class UserProcess:
                 scheduler.task_tags[task] = None
 
 
+class InterruptionError(KeyboardInterrupt, Exception):
+    """Ctrl-C while tuning. It is an Exception too, since TVM's calls from C++ into Python carry no other kind out."""
+
+
 class _Interruption:
     """Brings Ctrl-C and the loss of the orchestrator into the thread that tunes, however deep in TVM it is.
 
-    TVM's calls from C++ into Python drop a KeyboardInterrupt, so it is remembered, and raised as soon as TVM is left.
+    TVM turns the exception into another error on its way out, or takes it for a program that failed to build and goes
+    on. So it is remembered, raised again every second, and raised last when TVM is left.
     """
 
     def __init__(self, orchestrator: Orchestrator, session: Session) -> None:
@@ -264,18 +274,17 @@ class _Interruption:
         self._previous: Any = None
         self._interrupted = False
         self._lost: str | None = None
-        self._inside = False
+        self._left = threading.Event()
         self._orchestrator = orchestrator
 
     def __enter__(self) -> _Interruption:
-        self._inside = True
         if self._on_main_thread:
             self._previous = signal.signal(signal.SIGINT, self._on_sigint)
         self._orchestrator.watch(self._on_lost)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._inside = False
+        self._left.set()
         if self._on_main_thread:
             signal.signal(signal.SIGINT, self._previous)
 
@@ -287,29 +296,35 @@ class _Interruption:
                 "tune again with load_log_file to go on from there."
             )
         if self._interrupted:
-            raise KeyboardInterrupt
+            raise InterruptionError
 
     def _on_sigint(self, number: int, frame: FrameType | None) -> None:
-        if self._lost is None:
-            self._interrupted = True
+        if self._left.is_set():
+            return
+        if self._lost is None and not self._interrupted:
             if callable(self._previous) and self._previous is not signal.default_int_handler:
-                self._interrupted = False
                 self._previous(number, frame)
                 return
+            self._interrupted = True
+            threading.Thread(target=self._insist, name="familyseer interruption", daemon=True).start()
         self.check()
 
     def _on_lost(self, how: str) -> None:
         self._lost = how
         self._session.end()
-        if not self._inside:
-            return
-        # It may be waiting in a lock that only a signal breaks, or, off the main thread, run on to its next bytecode.
-        if self._on_main_thread:
-            signal.pthread_kill(self._thread, signal.SIGINT)
-        else:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(self._thread), ctypes.py_object(OrchestratorLostError)
-            )
+        self._insist()
+
+    def _insist(self) -> None:
+        """Interrupts the thread that tunes until it has left."""
+        while not self._left.is_set():
+            # It may wait in a lock that only a signal breaks; off the main thread it runs on to its next bytecode.
+            if self._on_main_thread:
+                signal.pthread_kill(self._thread, signal.SIGINT)
+            else:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(self._thread), ctypes.py_object(OrchestratorLostError)
+                )
+            self._left.wait(_INSIST_SECONDS)
 
 
 def _prepare(scheduler: Any, settings: TuningSettings) -> list[dict[str, Any]]:

@@ -16,6 +16,8 @@ from typing import Callable, Iterator
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
+import psutil
+
 from .errors import InstallationError
 
 ENTRY = Path("dist", "src", "cli", "drop-in.js")
@@ -97,6 +99,20 @@ def mark_children() -> Iterator[str]:
             _marks.pop()
             if not _marks:
                 os.environ.pop(MARK, None)
+
+
+def end_marked_children(mark: str) -> None:
+    """Ends the builders and runners that a tuning cut short left at work; TVM's own threads wait for them.
+
+    Where another tuning is going on in this process, whose they are cannot be told, and they end by themselves.
+    """
+    with _marks_lock:
+        if _marks.count(mark) > 1:
+            return
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if child.environ().get(MARK) == mark:
+                child.kill()
 
 
 def find_node() -> str:
