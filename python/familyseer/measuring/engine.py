@@ -1,0 +1,417 @@
+"""Moves programs from build to run, each as soon as a builder or a device is free, and hands results out as they come."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import shutil
+import statistics
+import threading
+import time
+from collections import defaultdict, deque
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, Pipe, wait
+from typing import Any, Callable, Protocol
+
+from tvm.auto_scheduler.measure import BuildResult, MeasureErrorNo, MeasureInput, MeasureResult, prepare_runner_args
+
+from .build import Built, BuildRequest, link_function
+from .cpus import Cpus
+from .fork_server import Child, ForkServer
+from .run import FAILED_COST, Ran, RunRequest, Timing
+
+# Builds of a task that must have ended before its build time limit adapts, and how many times as long as their median
+# a build may then take, but no less than so many seconds.
+_BUILDS_KNOWN = 4
+_TIMES_MEDIAN = 8
+_LEAST_LIMIT = 1.0
+_MEMORY_FRACTION = 0.5
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """How programs are built, and which are not built or timed to the end; times in seconds."""
+
+    builders: int = 0
+    """Programs built at once; 0: as many as there are CPUs."""
+    build_timeout: float = 15
+    build_func: str | Callable[..., Any] = "default"
+    adaptive_build_timeout: bool = False
+    """Give a build up that takes many times as long as the task's others."""
+    worse_ratio: float | None = None
+    """Do not time a program further that is, in its first run, so many times slower than the task's best."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A program that was measured. `costs` in seconds, one for each repeat; `error_no` as TVM's MeasureErrorNo."""
+
+    costs: tuple[float, ...]
+    error_no: int
+    error_msg: str | None
+    all_seconds: float
+    timestamp: float
+    device: str | None
+    build_cpu_seconds: float
+    timing_seconds: float
+
+    def result(self) -> MeasureResult:
+        return MeasureResult(list(self.costs), self.error_no, self.error_msg, self.all_seconds, self.timestamp)
+
+
+class Device(Protocol):
+    """Where one program at a time can run."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def duty(self) -> str:
+        """What its runner does (fork_server)."""
+
+    @property
+    def here(self) -> bool:
+        """Whether it loads what this machine's linker makes."""
+
+    def exclusive(self, target: str) -> bool:
+        """Whether a program of the target is timed on CPUs of this machine."""
+
+    def question(self, request: RunRequest) -> Any:
+        """What its runner is asked."""
+
+
+class LocalDevice:
+    """This machine itself: its CPU, or the GPU of the timing settings."""
+
+    name = "local"
+    duty = "run"
+    here = True
+
+    def exclusive(self, target: str) -> bool:
+        return "llvm" in target.split()[0]
+
+    def question(self, request: RunRequest) -> RunRequest:
+        return request
+
+
+class Devices(Protocol):
+    """The devices there are; they may come and go."""
+
+    here: bool
+
+    def now(self) -> list[Device]: ...
+
+    def close(self) -> None: ...
+
+
+class LocalDevices:
+    """This machine alone."""
+
+    here = True
+
+    def __init__(self) -> None:
+        self._devices: list[Device] = [LocalDevice()]
+
+    def now(self) -> list[Device]:
+        return self._devices
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass(eq=False)
+class _Program:
+    one: MeasureInput
+    timing: Timing
+    future: Future[Measured] = field(default_factory=Future)
+    built: Built | None = None
+    attempts: int = 0
+
+    @property
+    def task(self) -> str:
+        return self.one.task.workload_key
+
+
+@dataclass(eq=False)
+class _Work:
+    """A program that a builder or runner is at, until when it may be."""
+
+    child: Child
+    program: _Program
+    begun: float
+    limit: float
+    device: Device | None = None
+    paused_at: float | None = None
+    paused_seconds: float = 0.0
+
+    def seconds(self, now: float) -> float:
+        """How long it has been at work, pauses not counted."""
+        return (self.paused_at if self.paused_at is not None else now) - self.begun - self.paused_seconds
+
+
+class Engine:
+    """Measures the programs it is given, on a thread of its own, in the order they were given in.
+
+    What goes wrong with a program, also what crashes or hangs its builder or runner, is in its result.
+    """
+
+    def __init__(self, settings: EngineSettings, devices: Devices | None = None) -> None:
+        """Raises InstallationError if no builder can be started, ValueError for an unknown build_func."""
+        self._settings = settings
+        self._devices = devices or LocalDevices()
+        self._link = link_function(settings.build_func, self._devices.here)
+        self._cpus = Cpus()
+        self._memory = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * _MEMORY_FRACTION)
+        self._server = ForkServer()
+        self._builder_count = settings.builders or len(self._cpus.all)
+        self._idle_builders: list[Child] = []
+        self._runners: dict[str, Child] = {}
+        self._to_build: deque[_Program] = deque()
+        self._to_run: deque[_Program] = deque()
+        self._building: dict[Connection, _Work] = {}
+        self._running: dict[Connection, _Work] = {}
+        self._build_seconds: dict[str, list[float]] = defaultdict(list)
+        self._best: dict[str, float] = {}
+        self._submitted: deque[_Program] = deque()
+        self._wake_receiver, self._wake_sender = Pipe(duplex=False)
+        self._closing = False
+        self._thread = threading.Thread(target=self._serve, name="familyseer measuring", daemon=True)
+        self._thread.start()
+
+    def submit(self, one: MeasureInput, timing: Timing) -> Future[Measured]:
+        """Measures a program; a future that is cancelled before its build begins is not measured."""
+        program = _Program(one, timing)
+        self._submitted.append(program)
+        self._wake()
+        return program.future
+
+    def close(self) -> None:
+        """Ends all processes; programs that are not measured yet are cancelled."""
+        self._closing = True
+        self._wake()
+        self._thread.join()
+
+    def _wake(self) -> None:
+        self._wake_sender.send_bytes(b"")
+
+    # ---- on the engine's own thread ----
+
+    def _serve(self) -> None:
+        try:
+            while not self._closing:
+                while self._submitted:
+                    self._to_build.append(self._submitted.popleft())
+                self._begin_builds()
+                self._begin_runs()
+                for connection in wait([self._wake_receiver, *self._building, *self._running], self._patience()):
+                    if connection is self._wake_receiver:
+                        self._wake_receiver.recv_bytes()
+                    elif connection in self._building:
+                        self._end_build(self._building.pop(connection))
+                    else:
+                        self._end_run(self._running.pop(connection))
+                self._end_overdue()
+        except Exception as error:
+            self._fail_all(error)
+        finally:
+            self._end_processes()
+
+    def _patience(self) -> float | None:
+        """Seconds until something is overdue, or the devices are to be looked at again."""
+        now = time.monotonic()
+        left = [self._limit(work) - work.seconds(now) for work in self._at_work() if work.paused_at is None]
+        if self._to_run and len(self._running) == 0:
+            left.append(0.5)
+        return max(0.0, min(left)) if left else None
+
+    def _at_work(self) -> list[_Work]:
+        return [*self._building.values(), *self._running.values()]
+
+    def _begin_builds(self) -> None:
+        while self._to_build and len(self._building) < self._builder_count:
+            program = self._to_build.popleft()
+            if not program.future.set_running_or_notify_cancel():
+                continue
+            child = self._idle_builders.pop() if self._idle_builders else self._server.fork("build")
+            child.ask(BuildRequest(program.one.serialize(), self._link))
+            work = _Work(child, program, time.monotonic(), self._settings.build_timeout)
+            self._building[child.connection] = work
+            if self._timing_here():
+                self._give_way(work)
+
+    def _end_build(self, work: _Work) -> None:
+        program = work.program
+        try:
+            built: Built = work.child.answer()
+        except (EOFError, OSError):
+            work.child.kill()
+            message = "The builder ended while it built this program."
+            self._finish_failed(program, MeasureErrorNo.COMPILE_HOST, message, work.seconds(time.monotonic()))
+            return
+        self._idle_builders.append(work.child)
+        if built.error_no != MeasureErrorNo.NO_ERROR:
+            self._finish_failed(program, built.error_no, built.error_msg, built.seconds, built.cpu_seconds)
+            return
+        self._build_seconds[program.task].append(work.seconds(time.monotonic()))
+        program.built = built
+        self._to_run.append(program)
+
+    def _begin_runs(self) -> None:
+        busy = {work.device.name for work in self._running.values() if work.device}
+        for device in self._devices.now():
+            if not self._to_run:
+                break
+            if device.name in busy:
+                continue
+            exclusive = device.exclusive(str(self._to_run[0].one.task.target))
+            if exclusive and self._timing_here():
+                continue
+            self._begin_run(self._to_run.popleft(), device, exclusive)
+        if not self._timing_here():
+            self._take_back()
+
+    def _begin_run(self, program: _Program, device: Device, exclusive: bool) -> None:
+        assert program.built is not None
+        request = RunRequest(
+            os.path.join(program.built.folder, program.built.library),
+            program.built.arguments,
+            _values(program),
+            str(program.one.task.target),
+            program.timing,
+            self._worse_than(program.task),
+        )
+        child = self._runners.pop(device.name, None)
+        if child is None:
+            child = self._server.fork(device.duty, self._cpus.timing if exclusive else None, self._memory)
+        if exclusive:
+            for work in self._building.values():
+                self._give_way(work)
+        child.ask(device.question(request))
+        self._running[child.connection] = _Work(child, program, time.monotonic(), program.timing.timeout, device)
+
+    def _end_run(self, work: _Work) -> None:
+        program, device = work.program, work.device
+        assert program.built is not None and device is not None
+        try:
+            ran: Ran = work.child.answer()
+        except (EOFError, OSError):
+            work.child.kill()
+            message = "The runner ended while it ran this program."
+            self._finish_failed(program, MeasureErrorNo.RUNTIME_DEVICE, message, work.seconds(time.monotonic()))
+            return
+        if ran.error_no == MeasureErrorNo.NO_ERROR:
+            self._runners[device.name] = work.child
+            cost = statistics.fmean(ran.costs)
+            self._best[program.task] = min(cost, self._best.get(program.task, math.inf))
+        else:
+            # What a failed program left behind in its process is not the next one's to meet.
+            work.child.kill()
+        self._finish(
+            program,
+            Measured(
+                ran.costs,
+                ran.error_no,
+                ran.error_msg,
+                program.built.seconds + ran.seconds,
+                time.time(),
+                device.name,
+                program.built.cpu_seconds,
+                ran.timing_seconds,
+            ),
+        )
+
+    def _end_overdue(self) -> None:
+        now = time.monotonic()
+        for connection, work in list(itertools.chain(self._building.items(), self._running.items())):
+            if work.paused_at is not None or work.seconds(now) < self._limit(work):
+                continue
+            work.child.kill()
+            if connection in self._building:
+                del self._building[connection]
+                self._finish_failed(work.program, MeasureErrorNo.BUILD_TIMEOUT, None, work.seconds(now))
+            else:
+                del self._running[connection]
+                built = work.program.built.seconds if work.program.built else 0.0
+                self._finish_failed(work.program, MeasureErrorNo.RUN_TIMEOUT, None, built + work.seconds(now))
+
+    def _limit(self, work: _Work) -> float:
+        """Seconds that a program may be at work."""
+        known = self._build_seconds[work.program.task]
+        if work.device is not None or not self._settings.adaptive_build_timeout or len(known) < _BUILDS_KNOWN:
+            return work.limit
+        return min(work.limit, max(_LEAST_LIMIT, _TIMES_MEDIAN * statistics.median(known)))
+
+    def _worse_than(self, task: str) -> float | None:
+        best = self._best.get(task)
+        return None if best is None or self._settings.worse_ratio is None else best * self._settings.worse_ratio
+
+    def _timing_here(self) -> bool:
+        return any(
+            work.device is not None and work.device.exclusive(str(work.program.one.task.target))
+            for work in self._running.values()
+        )
+
+    def _give_way(self, work: _Work) -> None:
+        """Keeps a builder off the CPUs on which a program is timed."""
+        if self._cpus.others:
+            self._cpus.confine(work.child.pid, self._cpus.others)
+        elif work.paused_at is None:
+            work.child.pause()
+            work.paused_at = time.monotonic()
+
+    def _take_back(self) -> None:
+        for work in self._building.values():
+            if self._cpus.others:
+                self._cpus.confine(work.child.pid, self._cpus.all)
+            elif work.paused_at is not None:
+                work.paused_seconds += time.monotonic() - work.paused_at
+                work.paused_at = None
+                work.child.resume()
+
+    def _finish_failed(
+        self, program: _Program, error_no: int, message: str | None, seconds: float, build_cpu_seconds: float = 0.0
+    ) -> None:
+        self._finish(
+            program,
+            Measured((FAILED_COST,), error_no, message, seconds, time.time(), None, build_cpu_seconds, 0.0),
+        )
+
+    def _finish(self, program: _Program, measured: Measured) -> None:
+        if program.built is not None:
+            shutil.rmtree(program.built.folder, ignore_errors=True)
+        program.future.set_result(measured)
+
+    def _fail_all(self, error: Exception) -> None:
+        """Nothing can be measured any more: whoever waits is told why."""
+        for program in [*(work.program for work in self._at_work()), *self._to_run]:
+            program.future.set_exception(error)
+        for program in [*self._to_build, *self._submitted]:
+            if program.future.set_running_or_notify_cancel():
+                program.future.set_exception(error)
+
+    def _end_processes(self) -> None:
+        for child in [*(work.child for work in self._at_work()), *self._idle_builders, *self._runners.values()]:
+            child.kill()
+        self._server.close()
+        for program in [*(work.program for work in self._at_work()), *self._to_run]:
+            if program.built is not None:
+                shutil.rmtree(program.built.folder, ignore_errors=True)
+            if not program.future.done():
+                program.future.set_exception(RuntimeError("The engine was closed while this program was measured."))
+        for program in [*self._to_build, *self._submitted]:
+            program.future.cancel()
+        self._devices.close()
+
+
+def _values(program: _Program) -> tuple[Any, ...]:
+    """What the arguments must hold: anything, but for tasks with inputs of their own (TVM's `task_inputs`)."""
+    one = program.one
+    assert program.built is not None
+    if not one.task.task_input_names:
+        return (None,) * len(program.built.arguments)
+    _schedule, tensors = one.task.compute_dag.apply_steps_from_state(
+        one.state, layout_rewrite=one.task.layout_rewrite_option
+    )
+    return tuple(prepare_runner_args(one, BuildResult("", list(tensors), 0, "", 0)))

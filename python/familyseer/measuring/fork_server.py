@@ -1,0 +1,176 @@
+"""Processes that have TVM loaded, forked in milliseconds from one that does nothing else.
+
+Importing TVM takes 2 to 3 seconds; a builder or runner that crashed or hung is replaced without paying them again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+from multiprocessing.connection import Connection
+from typing import Any, Callable
+
+import cloudpickle
+
+from ..errors import InstallationError
+
+_PID = struct.Struct("=q")
+_PR_SET_PDEATHSIG = 1
+_OUT_OF_MEMORY_FIRST = "1000"
+
+
+class Child:
+    """A process that answers one question at a time, each with one message."""
+
+    def __init__(self, pid: int, connection: Connection) -> None:
+        self.pid = pid
+        self.connection = connection
+
+    def ask(self, question: object) -> None:
+        """Raises OSError if the process is gone."""
+        self.connection.send_bytes(cloudpickle.dumps(question))
+
+    def answer(self) -> Any:
+        """Waits for the answer; raises EOFError or OSError if the process ended instead."""
+        return cloudpickle.loads(self.connection.recv_bytes())
+
+    def pause(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """Ends it and all it started, at once."""
+        self._signal(signal.SIGKILL)
+        self.connection.close()
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+
+class ForkServer:
+    """Starts processes that do one duty, until it is closed or this process ends; then they end too."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        self._output = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __spec__.name, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=self._output,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        )
+        theirs.close()
+        self._control = ours
+        self._lock = threading.Lock()
+
+    def fork(self, duty: str, cpus: set[int] | None = None, memory_limit: int | None = None) -> Child:
+        """A process that does `duty`, a name of DUTIES, on the given CPUs and within `memory_limit` bytes.
+
+        Raises InstallationError if no process can be started.
+        """
+        ours, theirs = socket.socketpair()
+        with self._lock, theirs:
+            try:
+                order = cloudpickle.dumps((duty, cpus, memory_limit))
+                socket.send_fds(self._control, [order], [theirs.fileno()])
+                (pid,) = _PID.unpack(_receive(self._control, _PID.size))
+            except (OSError, EOFError):
+                ours.close()
+                raise InstallationError(
+                    f"Builders and runners cannot be started from {sys.executable}: {self._last_output()}"
+                ) from None
+        return Child(pid, Connection(ours.detach()))
+
+    def close(self) -> None:
+        self._control.close()
+        self._process.wait()
+        self._output.close()
+
+    def _last_output(self) -> str:
+        code = self._process.wait()
+        self._output.seek(0)
+        lines = self._output.read().decode(errors="replace").splitlines()[-20:]
+        return f"their parent exited with code {code}\n  " + "\n  ".join(lines)
+
+
+def _receive(control: socket.socket, size: int) -> bytes:
+    content = control.recv(size, socket.MSG_WAITALL)
+    if len(content) < size:
+        raise EOFError
+    return content
+
+
+def _duty(name: str) -> Callable[[Any], Any]:
+    from . import build, run
+
+    return {"build": build.build, "run": run.Runner().run}[name]
+
+
+def _serve(control: socket.socket) -> None:
+    """Forks what is asked for until the other side is gone."""
+    # Loaded before the first fork, and nothing that starts threads.
+    _duty("build")
+    # A terminal's Ctrl-C is for the user's process, which ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    children: list[int] = []
+    while True:
+        order, descriptors, _, _ = socket.recv_fds(control, 4096, 1)
+        if not order:
+            break
+        pid = os.fork()
+        if pid == 0:
+            control.close()
+            _be_child(order, descriptors[0])
+        os.close(descriptors[0])
+        children.append(pid)
+        control.sendall(_PID.pack(pid))
+    for pid in children:
+        with contextlib.suppress(OSError):
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _be_child(order: bytes, descriptor: int) -> None:
+    """Answers questions until the other side closes the connection; never returns."""
+    try:
+        os.setpgrp()
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        duty, cpus, memory_limit = cloudpickle.loads(order)
+        _limit(cpus, memory_limit)
+        connection, answer = Connection(descriptor), _duty(duty)
+        while True:
+            connection.send_bytes(cloudpickle.dumps(answer(cloudpickle.loads(connection.recv_bytes()))))
+    except (EOFError, OSError):
+        pass
+    finally:
+        os._exit(0)
+
+
+def _limit(cpus: set[int] | None, memory_limit: int | None) -> None:
+    import resource
+
+    # The kernel, short of memory, is to end a program under test and nothing else.
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write(_OUT_OF_MEMORY_FIRST)
+    if cpus:
+        os.sched_setaffinity(0, cpus)
+    if memory_limit:
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_limit, memory_limit))
+
+
+if __name__ == "__main__":
+    _serve(socket.socket(fileno=int(sys.argv[1])))

@@ -1,0 +1,128 @@
+"""Timing one built program on one device (TVM: auto_scheduler/measure.py, runtime/profiling.cc)."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tvm
+from tvm.auto_scheduler.measure import MeasureErrorNo
+
+from .build import MESSAGE_LENGTH, Argument
+
+# The cost of a program that failed, in seconds; TVM's number in records.
+FAILED_COST = 1e10
+_RANDOM_FILL = "tvm.contrib.random.random_fill"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How a program is timed: as TVM's LocalRunner takes it. Seconds; `min_repeat_ms` in milliseconds."""
+
+    timeout: float = 10
+    number: int = 3
+    repeat: int = 1
+    min_repeat_ms: int = 100
+    cooldown_interval: float = 0.0
+    enable_cpu_cache_flush: bool = False
+    device: int = 0
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """`values[i]` is what argument i must hold, None for anything. A program that takes longer than `worse_than`
+    seconds in its first run is not timed further."""
+
+    path: str
+    arguments: tuple[Argument, ...]
+    values: tuple[np.ndarray | None, ...]
+    target: str
+    timing: Timing
+    worse_than: float | None
+
+
+@dataclass(frozen=True)
+class Ran:
+    """`costs` in seconds, one for each repeat; `timing_seconds` is the time the program itself was running."""
+
+    costs: tuple[float, ...]
+    error_no: int
+    error_msg: str | None
+    seconds: float
+    timing_seconds: float
+
+
+class Runner:
+    """Times programs in this process, one after the other."""
+
+    def __init__(self) -> None:
+        self._arrays_of: Any = None
+        self._arrays: list[Any] = []
+
+    def run(self, request: RunRequest) -> Ran:
+        """Times a program; what goes wrong with it is in the result."""
+        begun = time.monotonic()
+        costs, timing_seconds = (FAILED_COST,), 0.0
+        error_no, error_msg = MeasureErrorNo.COMPILE_DEVICE, None
+        try:
+            module = tvm.runtime.load_module(request.path)
+            device = tvm.device(tvm.target.Target(request.target).kind.name, request.timing.device)
+            timer = _timer(module, device, request.timing)
+            error_no = MeasureErrorNo.RUNTIME_DEVICE
+            arrays = self._filled(request, device)
+            timing_begun = time.monotonic()
+            costs = _costs(module, device, timer, arrays, request)
+            timing_seconds = time.monotonic() - timing_begun
+            error_no = MeasureErrorNo.NO_ERROR
+        except Exception:
+            error_msg = traceback.format_exc()[-MESSAGE_LENGTH:]
+        seconds = time.monotonic() - begun
+        time.sleep(request.timing.cooldown_interval)
+        return Ran(costs, error_no, error_msg, seconds, timing_seconds)
+
+    def _filled(self, request: RunRequest, device: Any) -> list[Any]:
+        """Arrays for the arguments. The programs of a task take the same, so they are kept from one to the next."""
+        wanted = (request.arguments, request.target, request.timing.device)
+        if self._arrays_of != wanted:
+            self._arrays_of, self._arrays = None, []
+            self._arrays = random_arrays(request.arguments, device, tvm.get_global_func(_RANDOM_FILL))
+            self._arrays_of = wanted
+        return with_values(self._arrays, request.values, device)
+
+
+def random_arrays(arguments: tuple[Argument, ...], device: Any, fill: Any) -> list[Any]:
+    arrays = []
+    for argument in arguments:
+        array = tvm.nd.empty(argument.shape, argument.dtype, device)
+        fill(array)
+        arrays.append(array)
+    device.sync()
+    return arrays
+
+
+def with_values(arrays: list[Any], values: tuple[np.ndarray | None, ...], device: Any) -> list[Any]:
+    return [array if value is None else tvm.nd.array(value, device) for array, value in zip(arrays, values)]
+
+
+def _timer(module: Any, device: Any, timing: Timing) -> Any:
+    return module.time_evaluator(
+        module.entry_name,
+        device,
+        number=timing.number,
+        repeat=timing.repeat,
+        min_repeat_ms=timing.min_repeat_ms,
+        f_preproc="cache_flush_cpu_non_first_arg" if timing.enable_cpu_cache_flush else "",
+    )
+
+
+def _costs(module: Any, device: Any, timer: Any, arrays: list[Any], request: RunRequest) -> tuple[float, ...]:
+    if request.worse_than is not None:
+        once = module.time_evaluator(module.entry_name, device, number=1, repeat=1)
+        first = once(*arrays).results
+        if first[0] > request.worse_than:
+            return tuple(first)
+    return tuple(timer(*arrays).results)
