@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from tvm import auto_scheduler
 
 CACHE_VERSION = 1
-# A GPU's limits when there is none to ask: those TVM takes, which are the same from compute capability 5.0 to 9.0, and
-# a V100's cores, which nothing of Ansor's reads for a GPU. TVM asks the driver, and fails, if any of the eight is left out.
+# A GPU's limits when there is none to ask: a V100's; what a block may have is the same from compute capability 5.0 to
+# 9.0. TVM asks the driver, and fails, if any of the eight is left out.
 GPU_LIMITS = {
     "num_cores": 80,
     "vector_unit_bytes": 16,

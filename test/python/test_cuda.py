@@ -111,3 +111,12 @@ def test_a_program_computes_what_numpy_does() -> None:
     c = tvm.nd.array(np.zeros((64, 128), "float32"), device)
     program(tvm.nd.array(a, device), tvm.nd.array(b, device), c)
     np.testing.assert_allclose(c.numpy(), a @ b, rtol=1e-4)
+
+
+@needs_gpu
+@pytest.mark.parametrize(
+    "limit", ["max_shared_memory_per_block", "max_threads_per_block", "max_vthread_extent", "warp_size"]
+)
+def test_the_limits_taken_without_a_gpu_are_the_gpus(limit: str) -> None:
+    task = auto_scheduler.SearchTask(func=matmul_auto_scheduler_test, args=(64, 64, 64), target="cuda")
+    assert getattr(task.hardware_params, limit) == GPU_LIMITS[limit]
