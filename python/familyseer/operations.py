@@ -42,6 +42,11 @@ class Operations:
     def ping(self) -> dict[str, Any]:
         return {}
 
+    def gpus(self) -> dict[str, Any]:
+        from .cuda import gpu_count
+
+        return {"gpus": gpu_count()}
+
     def extract(self, model: str, batch: int, layout: str, target: str, cache: str | None) -> dict[str, Any]:
         self._target = parse_target(target)
         self._network = (model, batch, layout)

@@ -133,7 +133,9 @@ class Search:
         self.models = models
         self._ids = itertools.count()
         self._measure_settings = measure
-        self._builder = auto_scheduler.LocalBuilder(timeout=measure.build_timeout, n_parallel=measure.parallel)
+        self._builder = auto_scheduler.LocalBuilder(
+            timeout=measure.build_timeout, n_parallel=measure.parallel, build_func=_build_function(tasks)
+        )
         self._runner = auto_scheduler.LocalRunner(
             timeout=measure.run_timeout,
             number=measure.number,
@@ -227,6 +229,15 @@ class Search:
             model.learn(inputs, results)
             model.sources.append(path)
         return taken
+
+
+def _build_function(tasks: list[SearchTask]) -> Any:
+    """What LocalBuilder packs programs with; for CUDA one that its processes compile by NVRTC with (cuda.py)."""
+    if not tasks or tasks[0].target.kind.name != "cuda":
+        return "default"
+    from .cuda import export
+
+    return export
 
 
 def _task_search(index: int, task: SearchTask, model: CostModel, settings: SearchSettings) -> TaskSearch:

@@ -4,9 +4,7 @@ import { TUNE_DEFAULTS, type TuneOptions } from "../tuner/options.js";
 import { tune } from "../tuner/tuner.js";
 import { STRATEGIES } from "../tuning/scheduler.js";
 import { decimal, example, type Finish, wholeNumber, withNetworkOptions, withWorkerOptions } from "./command.js";
-
-/** What a shell expects of a program that Ctrl-C ended. */
-const INTERRUPTED = 130;
+import { interruptible } from "./interrupt.js";
 
 type Flags = TuneOptions & { readonly tableEvery: number; readonly json?: boolean };
 
@@ -40,30 +38,20 @@ export function addTune(program: Command, finish: Finish): void {
     .option("--table-every <n>", "rounds between task tables; 0: only at the end", wholeNumber, 10)
     .option("--json", "print every event as a line of JSON instead")
     .action(async ({ tableEvery, json, ...options }: Flags) => {
-      const interrupt = new AbortController();
       const display = new TuneDisplay(process.stdout, tableEvery);
-      const onInterrupt = () => {
-        if (interrupt.signal.aborted) {
-          // The worker ends with us: its standard input closes.
-          display.end();
-          process.exit(INTERRUPTED);
-        }
-        console.error("interrupted: the round in progress is recorded first; again to end at once");
-        interrupt.abort();
-      };
-      process.on("SIGINT", onInterrupt).on("SIGTERM", onInterrupt);
-      try {
-        for await (const event of tune({ ...options, signal: interrupt.signal })) {
+      const run = async (signal: AbortSignal) => {
+        for await (const event of tune({ ...options, signal })) {
           if (json) {
             console.log(JSON.stringify(event));
           } else {
             display.show(event);
           }
         }
-        finish(interrupt.signal.aborted ? INTERRUPTED : 0);
+      };
+      try {
+        finish(await interruptible(run, () => display.end()));
       } finally {
         display.end();
-        process.off("SIGINT", onInterrupt).off("SIGTERM", onInterrupt);
       }
     });
   example(command, "familyseer tune --model mobilenetv2_0.5 --target native --trials 2000 --log mobilenet.log");

@@ -46,6 +46,8 @@ export interface TuneOptions {
   readonly minRepeatMs?: number;
   /** Programs built at once. */
   readonly parallel?: number;
+  /** CUDA GPUs of this machine to measure on; only for a CUDA target. So far only the first is measured on. */
+  readonly gpus?: number;
   readonly tvmPython?: string | undefined;
   readonly channel?: ChannelName;
   readonly endpoint?: string | undefined;

@@ -14,6 +14,7 @@ import type { MeasuredEvent } from "../worker/protocol.js";
 import { startWorker } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
 import type { NamedTask, Round, TuneEvent } from "./events.js";
+import { requireGpus } from "./gpus.js";
 import { type CompleteTuneOptions, TUNE_DEFAULTS, type TuneOptions } from "./options.js";
 import { extractTasks } from "./tasks.js";
 
@@ -74,6 +75,7 @@ export class Tuner {
     const log = new AppendOnlyFile(this.options.log);
     const journal = new AppendOnlyFile(`${this.options.log}.journal.jsonl`);
     try {
+      await requireGpus(worker, this.options);
       const { target, tasks, families, fromCache } = await this.#extract(worker);
       const scheduler = await this.#scheduler(tasks, families, target);
       const recordsTaken = await this.#register(worker, scheduler, tasks.length, families);
@@ -169,6 +171,7 @@ export class Tuner {
           use_measured_ratio: 0.2,
           seed: options.seed,
         },
+        // Where `options.gpus` is to be handed on, once the worker measures on several devices.
         measure: {
           build_timeout: options.buildTimeout,
           run_timeout: options.runTimeout,

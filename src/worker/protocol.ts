@@ -71,6 +71,8 @@ export type SchedulerState = z.infer<typeof schedulerState>;
 export const operations = {
   /** Answers at once; what a round trip costs. */
   ping: { params: z.object({}), result: z.object({}) },
+  /** How many CUDA GPUs the worker's TVM can use; 0 where it was built without CUDA. */
+  gpus: { params: z.object({}), result: z.object({ gpus: count }) },
   /** Builds a network, finds its tasks for a target, and keeps both for the operations below. */
   extract: {
     params: z.object({
