@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
@@ -19,11 +20,15 @@ from tvm import auto_scheduler
 from tvm.auto_scheduler.measure_record import dump_record_to_string
 
 from .errors import RequestError
+from .measuring.engine import Engine, EngineSettings, Measured
+from .measuring.run import Timing
 
 if TYPE_CHECKING:
     from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
     from tvm.auto_scheduler.loop_state import StateObject
 
+# How soon a measuring that is cancelled notices it.
+_CANCEL_SECONDS = 0.2
 # By auto_scheduler.MeasureErrorNo.
 FAILURE_KINDS = (
     None,
@@ -51,7 +56,7 @@ class SearchSettings:
 
 @dataclass(frozen=True)
 class MeasureSettings:
-    """How programs are built and timed; times in seconds, `min_repeat_ms` in milliseconds."""
+    """How programs are built and timed (measuring/engine.py); times in seconds, `min_repeat_ms` in milliseconds."""
 
     build_timeout: int = 15
     run_timeout: int = 10
@@ -61,6 +66,8 @@ class MeasureSettings:
     min_repeat_ms: int = 100
     cooldown: float = 0.0
     cpu_cache_flush: bool = False
+    adaptive_build_timeout: bool = False
+    worse_ratio: float | None = None
 
 
 class CostModel:
@@ -132,11 +139,15 @@ class Search:
     ) -> None:
         self.models = models
         self._ids = itertools.count()
-        self._measure_settings = measure
-        self._builder = auto_scheduler.LocalBuilder(
-            timeout=measure.build_timeout, n_parallel=measure.parallel, build_func=_build_function(tasks)
+        self._engine = Engine(
+            EngineSettings(
+                builders=measure.parallel,
+                build_timeout=measure.build_timeout,
+                adaptive_build_timeout=measure.adaptive_build_timeout,
+                worse_ratio=measure.worse_ratio,
+            )
         )
-        self._runner = auto_scheduler.LocalRunner(
+        self._timing = Timing(
             timeout=measure.run_timeout,
             number=measure.number,
             repeat=measure.repeat,
@@ -181,22 +192,30 @@ class Search:
         unknown = [number for number in candidates if number not in search.candidates]
         if unknown:
             raise RequestError(f"Task {task} has no candidates {unknown}. Expected numbers that propose returned.")
-        batch = self._measure_settings.parallel * 2
+        states = {number: search.candidates.pop(number) for number in candidates}
+        waiting = {}
+        for state in states.values():
+            one = auto_scheduler.MeasureInput(search.task, state)
+            waiting[self._engine.submit(one, self._timing)] = (one, state)
         done = 0
-        for start in range(0, len(candidates), batch):
+        while waiting:
             if cancelled():
-                break
-            states = [search.candidates.pop(number) for number in candidates[start : start + batch]]
-            inputs = [auto_scheduler.MeasureInput(search.task, state) for state in states]
-            results = self._runner.run(inputs, self._builder.build(inputs, 0), 0)
-            for state, one, result in zip(states, inputs, results):
-                search.to_learn.append((one, result))
-                cost = _cost(result)
-                if cost is not None:
-                    search.measured.append((cost, state))
-                report(_measured(one, result, cost))
+                # What a builder or a device is at is ended and kept; the rest was not begun.
+                for future in [future for future in waiting if future.cancel()]:
+                    del waiting[future]
+            for future in wait(waiting, _CANCEL_SECONDS, FIRST_COMPLETED).done:
+                one, state = waiting.pop(future)
+                report(self._take(search, one, state, future.result()))
                 done += 1
         return done
+
+    def _take(self, search: TaskSearch, one: MeasureInput, state: StateObject, measured: Measured) -> dict[str, Any]:
+        result = measured.result()
+        search.to_learn.append((one, result))
+        cost = _cost(result)
+        if cost is not None:
+            search.measured.append((cost, state))
+        return _measured(one, result, cost)
 
     def learn(self, task: int) -> int:
         """Trains the cost model of the task's family on what was measured since; returns on how many records."""
@@ -229,15 +248,6 @@ class Search:
             model.learn(inputs, results)
             model.sources.append(path)
         return taken
-
-
-def _build_function(tasks: list[SearchTask]) -> Any:
-    """What LocalBuilder packs programs with; for CUDA one that its processes compile by NVRTC with (cuda.py)."""
-    if not tasks or tasks[0].target.kind.name != "cuda":
-        return "default"
-    from .cuda import export
-
-    return export
 
 
 def _task_search(index: int, task: SearchTask, model: CostModel, settings: SearchSettings) -> TaskSearch:

@@ -6,7 +6,11 @@ import { STRATEGIES } from "../tuning/scheduler.js";
 import { decimal, example, type Finish, wholeNumber, withNetworkOptions, withWorkerOptions } from "./command.js";
 import { interruptible } from "./interrupt.js";
 
-type Flags = TuneOptions & { readonly tableEvery: number; readonly json?: boolean };
+type Flags = Omit<TuneOptions, "worseRatio"> & {
+  readonly worseRatio: number | false;
+  readonly tableEvery: number;
+  readonly json?: boolean;
+};
 
 export function addTune(program: Command, finish: Finish): void {
   const defaults = TUNE_DEFAULTS;
@@ -34,10 +38,19 @@ export function addTune(program: Command, finish: Finish): void {
     .option("--number <n>", "runs of a program per repeat", wholeNumber, defaults.number)
     .option("--repeat <n>", "repeats of timing a program", wholeNumber, defaults.repeat)
     .option("--min-repeat-ms <n>", "least time of a repeat", wholeNumber, defaults.minRepeatMs)
-    .option("--parallel <n>", "programs built at once", wholeNumber, defaults.parallel)
+    .option("--parallel <n>", "programs built at once; 0: as many as there are CPUs", wholeNumber, defaults.parallel)
+    .option("--no-adaptive-build-timeout", "give every build the whole of --build-timeout")
+    .option(
+      "--worse-ratio <x>",
+      "time no further what is so many times slower than the best",
+      decimal,
+      defaults.worseRatio,
+    )
+    .option("--no-worse-ratio", "time every program to the end, as TVM does")
     .option("--table-every <n>", "rounds between task tables; 0: only at the end", wholeNumber, 10)
     .option("--json", "print every event as a line of JSON instead")
-    .action(async ({ tableEvery, json, ...options }: Flags) => {
+    .action(async ({ tableEvery, json, worseRatio, ...flags }: Flags) => {
+      const options = { ...flags, worseRatio: worseRatio === false ? null : worseRatio };
       const display = new TuneDisplay(process.stdout, tableEvery);
       const run = async (signal: AbortSignal) => {
         for await (const event of tune({ ...options, signal })) {

@@ -44,7 +44,11 @@ export interface TuneOptions {
   readonly number?: number;
   readonly repeat?: number;
   readonly minRepeatMs?: number;
-  /** Programs built at once. */
+  /** Give builds up that take many times as long as the task's others, long before `buildTimeout`. */
+  readonly adaptiveBuildTimeout?: boolean;
+  /** Time a program no further that is, in its first run, so many times slower than the task's best; null: always. */
+  readonly worseRatio?: number | null;
+  /** Programs built at once; 0: as many as there are CPUs. */
   readonly parallel?: number;
   /** CUDA GPUs of this machine to measure on; only for a CUDA target. So far only the first is measured on. */
   readonly gpus?: number;
@@ -80,7 +84,9 @@ export const TUNE_DEFAULTS = {
   number: 3,
   repeat: 1,
   minRepeatMs: 100,
-  parallel: 2,
+  adaptiveBuildTimeout: true,
+  worseRatio: 2,
+  parallel: 0,
   channel: "zeromq",
 } as const satisfies Partial<TuneOptions>;
 

@@ -181,6 +181,8 @@ export class Tuner {
           min_repeat_ms: options.minRepeatMs,
           cooldown: 0,
           cpu_cache_flush: false,
+          adaptive_build_timeout: options.adaptiveBuildTimeout,
+          worse_ratio: options.worseRatio,
         },
       },
       { deadlineMs: 10 * MINUTE },

@@ -44,12 +44,16 @@ const searchSettings = z.object({
 const measureSettings = z.object({
   build_timeout: z.number().int().min(1),
   run_timeout: z.number().int().min(1),
-  parallel: z.number().int().min(1),
+  parallel: count,
   number: z.number().int().min(1),
   repeat: z.number().int().min(1),
   min_repeat_ms: z.number().int().min(0),
   cooldown: z.number().min(0),
   cpu_cache_flush: z.boolean(),
+  /** Give builds up that take many times as long as the task's others. */
+  adaptive_build_timeout: z.boolean(),
+  /** Time a program no further that is, in its first run, so many times slower than the task's best; null: always. */
+  worse_ratio: z.number().min(1).nullable(),
 });
 
 /** How far a job has come: what the attributes of TVM's `TaskScheduler` say. Costs in seconds, 1e10 for unmeasured. */
