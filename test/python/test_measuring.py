@@ -168,8 +168,8 @@ def test_a_stopped_runner_is_a_timeout(engine: Callable[..., Engine]) -> None:
 def test_nothing_is_left_when_the_process_that_measures_is_killed(tmp_path: Path) -> None:
     script = (
         "import time\nfrom test_measuring import *\nstream = Engine(EngineSettings())\n"
-        "futures = [stream.submit(one, TIMING) for one in programs(16)]\nfutures[0].result()\nprint('at work', flush=True)\n"
-        "time.sleep(1000)"
+        "futures = [stream.submit(one, TIMING) for one in programs(16)]\nfutures[0].result()\n"
+        "print('at work', flush=True)\ntime.sleep(1000)"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", script],

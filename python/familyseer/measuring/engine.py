@@ -255,14 +255,14 @@ class Engine:
             if program.future.set_running_or_notify_cancel():
                 idle = self._idle_builders.pop() if self._idle_builders else None
                 question = BuildRequest(program.one.serialize(), self._link)
-                child = self._put_to_work(idle, question, "build", None, self._memory)
+                child = self._put_to_work(idle, question, "build", self._memory)
                 work = _Work(child, program, time.monotonic(), self._settings.build_timeout)
                 self._building[child.connection] = work
                 if self._timing_here():
                     self._give_way(work)
             self._to_build.popleft()
 
-    def _put_to_work(self, idle: Child | None, question: object, *duty: Any) -> Child:
+    def _put_to_work(self, idle: Child | None, question: object, duty: str, memory: int | None) -> Child:
         """Asks the idle process, or, where there is none or it has died, a new one."""
         if idle is not None:
             try:
@@ -270,7 +270,7 @@ class Engine:
                 return idle
             except OSError:
                 idle.kill()
-        child = self._server.fork(*duty)
+        child = self._server.fork(duty, memory)
         child.ask(question)
         return child
 
@@ -316,10 +316,10 @@ class Engine:
         if exclusive:
             for work in self._building.values():
                 self._give_way(work)
-        # A GPU's driver maps more than there is.
-        limits = (self._cpus.timing, self._memory) if exclusive else (None, None)
         idle = self._runners.pop(device.name, None)
-        child = self._put_to_work(idle, device.question(request), device.duty, *limits)
+        # A GPU's driver maps more than there is.
+        memory = self._memory if exclusive else None
+        child = self._put_to_work(idle, device.question(request), device.duty, memory)
         self._running[child.connection] = _Work(child, program, time.monotonic(), program.timing.timeout, device)
 
     def _end_run(self, work: _Work) -> None:

@@ -68,12 +68,12 @@ class ForkServer:
         self._forked = False
         self._start()
 
-    def fork(self, duty: str, cpus: set[int] | None = None, memory_limit: int | None = None) -> Child:
-        """A process that does `duty`, a name of `_duty`, on the given CPUs and within `memory_limit` bytes.
+    def fork(self, duty: str, memory_limit: int | None = None) -> Child:
+        """A process that does `duty`, a name of `_duty`, within `memory_limit` bytes.
 
         Raises InstallationError if no process can be started.
         """
-        order = cloudpickle.dumps((duty, cpus, memory_limit))
+        order = cloudpickle.dumps((duty, memory_limit))
         with self._lock:
             try:
                 return self._fork(order)
@@ -86,7 +86,7 @@ class ForkServer:
             self.close()
             self._forked = False
             self._start()
-        return self.fork(duty, cpus, memory_limit)
+        return self.fork(duty, memory_limit)
 
     def _start(self) -> None:
         self._control, theirs = socket.socketpair()
@@ -172,8 +172,8 @@ def _be_child(order: bytes, descriptor: int) -> None:
         os.setpgrp()
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        duty, cpus, memory_limit = cloudpickle.loads(order)
-        _limit(cpus, memory_limit)
+        duty, memory_limit = cloudpickle.loads(order)
+        _limit(memory_limit)
         connection, answer = Connection(descriptor), _duty(duty)
         while True:
             connection.send_bytes(cloudpickle.dumps(answer(cloudpickle.loads(connection.recv_bytes()))))
@@ -183,14 +183,12 @@ def _be_child(order: bytes, descriptor: int) -> None:
         os._exit(0)
 
 
-def _limit(cpus: set[int] | None, memory_limit: int | None) -> None:
+def _limit(memory_limit: int | None) -> None:
     import resource
 
     # The kernel, short of memory, is to end a program under test and nothing else.
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_OUT_OF_MEMORY_FIRST)
-    if cpus:
-        os.sched_setaffinity(0, cpus)
     if memory_limit:
         resource.setrlimit(resource.RLIMIT_DATA, (memory_limit, memory_limit))
 
