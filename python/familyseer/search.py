@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
@@ -122,6 +122,7 @@ class TaskSearch:
     policy: auto_scheduler.SketchPolicy
     random: random.Random
     candidates: dict[int, StateObject] = field(default_factory=dict)
+    measuring: dict[int, Future[Measured]] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     measured: list[tuple[float, StateObject]] = field(default_factory=list)
     to_learn: list[tuple[MeasureInput, MeasureResult]] = field(default_factory=list)
@@ -188,15 +189,9 @@ class Search:
         cancelled: Callable[[], bool],
     ) -> int:
         """Builds and runs candidates, reporting each as it is done (protocol, `measured`); returns how many were."""
-        search = self.searches[task]
-        unknown = [number for number in candidates if number not in search.candidates]
-        if unknown:
-            raise RequestError(f"Task {task} has no candidates {unknown}. Expected numbers that propose returned.")
-        states = {number: search.candidates.pop(number) for number in candidates}
-        waiting = {}
-        for state in states.values():
-            one = auto_scheduler.MeasureInput(search.task, state)
-            waiting[self._engine.submit(one, self._timing)] = (one, state)
+        waiting = {self._measuring(task, number): number for number in candidates}
+        for future in waiting:
+            self._engine.release(future)
         done = 0
         while waiting:
             if cancelled():
@@ -204,13 +199,34 @@ class Search:
                 for future in [future for future in waiting if future.cancel()]:
                     del waiting[future]
             for future in wait(waiting, _CANCEL_SECONDS, FIRST_COMPLETED).done:
-                one, state = waiting.pop(future)
-                report(self._take(search, one, state, future.result()))
+                report(self._take(task, waiting.pop(future), future.result()))
                 done += 1
         return done
 
-    def _take(self, search: TaskSearch, one: MeasureInput, state: StateObject, measured: Measured) -> dict[str, Any]:
-        result = measured.result()
+    def prepare(self, task: int, candidates: list[int]) -> None:
+        """Begins to build candidates that `measure` will be asked for later."""
+        for number in candidates:
+            self._measuring(task, number)
+
+    def close(self) -> None:
+        """Ends builders and runners."""
+        self._engine.close()
+
+    def _measuring(self, task: int, number: int) -> Future[Measured]:
+        """The measuring of a candidate, which begins to be built now and runs once it is released."""
+        search = self.searches[task]
+        if number not in search.candidates:
+            raise RequestError(f"Task {task} has no candidate {number}. Expected numbers that propose returned.")
+        if number not in search.measuring:
+            one = auto_scheduler.MeasureInput(search.task, search.candidates[number])
+            search.measuring[number] = self._engine.submit(one, self._timing, hold=True)
+        return search.measuring[number]
+
+    def _take(self, task: int, number: int, measured: Measured) -> dict[str, Any]:
+        search, result = self.searches[task], measured.result()
+        state = search.candidates.pop(number)
+        del search.measuring[number]
+        one = auto_scheduler.MeasureInput(search.task, state)
         search.to_learn.append((one, result))
         cost = _cost(result)
         if cost is not None:

@@ -39,6 +39,8 @@ export function addTune(program: Command, finish: Finish): void {
     .option("--repeat <n>", "repeats of timing a program", wholeNumber, defaults.repeat)
     .option("--min-repeat-ms <n>", "least time of a repeat", wholeNumber, defaults.minRepeatMs)
     .option("--parallel <n>", "programs built at once; 0: as many as there are CPUs", wholeNumber, defaults.parallel)
+    .option("--overlap", "search and build for the next round while the devices measure (default: on GPUs)")
+    .option("--no-overlap", "wait for each round before the next is searched")
     .option("--no-adaptive-build-timeout", "give every build the whole of --build-timeout")
     .option(
       "--worse-ratio <x>",

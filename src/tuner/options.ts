@@ -52,6 +52,8 @@ export interface TuneOptions {
   readonly parallel?: number;
   /** CUDA GPUs of this machine to measure on; only for a CUDA target. So far only the first is measured on. */
   readonly gpus?: number;
+  /** Search and build for the next round while the devices measure; left out: where they are GPUs. */
+  readonly overlap?: boolean | undefined;
   readonly tvmPython?: string | undefined;
   readonly channel?: ChannelName;
   readonly endpoint?: string | undefined;

@@ -10,6 +10,7 @@ import { seededDraw } from "../tuning/random.js";
 import { type RoundOutcome, Scheduler, type SearchAction, type StopReason } from "../tuning/scheduler.js";
 import { parseSearchPolicy, type SearchPolicy } from "../tuning/search-policy.js";
 import { UNMEASURED_COST } from "../tuning/task.js";
+import { isCuda } from "../worker/installation.js";
 import type { MeasuredEvent } from "../worker/protocol.js";
 import { startWorker } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
@@ -37,6 +38,8 @@ export class Tuner {
   readonly options: CompleteTuneOptions;
   readonly #policy: SearchPolicy;
   readonly #stopping = new AbortController();
+  /** Candidates of each task that were found while another was measured. */
+  readonly #foundAhead = new Map<number, number[]>();
 
   constructor(options: TuneOptions) {
     this.options = { ...TUNE_DEFAULTS, ...withoutUndefined(options) };
@@ -208,7 +211,7 @@ export class Tuner {
       }
       const round: Round = { index, task: action.task, programs: action.programs, reason: action.reason };
       emit({ type: "round-started", round });
-      const { measured, seconds } = await this.#round(worker, action, log, emit);
+      const { measured, seconds } = await this.#round(worker, scheduler, action, log, emit);
       failures += measured.filter((each) => each.cost === null).length;
       if (this.#stopping.signal.aborted && measured.length === 0) {
         return { reason: { type: "cancelled" }, failures };
@@ -229,7 +232,13 @@ export class Tuner {
   }
 
   /** One round: propose, measure, learn. Every record is in the log before it counts. */
-  async #round(worker: Worker, { task, programs }: SearchAction, log: AppendOnlyFile, emit: Emit) {
+  async #round(
+    worker: Worker,
+    scheduler: Scheduler,
+    { task, programs }: SearchAction,
+    log: AppendOnlyFile,
+    emit: Emit,
+  ) {
     const { signal } = this.#stopping;
     const seconds = { propose: 0, measure: 0, learn: 0 };
     const measured: MeasuredEvent[] = [];
@@ -242,15 +251,12 @@ export class Tuner {
       }
     };
 
-    const proposing = worker.request("propose", { task, programs }, { deadlineMs: SEARCH_DEADLINE_MS });
-    // A search cannot be interrupted; a job that is to end does not wait for it.
-    const proposed = await timed("propose", Promise.race([proposing, aborted(signal)]));
-    if (proposed === null || proposed.candidates.length === 0) {
-      proposing.catch(() => undefined);
+    const candidates = await timed("propose", this.#propose(worker, task, programs));
+    if (candidates.length === 0) {
       return { measured, seconds };
     }
     const { buildTimeout, runTimeout } = this.options;
-    const deadlineMs = MINUTE + proposed.candidates.length * (buildTimeout + runTimeout) * 1000;
+    const deadlineMs = MINUTE + candidates.length * (buildTimeout + runTimeout) * 1000;
     let written = Promise.resolve();
     const onMeasured = (event: MeasuredEvent): void => {
       measured.push(event);
@@ -259,14 +265,49 @@ export class Tuner {
       const { cost, failure, message } = event;
       emit({ type: "measured", task, cost, failure, message });
     };
-    const params = { task, candidates: proposed.candidates };
+    const measuring = worker.request("measure", { task, candidates }, { deadlineMs, signal, onMeasured });
     try {
-      await timed("measure", worker.request("measure", params, { deadlineMs, signal, onMeasured }));
+      const ahead = this.#overlap() ? this.#lookAhead(worker, scheduler) : null;
+      await timed("measure", measuring);
+      await ahead;
     } finally {
       await written;
     }
     await timed("learn", worker.request("learn", { task }, { deadlineMs: SEARCH_DEADLINE_MS }));
     return { measured, seconds };
+  }
+
+  /** Up to `programs` candidates, those found ahead first; none if the search space is exhausted or the job is to end. */
+  async #propose(worker: Worker, task: number, programs: number): Promise<number[]> {
+    const ahead = this.#foundAhead.get(task)?.splice(0, programs) ?? [];
+    if (ahead.length === programs || this.#stopping.signal.aborted) {
+      return ahead;
+    }
+    const params = { task, programs: programs - ahead.length };
+    const proposing = worker.request("propose", params, { deadlineMs: SEARCH_DEADLINE_MS });
+    proposing.catch(() => undefined);
+    // A search cannot be interrupted; a job that is to end does not wait for it.
+    const proposed = await Promise.race([proposing, aborted(this.#stopping.signal)]);
+    return [...ahead, ...(proposed?.candidates ?? [])];
+  }
+
+  /** While the devices measure a round, finds and builds the candidates of the round that will most likely follow. */
+  async #lookAhead(worker: Worker, scheduler: Scheduler): Promise<void> {
+    const next = await scheduler.likelyNext();
+    if (!next) {
+      return;
+    }
+    const { task, programs } = next;
+    const candidates = await this.#propose(worker, task, programs);
+    this.#foundAhead.set(task, [...candidates, ...(this.#foundAhead.get(task) ?? [])]);
+    if (!this.#stopping.signal.aborted) {
+      await worker.request("prepare", { task, candidates }, { deadlineMs: MINUTE });
+    }
+  }
+
+  /** On this machine's CPU a search beside it would spoil the timing. */
+  #overlap(): boolean {
+    return this.options.overlap ?? isCuda(this.options.target);
   }
 
   /** A job that is to end at once may have a worker that is still searching; it does not wait for its models. */

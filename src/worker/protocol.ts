@@ -111,6 +111,11 @@ export const operations = {
     params: z.object({ task: id, programs: z.number().int().min(1) }),
     result: z.object({ candidates: z.array(id) }),
   },
+  /** Begins to build candidates that will be measured later; answers at once. */
+  prepare: {
+    params: z.object({ task: id, candidates: z.array(id) }),
+    result: z.object({}),
+  },
   /** Builds and runs candidates; a `measured` event for each. A cancelled one ends with what is done. */
   measure: {
     params: z.object({ task: id, candidates: z.array(id) }),

@@ -131,6 +131,7 @@ class _Program:
     future: Future[Measured] = field(default_factory=Future)
     built: Built | None = None
     attempts: int = 0
+    held: bool = False
 
     @property
     def task(self) -> str:
@@ -173,6 +174,8 @@ class Engine:
         self._runners: dict[str, Child] = {}
         self._to_build: deque[_Program] = deque()
         self._to_run: deque[_Program] = deque()
+        self._on_hold: dict[Future[Measured], _Program] = {}
+        self._released: deque[Future[Measured]] = deque()
         self._building: dict[Connection, _Work] = {}
         self._running: dict[Connection, _Work] = {}
         self._build_seconds: dict[str, list[float]] = defaultdict(list)
@@ -184,15 +187,22 @@ class Engine:
         self._thread = threading.Thread(target=self._serve, name="familyseer measuring", daemon=True)
         self._thread.start()
 
-    def submit(self, one: MeasureInput, timing: Timing, built: Built | None = None) -> Future[Measured]:
+    def submit(
+        self, one: MeasureInput, timing: Timing, built: Built | None = None, hold: bool = False
+    ) -> Future[Measured]:
         """Measures a program, `built` by another or still to be built; one whose future is cancelled before it is begun
-        is not measured."""
-        program = _Program(one, timing, built=built)
+        is not measured. With `hold` it is built, but does not run before `release`."""
+        program = _Program(one, timing, built=built, held=hold)
         if self._failure is not None:
             raise self._failure
         self._submitted.append(program)
         self._wake()
         return program.future
+
+    def release(self, future: Future[Measured]) -> None:
+        """Lets a program run that was submitted on hold."""
+        self._released.append(future)
+        self._wake()
 
     def close(self) -> None:
         """Ends all processes; the futures of programs that are not measured yet fail."""
@@ -210,6 +220,8 @@ class Engine:
             while not self._closing:
                 while self._submitted:
                     self._accept(self._submitted.popleft())
+                while self._released:
+                    self._let_run(self._released.popleft())
                 self._begin_builds()
                 self._begin_runs()
                 for connection in wait([self._wake_receiver, *self._building, *self._running], self._patience()):
@@ -237,6 +249,8 @@ class Engine:
         return [*self._building.values(), *self._running.values()]
 
     def _accept(self, program: _Program) -> None:
+        if program.held:
+            self._on_hold[program.future] = program
         if program.built is None:
             self._to_build.append(program)
         elif program.future.set_running_or_notify_cancel():
@@ -247,7 +261,17 @@ class Engine:
             self._finish_failed(program, built.error_no, built.error_msg, built.seconds, built.cpu_seconds)
             return
         program.built = built
+        if program.held:
+            return
         self._to_run.append(program)
+
+    def _let_run(self, future: Future[Measured]) -> None:
+        program = self._on_hold.pop(future, None)
+        if program is None or future.done():
+            return
+        program.held = False
+        if program.built is not None:
+            self._to_run.append(program)
 
     def _begin_builds(self) -> None:
         while self._to_build and len(self._building) < self._builder_count:
@@ -417,7 +441,8 @@ class Engine:
     def _fail_all(self, error: Exception) -> None:
         """Nothing can be measured any more: whoever waits is told why."""
         self._failure = error
-        waiting = [*(work.program for work in self._at_work()), *self._to_run, *self._to_build, *self._submitted]
+        at_work = [work.program for work in self._at_work()]
+        waiting = [*at_work, *self._to_run, *self._on_hold.values(), *self._to_build, *self._submitted]
         for program in waiting:
             with contextlib.suppress(InvalidStateError):
                 program.future.set_exception(error)
@@ -427,9 +452,6 @@ class Engine:
             child.kill()
         self._server.close()
         self._devices.close()
-        for program in [*(work.program for work in self._at_work()), *self._to_run]:
-            if program.built is not None:
-                shutil.rmtree(program.built.folder, ignore_errors=True)
         self._fail_all(self._failure or RuntimeError("The engine was closed before this program was measured."))
 
 
