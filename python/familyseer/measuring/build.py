@@ -83,7 +83,7 @@ def build(request: BuildRequest) -> Built:
     try:
         one = MeasureInput.deserialize(request.serialized)
         task = one.task
-        target, _host = Target.canon_target_and_host(task.target, task.target_host)
+        target = task.target if task.target_host is None else Target(task.target, task.target_host)
         schedule, tensors = task.compute_dag.apply_steps_from_state(
             one.state, layout_rewrite=task.layout_rewrite_option
         )
