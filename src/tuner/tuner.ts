@@ -10,7 +10,7 @@ import { seededDraw } from "../tuning/random.js";
 import { type RoundOutcome, Scheduler, type SearchAction, type StopReason } from "../tuning/scheduler.js";
 import { parseSearchPolicy, type SearchPolicy } from "../tuning/search-policy.js";
 import { UNMEASURED_COST } from "../tuning/task.js";
-import type { MeasuredEvent } from "../worker/protocol.js";
+import type { MeasuredEvent, Result } from "../worker/protocol.js";
 import { startWorker } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
 import type { NamedTask, Round, TuneEvent } from "./events.js";
@@ -76,10 +76,19 @@ export class Tuner {
     try {
       const { target, tasks, families, fromCache } = await this.#extract(worker);
       const scheduler = await this.#scheduler(tasks, families, target);
-      const recordsTaken = await this.#register(worker, scheduler, tasks.length, families);
+      const { records_taken: recordsTaken, notices } = await this.#register(worker, scheduler, tasks.length, families);
       const { trials } = this.options;
       const { trialsPerRound } = scheduler;
-      emit({ type: "started", target, tasks, tasksFromCache: fromCache, trials, trialsPerRound, recordsTaken });
+      emit({
+        type: "started",
+        target,
+        tasks,
+        tasksFromCache: fromCache,
+        trials,
+        trialsPerRound,
+        recordsTaken,
+        notices,
+      });
       await journal.append([
         entry({ type: "started", options: describe(this.options), target, tasks, trialsPerRound }),
       ]);
@@ -145,7 +154,12 @@ export class Tuner {
     });
   }
 
-  async #register(worker: Worker, scheduler: Scheduler, taskCount: number, families: Families | null): Promise<number> {
+  async #register(
+    worker: Worker,
+    scheduler: Scheduler,
+    taskCount: number,
+    families: Families | null,
+  ): Promise<Result<"register">> {
     const { options } = this;
     const plans = planCostModels(taskCount, families, this.#policy.costModel, scheduler.trialsPerRound);
     const models = await Promise.all(
@@ -157,7 +171,7 @@ export class Tuner {
         model_file: options.loadModels === null ? null : await modelFile(options.loadModels, name),
       })),
     );
-    const { records_taken } = await worker.request(
+    return await worker.request(
       "register",
       {
         cost_models: models,
@@ -169,6 +183,7 @@ export class Tuner {
           use_measured_ratio: 0.2,
           seed: options.seed,
         },
+        training: { mode: options.training, device: options.trainDevice },
         measure: {
           build_timeout: options.buildTimeout,
           run_timeout: options.runTimeout,
@@ -182,7 +197,6 @@ export class Tuner {
       },
       { deadlineMs: 10 * MINUTE },
     );
-    return records_taken;
   }
 
   async #rounds(
