@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
     from tvm.auto_scheduler.loop_state import StateObject
 
-# TVM's.
-BOOSTING = {"max_depth": 10, "gamma": 0.001, "min_child_weight": 0, "eta": 0.2}
+# TVM's, but for the bins: 64 in place of 256 rank as well and take half the time.
+BOOSTING = {"max_depth": 10, "gamma": 0.001, "min_child_weight": 0, "eta": 0.2, "max_bin": 64}
 # Rounds without a smaller error after which boosting ends.
 PATIENCE = 50
 # The foundation is made anew when the records have grown by a quarter, so that its cost per record does not grow, and
@@ -75,7 +75,9 @@ class CostModel:
             self.model = auto_scheduler.RandomModel()
         elif training.mode == "reference":
             if training.device == "cuda":
-                raise RequestError("TVM's own model trains on the CPU only. Expected bounded training with cuda.")
+                raise RequestError(
+                    "Reference training is on the CPU only, by TVM's own model. Expected bounded training, or not cuda."
+                )
             self.model = auto_scheduler.XGBModel(num_warmup_sample=warm_up_records, seed=seed, verbose_eval=0)
         else:
             parameters, self.notice = device_parameters(training.device)

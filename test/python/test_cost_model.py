@@ -215,7 +215,7 @@ def test_a_search_can_use_it(programs: list[Programs]) -> None:
 def test_reference_training_is_tvms_own_model() -> None:
     reference = CostModel("f", "xgb", [0], 100, 0, TrainingSettings("reference"))
     assert type(reference.model) is auto_scheduler.XGBModel
-    with pytest.raises(RequestError, match="trains on the CPU only"):
+    with pytest.raises(RequestError, match="Reference training is on the CPU only"):
         CostModel("f", "xgb", [0], 100, 0, TrainingSettings("reference", "cuda"))
 
 
