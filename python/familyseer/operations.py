@@ -65,21 +65,33 @@ class Operations:
         cost_models: list[dict[str, Any]],
         log: str | None,
         search: dict[str, Any],
+        training: dict[str, Any],
         measure: dict[str, Any],
     ) -> dict[str, Any]:
-        from .search import CostModel, MeasureSettings, Search, SearchSettings
+        from .cost_model import CostModel, TrainingSettings
+        from .search import MeasureSettings, Search, SearchSettings
 
         if self._tasks is None:
             raise RequestError("There are no tasks yet. Expected extract before register.")
         settings = SearchSettings(**search)
         models = []
         for plan in cost_models:
-            model = CostModel(plan["name"], plan["kind"], plan["tasks"], plan["warm_up_records"], settings.seed)
+            model = CostModel(
+                plan["name"],
+                plan["kind"],
+                plan["tasks"],
+                plan["warm_up_records"],
+                settings.seed,
+                TrainingSettings(**training),
+            )
             if plan["model_file"] is not None:
                 model.load(plan["model_file"])
             models.append(model)
         self._search = Search(self._tasks.tasks, models, settings, MeasureSettings(**measure))
-        return {"records_taken": self._search.replay_log(log) if log is not None else 0}
+        return {
+            "records_taken": self._search.replay_log(log) if log is not None else 0,
+            "notices": sorted({model.notice for model in models if model.notice}),
+        }
 
     def propose(self, task: int, programs: int) -> dict[str, Any]:
         return {"candidates": self._searching(task).propose(task, programs)}

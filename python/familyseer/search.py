@@ -12,7 +12,6 @@ import math
 import random
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
@@ -26,6 +25,8 @@ from .measuring.run import Timing
 if TYPE_CHECKING:
     from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
     from tvm.auto_scheduler.loop_state import StateObject
+
+    from .cost_model import CostModel
 
 # How soon a measuring that is cancelled notices it.
 _CANCEL_SECONDS = 0.2
@@ -68,48 +69,6 @@ class MeasureSettings:
     cpu_cache_flush: bool = False
     adaptive_build_timeout: bool = False
     worse_ratio: float | None = None
-
-
-class CostModel:
-    """One family's cost model, and what it was trained on."""
-
-    def __init__(self, name: str, kind: str, tasks: list[int], warm_up_records: int, seed: int) -> None:
-        self.name = name
-        self.kind = kind
-        self.tasks = tasks
-        self.records = 0
-        self.sources: list[str] = []
-        self.model = (
-            auto_scheduler.XGBModel(num_warmup_sample=warm_up_records, seed=seed, verbose_eval=0)
-            if kind == "xgb"
-            else auto_scheduler.RandomModel()
-        )
-
-    def load(self, path: str) -> None:
-        """Takes a model file that `save` wrote."""
-        if self.kind == "xgb":
-            try:
-                self.model.load(path)
-            except Exception as error:
-                raise RequestError(
-                    f"{path} cannot be loaded as the cost model of {self.name}: {str(error).splitlines()[0]}. "
-                    "Expected a model file that an earlier run saved."
-                ) from None
-            # A loaded model is trusted from the first round on.
-            self.model.num_warmup_sample = -1
-            self.sources.append(path)
-
-    def learn(self, inputs: list[MeasureInput], results: list[MeasureResult]) -> None:
-        if inputs:
-            self.model.update(inputs, results)
-            self.records += len(inputs)
-
-    def save(self, path: Path) -> bool:
-        """Writes the model; False for one that has learnt nothing yet, or that has nothing to write."""
-        if self.kind != "xgb" or self.model.bst is None:
-            return False
-        self.model.save(str(path))
-        return True
 
 
 @dataclass

@@ -31,6 +31,16 @@ export function addTune(program: Command, finish: Finish): void {
     .option("--backward-window <n>", "rounds a gradient looks back", wholeNumber, defaults.backwardWindow)
     .option("--load-log <file>", "take over the records of an earlier log")
     .option("--load-models <folder>", "start from cost models that an earlier run saved")
+    .addOption(
+      new Option("--training <mode>", "cost of training: bounded, or as TVM's own")
+        .choices(["bounded", "reference"])
+        .default(defaults.training),
+    )
+    .addOption(
+      new Option("--train-device <name>", "where bounded training runs")
+        .choices(["cpu", "cuda", "auto"])
+        .default(defaults.trainDevice),
+    )
     .option("--population <n>", "programs of a generation of the search", wholeNumber, defaults.population)
     .option("--generations <n>", "generations of the search", wholeNumber, defaults.generations)
     .option("--build-timeout <s>", "seconds to build a program", wholeNumber, defaults.buildTimeout)

@@ -58,6 +58,9 @@ export class TuneDisplay {
     if (event.recordsTaken > 0) {
       this.#line(`${event.recordsTaken} records of an earlier log are taken over`);
     }
+    for (const notice of event.notices) {
+      this.#line(notice);
+    }
     if (this.out.isTTY) {
       this.#bar = new SingleBar({
         format: "{bar} {value}/{total} trials, {eta_formatted} left, {task}",

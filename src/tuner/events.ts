@@ -27,6 +27,8 @@ export type TuneEvent =
       readonly trialsPerRound: number;
       /** Records taken over from `loadLog`. */
       readonly recordsTaken: number;
+      /** What is not done as asked, a line each. */
+      readonly notices: readonly string[];
     }
   | { readonly type: "round-started"; readonly round: Round }
   | {

@@ -1,6 +1,7 @@
 import type { Objective } from "../tuning/objective.js";
 import type { Strategy } from "../tuning/scheduler.js";
 import type { ChannelName } from "../worker/channel.js";
+import type { TrainingSettings } from "../worker/protocol.js";
 
 /** What to tune, how long, and how. Everything but the network, the trials and the log has a default. */
 export interface TuneOptions {
@@ -35,6 +36,10 @@ export interface TuneOptions {
   readonly loadLog?: string | null;
   /** A folder of cost models an earlier run saved. */
   readonly loadModels?: string | null;
+  /** How cost models are trained: `bounded` in cost as records grow, or `reference`, exactly as TVM does. */
+  readonly training?: TrainingSettings["mode"];
+  /** Where `bounded` training runs; `auto` is CUDA where the worker's xgboost can, else the CPU. */
+  readonly trainDevice?: TrainingSettings["device"];
   /** Programs in each generation of the evolutionary search, and generations. */
   readonly population?: number;
   readonly generations?: number;
@@ -79,6 +84,8 @@ export const TUNE_DEFAULTS = {
   giveUpUnmeasured: true,
   loadLog: null,
   loadModels: null,
+  training: "bounded",
+  trainDevice: "cpu",
   population: 2048,
   generations: 4,
   buildTimeout: 15,

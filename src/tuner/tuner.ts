@@ -11,7 +11,7 @@ import { type RoundOutcome, Scheduler, type SearchAction, type StopReason } from
 import { parseSearchPolicy, type SearchPolicy } from "../tuning/search-policy.js";
 import { UNMEASURED_COST } from "../tuning/task.js";
 import { isCuda } from "../worker/installation.js";
-import type { MeasuredEvent } from "../worker/protocol.js";
+import type { MeasuredEvent, Result } from "../worker/protocol.js";
 import { startWorker } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
 import type { NamedTask, Round, TuneEvent } from "./events.js";
@@ -81,10 +81,19 @@ export class Tuner {
       await requireGpus(worker, this.options);
       const { target, tasks, families, fromCache } = await this.#extract(worker);
       const scheduler = await this.#scheduler(tasks, families, target);
-      const recordsTaken = await this.#register(worker, scheduler, tasks.length, families);
+      const { records_taken: recordsTaken, notices } = await this.#register(worker, scheduler, tasks.length, families);
       const { trials } = this.options;
       const { trialsPerRound } = scheduler;
-      emit({ type: "started", target, tasks, tasksFromCache: fromCache, trials, trialsPerRound, recordsTaken });
+      emit({
+        type: "started",
+        target,
+        tasks,
+        tasksFromCache: fromCache,
+        trials,
+        trialsPerRound,
+        recordsTaken,
+        notices,
+      });
       await journal.append([
         entry({ type: "started", options: describe(this.options), target, tasks, trialsPerRound }),
       ]);
@@ -150,7 +159,12 @@ export class Tuner {
     });
   }
 
-  async #register(worker: Worker, scheduler: Scheduler, taskCount: number, families: Families | null): Promise<number> {
+  async #register(
+    worker: Worker,
+    scheduler: Scheduler,
+    taskCount: number,
+    families: Families | null,
+  ): Promise<Result<"register">> {
     const { options } = this;
     const plans = planCostModels(taskCount, families, this.#policy.costModel, scheduler.trialsPerRound);
     const models = await Promise.all(
@@ -162,7 +176,7 @@ export class Tuner {
         model_file: options.loadModels === null ? null : await modelFile(options.loadModels, name),
       })),
     );
-    const { records_taken } = await worker.request(
+    return await worker.request(
       "register",
       {
         cost_models: models,
@@ -174,6 +188,7 @@ export class Tuner {
           use_measured_ratio: 0.2,
           seed: options.seed,
         },
+        training: { mode: options.training, device: options.trainDevice },
         // Where `options.gpus` is to be handed on, once the worker measures on several devices.
         measure: {
           build_timeout: options.buildTimeout,
@@ -190,7 +205,6 @@ export class Tuner {
       },
       { deadlineMs: 10 * MINUTE },
     );
-    return records_taken;
   }
 
   async #rounds(

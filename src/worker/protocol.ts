@@ -56,6 +56,13 @@ const measureSettings = z.object({
   worse_ratio: z.number().min(1).nullable(),
 });
 
+const trainingSettings = z.object({
+  /** `bounded`: on a bounded choice of the records; `reference`: as TVM's own model, on all of them. */
+  mode: z.enum(["bounded", "reference"]),
+  /** Where the trees are grown; `auto` is CUDA where the worker's xgboost can, else the CPU. */
+  device: z.enum(["cpu", "cuda", "auto"]),
+});
+
 /** How far a job has come: what the attributes of TVM's `TaskScheduler` say. Costs in seconds, 1e10 for unmeasured. */
 const schedulerState = z.object({
   trials: count,
@@ -102,9 +109,11 @@ export const operations = {
       ),
       log: z.string().nullable(),
       search: searchSettings,
+      training: trainingSettings,
       measure: measureSettings,
     }),
-    result: z.object({ records_taken: count }),
+    /** `notices`: what is not done as asked, a line each. */
+    result: z.object({ records_taken: count, notices: z.array(z.string()) }),
   },
   /** Searches for candidates on a task; fewer than asked for, or none, where the search space is exhausted. */
   propose: {
@@ -224,6 +233,7 @@ export type Params<O extends OperationName> = z.infer<(typeof operations)[O]["pa
 export type Result<O extends OperationName> = z.infer<(typeof operations)[O]["result"]>;
 export type SearchSettings = z.infer<typeof searchSettings>;
 export type MeasureSettings = z.infer<typeof measureSettings>;
+export type TrainingSettings = z.infer<typeof trainingSettings>;
 
 export const toWorker = z.discriminatedUnion("type", [
   z.object({ type: z.literal("welcome") }),

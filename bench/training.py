@@ -1,0 +1,287 @@
+"""TVM's XGBModel and ours on the same growing records, alternated: the seconds of a round's training, and how well
+each ranks programs it has not seen.
+
+The programs are real: sampled and evolved by SketchPolicy from the tasks of mobilenetv2_0.5 for llvm, with TVM's
+features. Measuring 20,000 of them takes a night, so their times are a stand-in unless `--log` names measured records.
+
+Ours grows round by round from the first record on. Its seconds at a size are the mean of the rounds since there were a
+fifth fewer records, so that its share of making the foundation anew is in them. Training is what a model's update does
+besides extracting the features of the round's new programs, which both do by the same call of TVM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import os
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Iterator
+from unittest import mock
+
+import numpy as np
+import tvm
+import xgboost
+from familyseer import cost_model
+from familyseer.cost_model import GROWTH, BoundedModel
+from familyseer.tasks import extract, parse_target
+from tvm import auto_scheduler
+from tvm.auto_scheduler.cost_model import xgb_model
+from tvm.auto_scheduler.cost_model.cost_model import PythonBasedModel
+from tvm.auto_scheduler.feature import (
+    get_per_store_feature_names,
+    get_per_store_features_from_measure_pairs,
+    get_per_store_features_from_states,
+)
+from tvm.auto_scheduler.measure_record import dump_record_to_string
+
+if TYPE_CHECKING:
+    from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
+
+SEARCH = {
+    "evolutionary_search_population": 450,
+    "evolutionary_search_num_iters": 3,
+    "sample_init_min_population": 450,
+}
+NOISE = 0.05
+SIZES = (1_000, 5_000, 20_000)
+HELD_OUT = 4_000
+ROUND = 64
+REPEATS = 3
+TOP = 16
+FEATURES = {name: index for index, name in enumerate(get_per_store_feature_names())}
+BUFFERS = range(5)
+
+
+def stand_in_seconds(features: list[np.ndarray]) -> np.ndarray:
+    """Programs' times by a roofline of each store, from TVM's features, each [stores, 164], most of them log2(1 + x).
+
+    Arithmetic goes as fast as a store's vector and parallel loops allow, and depends on how far it is unrolled. What a
+    buffer does not reuse comes from the cache its reuse distance fits, strided accesses at half the speed. The slower
+    of the two counts.
+    """
+
+    rows = np.concatenate(features).astype(float)
+    starts = np.cumsum([0, *(len(each) for each in features[:-1])])
+
+    def of(name: str) -> np.ndarray:
+        return np.exp2(rows[:, FEATURES[name]]) - 1
+
+    lanes = np.clip(of("vec_len"), 1, 8)
+    cores = np.clip(of("parallel_prod"), 1, 16)
+    unroll = of("auto_unroll_max_step")
+    unrolled = np.select([unroll < 8, unroll < 32, unroll < 128], [1.3, 1.0, 0.9], 1.15)
+    arithmetic = sum(of(name) for name in ("float_mad", "float_addsub", "float_mul", "float_mathfunc", "int_divmod"))
+    compute = arithmetic * unrolled / (lanes * 4e9)
+    memory = np.zeros(len(rows))
+    for buffer in BUFFERS:
+        distance = of(f"B{buffer}.reuse_dis_bytes")
+        speed = np.select([distance < 32e3, distance < 1e6, distance < 32e6], [6e10, 2e10, 8e9], 4e9)
+        strided = np.where(of(f"B{buffer}.stride") > 1, 2.0, 1.0)
+        memory += (of(f"B{buffer}.bytes_d_reuse_ct") + 8 * of(f"B{buffer}.lines")) / speed * strided
+    return np.add.reduceat(np.maximum(compute, memory) / cores + 2e-6 * of("parallel_num") + 1e-9, starts)
+
+
+class StandIn(PythonBasedModel):
+    """Scores a program by the stand-in, so that evolution goes where a tuning would."""
+
+    def predict(self, task: SearchTask, states: list[Any]) -> np.ndarray:
+        features = get_per_store_features_from_states(states, task)
+        return np.where([each.any() for each in features], 1e-6 / stand_in_seconds(features), -np.inf)
+
+
+@dataclass
+class Programs:
+    """Programs of several tasks, their times in seconds, and TVM's features of each, [stores, 164]."""
+
+    inputs: list[MeasureInput]
+    seconds: np.ndarray
+    features: list[np.ndarray]
+
+    def chosen(self, indices: np.ndarray) -> Programs:
+        return Programs([self.inputs[i] for i in indices], self.seconds[indices], [self.features[i] for i in indices])
+
+    def results(self) -> list[MeasureResult]:
+        return [auto_scheduler.MeasureResult([float(seconds)], 0, "", 0, 0) for seconds in self.seconds]
+
+    @contextlib.contextmanager
+    def features_at_hand(self) -> Iterator[None]:
+        """Neither model extracts features meanwhile."""
+        table = {one.state.handle.value: rows for one, rows in zip(self.inputs, self.features)}
+
+        def of_pairs(inputs: list[MeasureInput], _results: object) -> tuple[list[np.ndarray], None, None]:
+            return [table[one.state.handle.value] for one in inputs], None, None
+
+        def of_states(states: list[Any], _task: object) -> list[np.ndarray]:
+            return [table[state.handle.value] for state in states]
+
+        with mock.patch.object(cost_model, "get_per_store_features_from_measure_pairs", of_pairs), mock.patch.object(
+            cost_model, "get_per_store_features_from_states", of_states
+        ), mock.patch.object(xgb_model, "get_per_store_features_from_states", of_states):
+            yield
+
+
+def sample_into(log: Path, tasks: list[SearchTask]) -> None:
+    """Writes up to 900 programs of each task, half sampled and half evolved, as TVM's records."""
+    unmeasured = auto_scheduler.MeasureResult([0.0], 0, "", 0, 0)
+    partial = log.with_suffix(".part")
+    with partial.open("w") as file:
+        for seed, task in enumerate(tasks):
+            policy = auto_scheduler.SketchPolicy(task, StandIn(), params=SEARCH, seed=seed, verbose=0)
+            sampled = list(policy.sample_initial_population())
+            evolved = list(policy.evolutionary_search(sampled, 450))
+            states = {str(state): state for state in sampled[:450] + evolved}
+            for state in states.values():
+                file.write(dump_record_to_string(auto_scheduler.MeasureInput(task, state), unmeasured))
+            print(f"task {seed} of {len(tasks)}: {len(states)} programs", flush=True)
+    partial.replace(log)
+
+
+def read_programs(log: Path, tasks: list[SearchTask], features_file: Path, measured: bool) -> Programs:
+    """The programs of a log that are of these tasks; failed ones are left out. Their features are kept in a file."""
+    by_key = {task.workload_key: task for task in tasks}
+    inputs, seconds = [], []
+    for one, result in auto_scheduler.RecordReader(str(log)):
+        task = by_key.get(one.task.workload_key)
+        if task is not None and result.error_no == 0:
+            inputs.append(auto_scheduler.MeasureInput(task, one.state))
+            seconds.append(float(np.mean([cost.value for cost in result.costs])))
+    if len(inputs) < 8 * ROUND:
+        sys.exit(f"{log} has {len(inputs)} programs of mobilenetv2_0.5 for llvm. Expected at least {8 * ROUND}.")
+    features = kept_features(features_file, inputs)
+    return Programs(inputs, np.array(seconds) if measured else stand_in_seconds(features), features)
+
+
+def kept_features(file: Path, inputs: list[MeasureInput]) -> list[np.ndarray]:
+    if not file.exists():
+        result = auto_scheduler.MeasureResult([1.0], 0, "", 0, 0)
+        features: list[np.ndarray] = []
+        for start in range(0, len(inputs), 2_000):
+            chunk = inputs[start : start + 2_000]
+            rows = get_per_store_features_from_measure_pairs(chunk, [result] * len(chunk))[0]
+            features += [np.asarray(each, dtype=np.float32) for each in rows]
+        np.savez(file, rows=np.concatenate(features), stores=[len(each) for each in features])
+    kept = np.load(file)
+    return np.split(kept["rows"], np.cumsum(kept["stores"])[:-1])
+
+
+def tvms_model(records: Programs, seed: int) -> auto_scheduler.XGBModel:
+    """TVM's model with these records and their features, as if it had been trained on them."""
+    model = auto_scheduler.XGBModel(verbose_eval=0, num_warmup_sample=ROUND, seed=seed)
+    model.inputs, model.results = list(records.inputs), records.results()
+    model.inputs_feature_cache = np.empty(len(records.features), dtype=object)
+    model.inputs_feature_cache[:] = records.features
+    return model
+
+
+def ranking(model: PythonBasedModel, held_out: Programs) -> tuple[float, float]:
+    """Of the pairs of a task, the share (%) that the model orders right; of each task's fastest, the share it finds."""
+    keys = np.array([one.task.workload_key for one in held_out.inputs])
+    right = pairs = 0
+    recalls = []
+    with held_out.features_at_hand():
+        for key in np.unique(keys):
+            of_task = np.flatnonzero(keys == key)
+            inputs, seconds = [held_out.inputs[i] for i in of_task], held_out.seconds[of_task]
+            scores = np.asarray(model.predict(inputs[0].task, [one.state for one in inputs]))
+            first, second = np.triu_indices(len(of_task), 1)
+            ordered = np.sign(scores[first] - scores[second]) * np.sign(seconds[second] - seconds[first])
+            right += (ordered > 0).sum() + 0.5 * (ordered == 0).sum()
+            pairs += len(first)
+            if len(of_task) >= 2 * TOP:
+                found = set(np.argsort(-scores)[:TOP]) & set(np.argsort(seconds)[:TOP])
+                recalls.append(len(found) / TOP)
+    return 100 * right / pairs, 100 * float(np.mean(recalls)) if recalls else float("nan")
+
+
+def extraction_seconds(records: Programs) -> float:
+    begun = time.perf_counter()
+    get_per_store_features_from_measure_pairs(records.inputs, records.results())
+    return time.perf_counter() - begun
+
+
+def compare(programs: Programs, seed: int, sizes: list[int]) -> list[tuple[float, float]]:
+    """Grows both models to each size; the ratios of a round's seconds, ours to TVM's, with and without extraction."""
+    order = np.random.default_rng(seed).permutation(len(programs.inputs))
+    held_out, training = programs.chosen(order[sizes[-1] :][:HELD_OUT]), programs.chosen(order[: sizes[-1]])
+    results = training.results()
+    ours = BoundedModel(ROUND, seed)
+    seconds_of_rounds: list[tuple[int, float]] = []
+    begin = 0
+    ratios = []
+    for size in sizes:
+        theirs: list[float] = []
+        extractions: list[float] = []
+        their_model = tvms_model(training.chosen(np.arange(size - REPEATS * ROUND)), seed)
+        while begin < size:
+            end = min(begin + ROUND, size - (size - begin - 1) // ROUND * ROUND)
+            with training.features_at_hand():
+                begun = time.perf_counter()
+                ours.update(training.inputs[begin:end], results[begin:end])
+                seconds_of_rounds.append((end, time.perf_counter() - begun))
+            if end > size - REPEATS * ROUND:
+                begun = time.perf_counter()
+                their_model.update(training.inputs[begin:end], results[begin:end])
+                theirs.append(time.perf_counter() - begun)
+                extractions.append(extraction_seconds(training.chosen(np.arange(begin, end))))
+            begin = end
+        recent = [seconds for end, seconds in seconds_of_rounds if end > size / GROWTH]
+        mine, extraction = statistics.mean(recent), statistics.median(extractions)
+        their = statistics.median(theirs)
+        ratios.append(((mine + extraction) / their, mine / (their - extraction)))
+        whole, without = ratios[-1]
+        print(
+            f"seed {seed}, {size} records, seconds of a round, {extraction:.2f} of them for the new programs' features:"
+        )
+        print(
+            f"  TVM {their:.2f} (min {min(theirs):.2f}, max {max(theirs):.2f}), ours {mine + extraction:.2f} ", end=""
+        )
+        print(f"(median {statistics.median(recent) + extraction:.2f}, max {max(recent) + extraction:.2f})", end="")
+        print(f"; ratio {whole:.3f}, without features {without:.3f}")
+        for name, model in (("TVM", their_model), ("ours", ours)):
+            accuracy, recall = ranking(model, held_out)
+            print(f"  {name}: pairs in order {accuracy:.2f} %, recall of the {TOP} fastest {recall:.2f} %", flush=True)
+    return ratios
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--log", type=Path, help="measured records of mobilenetv2_0.5 for llvm")
+    parser.add_argument("--seeds", type=int, default=2, help="how many orders of the records, and noises")
+    options = parser.parse_args()
+    cache = Path(os.environ.get("FAMILYSEER_HOME", ".familyseer")) / "cache"
+    kept = cache / "bench"
+    kept.mkdir(parents=True, exist_ok=True)
+    tasks = extract("mobilenetv2_0.5", 1, "NHWC", parse_target("llvm"), cache).tasks
+    log = options.log or kept / f"learning-{tvm.__version__}.log"
+    if options.log is None and not log.exists():
+        sample_into(log, tasks)
+    fingerprint = hashlib.sha256(log.read_bytes()).hexdigest()[:16]
+    features_file = kept / f"features-{tvm.__version__}-{fingerprint}.npz"
+    programs = read_programs(log, tasks, features_file, options.log is not None)
+    most = len(programs.inputs) - min(HELD_OUT, len(programs.inputs) // 5)
+    sizes = [size for size in SIZES if size <= most] or [most]
+    labels = f"measured times of {log}" if options.log else f"a stand-in time from the features, {NOISE:.0%} noise"
+    held_out = min(HELD_OUT, len(programs.inputs) - sizes[-1])
+    print(f"TVM {tvm.__version__}, xgboost {xgboost.__version__}, {os.cpu_count()} cores; labels: {labels}")
+    print(f"{len(programs.inputs)} programs; pairs and recall are of {held_out} that no model has seen")
+    clean = programs.seconds
+    at_last = []
+    for seed in range(options.seeds):
+        if options.log is None:
+            programs.seconds = clean * np.exp(np.random.default_rng([seed]).normal(0, NOISE, len(clean)))
+        at_last.append(compare(programs, seed, sizes)[-1])
+    show(f"ratio of a round's update with its features at {sizes[-1]} records", [whole for whole, _ in at_last])
+    show(f"ratio of a round's training at {sizes[-1]} records, ours to TVM's", [without for _, without in at_last])
+
+
+def show(figure: str, values: list[float]) -> None:
+    print(f"{figure}: {statistics.median(values):.3f} (min {min(values):.3f}, max {max(values):.3f})")
+
+
+if __name__ == "__main__":
+    main()
