@@ -13,7 +13,7 @@ from collections import defaultdict, deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
-from typing import Any, Callable, Protocol
+from typing import Any, Callable, Protocol, Sequence
 
 from tvm.auto_scheduler.measure import BuildResult, MeasureErrorNo, MeasureInput, MeasureResult, prepare_runner_args
 
@@ -21,6 +21,7 @@ from .build import Built, BuildRequest, link_function
 from .cpus import Cpus
 from .fork_server import Child, ForkServer
 from .run import FAILED_COST, Ran, RunRequest, Timing
+from .run_remote import Lost
 
 # Builds of a task that must have ended before its build time limit adapts, and how many times as long as their median
 # a build may then take, but no less than so many seconds.
@@ -28,6 +29,8 @@ _BUILDS_KNOWN = 4
 _TIMES_MEDIAN = 8
 _LEAST_LIMIT = 1.0
 _MEMORY_FRACTION = 0.5
+# A program that so many devices were lost with is not tried on another.
+_DEVICES_LOST = 2
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,8 @@ class Device(Protocol):
         """What its runner does (fork_server)."""
 
     @property
-    def here(self) -> bool:
-        """Whether it loads what this machine's linker makes."""
+    def extra_seconds(self) -> float:
+        """How much longer than a program's time limit its runner may take."""
 
     def exclusive(self, target: str) -> bool:
         """Whether a program of the target is timed on CPUs of this machine."""
@@ -87,7 +90,7 @@ class LocalDevice:
 
     name = "local"
     duty = "run"
-    here = True
+    extra_seconds = 0.0
 
     def exclusive(self, target: str) -> bool:
         return "llvm" in target.split()[0]
@@ -97,11 +100,23 @@ class LocalDevice:
 
 
 class Devices(Protocol):
-    """The devices there are; they may come and go."""
+    """The devices there are; they may come and go. Nothing here waits."""
 
     here: bool
+    """Whether they load what this machine's linker makes."""
 
-    def now(self) -> list[Device]: ...
+    def on_change(self, changed: Callable[[], None]) -> None:
+        """Has `changed` called when there may be a device more or less."""
+
+    def now(self, waiting: int) -> Sequence[Device]:
+        """The devices that programs can begin on or run on, `waiting` being how many programs could begin at once.
+
+        A device that is left out here gets no more programs, and its runner is ended. Raises an error that says why
+        if nothing can be measured any more.
+        """
+
+    def ended(self, device: Any, ran: Ran | Lost | None) -> None:
+        """A program is done on a device; None: its runner did not answer."""
 
     def close(self) -> None: ...
 
@@ -112,10 +127,16 @@ class LocalDevices:
     here = True
 
     def __init__(self) -> None:
-        self._devices: list[Device] = [LocalDevice()]
+        self._devices = [LocalDevice()]
 
-    def now(self) -> list[Device]:
+    def on_change(self, changed: Callable[[], None]) -> None:
+        pass
+
+    def now(self, waiting: int) -> Sequence[Device]:
         return self._devices
+
+    def ended(self, device: Any, ran: Ran | Lost | None) -> None:
+        pass
 
     def close(self) -> None:
         pass
@@ -127,7 +148,7 @@ class _Program:
     timing: Timing
     future: Future[Measured] = field(default_factory=Future)
     built: Built | None = None
-    attempts: int = 0
+    lost_on: list[str] = field(default_factory=list)
 
     @property
     def task(self) -> str:
@@ -177,6 +198,8 @@ class Engine:
         self._submitted: deque[_Program] = deque()
         self._wake_receiver, self._wake_sender = Pipe(duplex=False)
         self._closing = False
+        self._failure: Exception | None = None
+        self._devices.on_change(self._wake)
         self._thread = threading.Thread(target=self._serve, name="familyseer measuring", daemon=True)
         self._thread.start()
 
@@ -184,7 +207,10 @@ class Engine:
         """Measures a program; a future that is cancelled before its build begins is not measured."""
         program = _Program(one, timing)
         self._submitted.append(program)
-        self._wake()
+        if self._failure is not None:
+            self._fail_all(self._failure)
+        else:
+            self._wake()
         return program.future
 
     def close(self) -> None:
@@ -260,7 +286,10 @@ class Engine:
 
     def _begin_runs(self) -> None:
         busy = {work.device.name for work in self._running.values() if work.device}
-        for device in self._devices.now():
+        devices = self._devices.now(0 if self._timing_here() else len(self._to_run))
+        for name in self._runners.keys() - {device.name for device in devices}:
+            self._runners.pop(name).kill()
+        for device in devices:
             if not self._to_run:
                 break
             if device.name in busy:
@@ -289,17 +318,24 @@ class Engine:
             for work in self._building.values():
                 self._give_way(work)
         child.ask(device.question(request))
-        self._running[child.connection] = _Work(child, program, time.monotonic(), program.timing.timeout, device)
+        limit = program.timing.timeout + device.extra_seconds
+        self._running[child.connection] = _Work(child, program, time.monotonic(), limit, device)
 
     def _end_run(self, work: _Work) -> None:
         program, device = work.program, work.device
         assert program.built is not None and device is not None
         try:
-            ran: Ran = work.child.answer()
+            ran: Ran | Lost = work.child.answer()
         except (EOFError, OSError):
             work.child.kill()
+            self._devices.ended(device, None)
             message = "The runner ended while it ran this program."
             self._finish_failed(program, MeasureErrorNo.RUNTIME_DEVICE, message, work.seconds(time.monotonic()))
+            return
+        self._devices.ended(device, ran)
+        if isinstance(ran, Lost):
+            work.child.kill()
+            self._try_elsewhere(program, device, ran)
             return
         if ran.error_no == MeasureErrorNo.NO_ERROR:
             self._runners[device.name] = work.child
@@ -322,6 +358,16 @@ class Engine:
             ),
         )
 
+    def _try_elsewhere(self, program: _Program, device: Device, lost: Lost) -> None:
+        """A device went away with a program, for which the program is to blame if another does too."""
+        if lost.begun:
+            program.lost_on.append(device.name)
+        if len(program.lost_on) < _DEVICES_LOST:
+            self._to_run.appendleft(program)
+            return
+        message = f"The devices {' and '.join(program.lost_on)} went away while they ran this program."
+        self._finish_failed(program, MeasureErrorNo.RUNTIME_DEVICE, message, 0.0)
+
     def _end_overdue(self) -> None:
         now = time.monotonic()
         for connection, work in list(itertools.chain(self._building.items(), self._running.items())):
@@ -333,6 +379,7 @@ class Engine:
                 self._finish_failed(work.program, MeasureErrorNo.BUILD_TIMEOUT, None, work.seconds(now))
             else:
                 del self._running[connection]
+                self._devices.ended(work.device, None)
                 built = work.program.built.seconds if work.program.built else 0.0
                 self._finish_failed(work.program, MeasureErrorNo.RUN_TIMEOUT, None, built + work.seconds(now))
 
@@ -384,12 +431,16 @@ class Engine:
         program.future.set_result(measured)
 
     def _fail_all(self, error: Exception) -> None:
-        """Nothing can be measured any more: whoever waits is told why."""
+        """Nothing can be measured any more: whoever waits is told why, and so is whoever comes."""
+        self._failure = error
         for program in [*(work.program for work in self._at_work()), *self._to_run]:
-            program.future.set_exception(error)
-        for program in [*self._to_build, *self._submitted]:
-            if program.future.set_running_or_notify_cancel():
+            if not program.future.done():
                 program.future.set_exception(error)
+        for waiting in (self._to_build, self._submitted):
+            while waiting:
+                program = waiting.popleft()
+                if program.future.set_running_or_notify_cancel():
+                    program.future.set_exception(error)
 
     def _end_processes(self) -> None:
         for child in [*(work.child for work in self._at_work()), *self._idle_builders, *self._runners.values()]:
