@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { FamilySeerError, InvalidRequestError } from "../errors.js";
 import { addBest } from "./best.js";
+import { addDevices } from "./devices.js";
 import { addDoctor } from "./doctor.js";
 import { addEvaluate } from "./evaluate.js";
 import { addFamilies } from "./families.js";
@@ -23,7 +24,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .version("0.1.0")
     .exitOverride()
     .configureHelp({ sortSubcommands: false });
-  for (const add of [addSetup, addDoctor, addTasks, addFamilies, addTune, addBest, addEvaluate, addPatch]) {
+  for (const add of [addSetup, addDoctor, addTasks, addFamilies, addTune, addDevices, addBest, addEvaluate, addPatch]) {
     add(program, finish);
   }
   for (const command of program.commands) {

@@ -37,6 +37,9 @@ export function addTune(program: Command, finish: Finish): void {
     .option("--repeat <n>", "repeats of timing a program", wholeNumber, defaults.repeat)
     .option("--min-repeat-ms <n>", "least time of a repeat", wholeNumber, defaults.minRepeatMs)
     .option("--parallel <n>", "programs built at once", wholeNumber, defaults.parallel)
+    .option("--gpus <n>", "measure on so many GPUs of this machine at once", wholeNumber)
+    .option("--tracker <host:port>", "measure on the servers of this TVM RPC tracker (docs/devices.md)")
+    .option("--device-key <key>", "key of the servers to measure on")
     .option("--table-every <n>", "rounds between task tables; 0: only at the end", wholeNumber, 10)
     .option("--json", "print every event as a line of JSON instead")
     .action(async ({ tableEvery, json, ...options }: Flags) => {

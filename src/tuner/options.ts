@@ -46,6 +46,11 @@ export interface TuneOptions {
   readonly minRepeatMs?: number;
   /** Programs built at once. */
   readonly parallel?: number;
+  /** Measure on so many GPUs of this machine, each behind a TVM RPC server of ours. */
+  readonly gpus?: number | null;
+  /** Measure on the servers that this TVM RPC tracker, `host:port`, has with `deviceKey`. */
+  readonly tracker?: string | null;
+  readonly deviceKey?: string | null;
   readonly tvmPython?: string | undefined;
   readonly channel?: ChannelName;
   readonly endpoint?: string | undefined;
@@ -79,6 +84,9 @@ export const TUNE_DEFAULTS = {
   repeat: 1,
   minRepeatMs: 100,
   parallel: 2,
+  gpus: null,
+  tracker: null,
+  deviceKey: null,
   channel: "zeromq",
 } as const satisfies Partial<TuneOptions>;
 

@@ -10,10 +10,11 @@ import { seededDraw } from "../tuning/random.js";
 import { type RoundOutcome, Scheduler, type SearchAction, type StopReason } from "../tuning/scheduler.js";
 import { parseSearchPolicy, type SearchPolicy } from "../tuning/search-policy.js";
 import { UNMEASURED_COST } from "../tuning/task.js";
-import type { MeasuredEvent } from "../worker/protocol.js";
+import type { DeviceSettings, MeasuredEvent } from "../worker/protocol.js";
 import { startWorker } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
-import type { NamedTask, Round, TuneEvent } from "./events.js";
+import { deviceSettings } from "./devices.js";
+import type { DeviceShare, NamedTask, Round, TuneEvent } from "./events.js";
 import { type CompleteTuneOptions, TUNE_DEFAULTS, type TuneOptions } from "./options.js";
 import { extractTasks } from "./tasks.js";
 
@@ -35,11 +36,13 @@ export function tune(options: TuneOptions): AsyncGenerator<TuneEvent, void, void
 export class Tuner {
   readonly options: CompleteTuneOptions;
   readonly #policy: SearchPolicy;
+  readonly #devices: DeviceSettings;
   readonly #stopping = new AbortController();
 
   constructor(options: TuneOptions) {
     this.options = { ...TUNE_DEFAULTS, ...withoutUndefined(options) };
     this.#policy = parseSearchPolicy(this.options.searchPolicy);
+    this.#devices = deviceSettings(this.options);
     options.signal?.addEventListener("abort", () => this.stop(), { once: true });
     if (options.signal?.aborted) {
       this.stop();
@@ -178,6 +181,7 @@ export class Tuner {
           min_repeat_ms: options.minRepeatMs,
           cooldown: 0,
           cpu_cache_flush: false,
+          devices: this.#devices,
         },
       },
       { deadlineMs: 10 * MINUTE },
@@ -203,7 +207,7 @@ export class Tuner {
       }
       const round: Round = { index, task: action.task, programs: action.programs, reason: action.reason };
       emit({ type: "round-started", round });
-      const { measured, seconds } = await this.#round(worker, action, log, emit);
+      const { measured, notices, seconds } = await this.#round(worker, action, log, emit);
       failures += measured.filter((each) => each.cost === null).length;
       if (this.#stopping.signal.aborted && measured.length === 0) {
         return { reason: { type: "cancelled" }, failures };
@@ -215,6 +219,8 @@ export class Tuner {
         outcome,
         costs: measured.map((each) => each.cost),
         failures: countFailures(measured),
+        devices: deviceShares(measured),
+        notices,
         firstError: measured.length > 0 && measured.every((each) => each.cost === null) ? firstError(measured) : null,
         seconds,
       } as const;
@@ -242,7 +248,7 @@ export class Tuner {
     const proposed = await timed("propose", Promise.race([proposing, aborted(signal)]));
     if (proposed === null || proposed.candidates.length === 0) {
       proposing.catch(() => undefined);
-      return { measured, seconds };
+      return { measured, notices: [], seconds };
     }
     const { buildTimeout, runTimeout } = this.options;
     const deadlineMs = MINUTE + proposed.candidates.length * (buildTimeout + runTimeout) * 1000;
@@ -251,17 +257,18 @@ export class Tuner {
       measured.push(event);
       written = written.then(() => log.append([event.record]));
       written.catch(() => undefined);
-      const { cost, failure, message } = event;
-      emit({ type: "measured", task, cost, failure, message });
+      const { cost, failure, message, device } = event;
+      emit({ type: "measured", task, cost, failure, message, device });
     };
     const params = { task, candidates: proposed.candidates };
+    let notices: readonly string[];
     try {
-      await timed("measure", worker.request("measure", params, { deadlineMs, signal, onMeasured }));
+      ({ notices } = await timed("measure", worker.request("measure", params, { deadlineMs, signal, onMeasured })));
     } finally {
       await written;
     }
     await timed("learn", worker.request("learn", { task }, { deadlineMs: SEARCH_DEADLINE_MS }));
-    return { measured, seconds };
+    return { measured, notices, seconds };
   }
 
   /** A job that is to end at once may have a worker that is still searching; it does not wait for its models. */
@@ -301,6 +308,21 @@ function countFailures(measured: readonly MeasuredEvent[]): Record<string, numbe
     }
   }
   return counts;
+}
+
+function deviceShares(measured: readonly MeasuredEvent[]): Record<string, DeviceShare> {
+  const shares: Record<string, DeviceShare> = {};
+  for (const { device, cost, timing_seconds } of measured) {
+    if (device !== null) {
+      const before = shares[device] ?? { programs: 0, failures: 0, seconds: 0 };
+      shares[device] = {
+        programs: before.programs + 1,
+        failures: before.failures + (cost === null ? 1 : 0),
+        seconds: before.seconds + timing_seconds,
+      };
+    }
+  }
+  return shares;
 }
 
 function firstError(measured: readonly MeasuredEvent[]): string | null {

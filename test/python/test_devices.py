@@ -118,7 +118,7 @@ def users() -> Iterator[UsersTracker]:
 
 
 class Measuring:
-    """An engine on devices. The next program that is linked does what is in the file `next` instead, if there is one."""
+    """An engine on devices. The next program that is linked does what is in the file `next`, if there is one."""
 
     def __init__(self, devices: TrackerDevices, folder: Path, every: str | None = None) -> None:
         self.devices = devices
@@ -157,7 +157,7 @@ def link_behaving(folder: Path, every: str | None) -> Callable[..., None]:
         source.write_text(
             "#include <stdlib.h>\n#include <unistd.h>\n"
             'const char __tvm_main__[] = "program";\n'
-            "int program(void *a, int *b, int c, void *d, int *e, void *f) { %s return 0; }\n" % does
+            f"int program(void *a, int *b, int c, void *d, int *e, void *f) {{ {does} return 0; }}\n"
         )
         subprocess.run(["cc", "-shared", "-fPIC", "-o", output, str(source)], check=True)
 
@@ -330,7 +330,7 @@ def test_a_tracker_that_stays_away_is_told_to_whoever_waits(
 
 def test_a_tracker_that_cannot_serve_is_refused_at_once(users: UsersTracker) -> None:
     settings = {"type": "tracker", "host": LOOPBACK, "port": users.tracker.port, "key": "no-such-key"}
-    with pytest.raises(RequestError, match="no server with key no-such-key. Its keys: users-device"):
+    with pytest.raises(RequestError, match=r"no server with key no-such-key\. Its keys: users-device"):
         make_devices(settings, "llvm")
     with pytest.raises(RequestError, match="cannot be reached"):
         make_devices({**settings, "port": _free_port()}, "llvm")

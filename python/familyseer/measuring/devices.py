@@ -17,8 +17,9 @@ import socket
 import subprocess
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 from tvm.auto_scheduler.measure import MeasureErrorNo
 
@@ -111,6 +112,7 @@ class TrackerDevices:
         self._held: dict[str, RemoteDevice] = {}
         self._listed: set[Address] = set()
         self._reports: dict[str, DeviceReport] = {}
+        self._notices: list[str] = []
         self._waiting = 0
         self._useful = time.monotonic()
         self._trouble = ""
@@ -175,6 +177,12 @@ class TrackerDevices:
         """What each device that was ever seen did."""
         with self._lock:
             return [DeviceReport(**vars(report)) for _name, report in sorted(self._reports.items())]
+
+    def notices(self) -> list[str]:
+        """What is to be told since it was last asked: devices that were lost, or came back."""
+        with self._lock:
+            told, self._notices = self._notices, []
+        return told
 
     def close(self) -> None:
         """Gives all sessions back; servers of ours end."""
@@ -298,6 +306,7 @@ class TrackerDevices:
             report = self._report_of(device.name)
             if not report.there:
                 report.there, report.returned = True, report.returned + 1
+                self._notices.append(f"The device {report.name} is back.")
         self._changed()
 
     def _report_of(self, name: str) -> DeviceReport:
@@ -306,6 +315,7 @@ class TrackerDevices:
     def _miss(self, report: DeviceReport) -> None:
         if report.there:
             report.there, report.lost = False, report.lost + 1
+            self._notices.append(f"The device {report.name} was lost; its programs go to others.")
 
 
 def make_devices(settings: dict[str, Any], target: str) -> Devices:
@@ -326,35 +336,58 @@ def make_devices(settings: dict[str, Any], target: str) -> Devices:
     return LocalDevices()
 
 
-def visible_gpus() -> list[str]:
-    """The GPUs of this machine in words, as NVIDIA's driver tells them; none where there is no driver."""
+def list_gpus() -> list[dict[str, Any]]:
+    """The GPUs of this machine (protocol, `devices`), as NVIDIA's driver tells them; none where there is no driver."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return []
-    listed = subprocess.run(
-        [program, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, timeout=30
-    )
-    return listed.stdout.splitlines() if listed.returncode == 0 else []
+    command = [program, "--query-gpu=name,utilization.gpu,memory.used", "--format=csv,noheader"]
+    listed = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    rows = [line.split(", ") for line in listed.stdout.splitlines()] if listed.returncode == 0 else []
+    return [
+        {"name": f"gpu {number}", "key": None, "state": f"{name}, {busy} busy, {memory} used"}
+        for number, (name, busy, memory) in enumerate(rows)
+    ]
 
 
-def _check_gpus(count: int) -> None:
-    gpus = visible_gpus()
-    if count > len(gpus):
-        raise RequestError(
-            f"There are not {count} GPUs on this machine: {', '.join(gpus) or 'there is none'}. Expected at most "
-            f"{len(gpus)}, and a driver whose nvidia-smi lists them."
-        )
+def list_servers(host: str, port: int, key: str | None) -> list[dict[str, Any]]:
+    """The servers of a tracker (protocol, `devices`); raises RequestError if it cannot be reached."""
+    tracker = Tracker(host, port)
+    with _reached(tracker) as connection:
+        listed = sorted(trackers.servers(connection), key=str)
+        free = trackers.free(connection)
+    count = Counter(each for each, _address in listed)
+    return [
+        {"name": str(address), "key": each, "state": f"{free.get(each, 0)} of {count[each]} free"}
+        for each, address in listed
+        if key in (None, each)
+    ]
 
 
-def _check_tracker(tracker: Tracker, key: str) -> None:
+@contextlib.contextmanager
+def _reached(tracker: Tracker) -> Iterator[socket.socket]:
     try:
-        with contextlib.closing(tracker.connect()) as connection:
-            keys = sorted({each for each, _address in trackers.servers(connection)})
+        with tracker.connect() as connection:
+            yield connection
     except (OSError, ValueError) as error:
         raise RequestError(
             f"The TVM RPC tracker {tracker} cannot be reached: {error}. Expected host:port of one that runs "
             "(python -m tvm.exec.rpc_tracker)."
         ) from None
+
+
+def _check_gpus(count: int) -> None:
+    there = len(list_gpus())
+    if count > there:
+        raise RequestError(
+            f"There are not {count} GPUs on this machine, but {there}, as nvidia-smi lists them. "
+            "Expected no more than there are."
+        )
+
+
+def _check_tracker(tracker: Tracker, key: str) -> None:
+    with _reached(tracker) as connection:
+        keys = sorted({each for each, _address in trackers.servers(connection)})
     if key not in keys:
         raise RequestError(
             f"The TVM RPC tracker {tracker} has no server with key {key}. Its keys: {', '.join(keys) or 'none'}. "

@@ -118,6 +118,9 @@ class Devices(Protocol):
     def ended(self, device: Any, ran: Ran | Lost | None) -> None:
         """A program is done on a device; None: its runner did not answer."""
 
+    def notices(self) -> list[str]:
+        """What the user is to be told of the devices since this was last asked, a line each."""
+
     def close(self) -> None: ...
 
 
@@ -137,6 +140,9 @@ class LocalDevices:
 
     def ended(self, device: Any, ran: Ran | Lost | None) -> None:
         pass
+
+    def notices(self) -> list[str]:
+        return []
 
     def close(self) -> None:
         pass

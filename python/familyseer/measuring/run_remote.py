@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as OutOfTime
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import tvm
@@ -84,7 +84,7 @@ class RemoteRunner:
         error_no, error_msg = MeasureErrorNo.COMPILE_DEVICE, None
         # A library of the same name as one that is loaded would be taken for it.
         self._programs += 1
-        name = f"program-{self._programs}{os.path.splitext(request.path)[1]}"
+        name = f"program-{self._programs}{Path(request.path).suffix}"
         try:
             self._session.upload(request.path, name)
             module = self._session.load_module(name)

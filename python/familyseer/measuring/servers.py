@@ -130,7 +130,7 @@ class _Part:
         self._command = command
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
-        self._output: IO[bytes] = tempfile.TemporaryFile()
+        self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115, it is closed with the part
         self._up = False
         self.port = 0
         self.starts = 0

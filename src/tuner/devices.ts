@@ -1,0 +1,54 @@
+import { InvalidRequestError } from "../errors.js";
+import type { DeviceSettings, Result } from "../worker/protocol.js";
+import type { Worker } from "../worker/worker.js";
+import type { CompleteTuneOptions } from "./options.js";
+
+const LIST_DEADLINE_MS = 60_000;
+
+/**
+ * Where a job measures.
+ *
+ * @throws InvalidRequestError for options that exclude or lack each other.
+ */
+export function deviceSettings(options: Pick<CompleteTuneOptions, "gpus" | "tracker" | "deviceKey">): DeviceSettings {
+  const { gpus, tracker, deviceKey } = options;
+  if (tracker === null && deviceKey === null) {
+    if (gpus === 0) {
+      throw new InvalidRequestError("Nothing can be measured on 0 GPUs. Expected 1 or more, or no number at all.");
+    }
+    return gpus === null ? { type: "local" } : { type: "servers", count: gpus };
+  }
+  if (gpus !== null) {
+    throw new InvalidRequestError("GPUs of this machine and a tracker are both asked for. Expected one of them.");
+  }
+  if (tracker === null || deviceKey === null) {
+    const missing = tracker === null ? "a tracker, host:port" : "the key of its devices";
+    throw new InvalidRequestError(
+      `Measuring through a tracker needs ${missing}, too. Expected --tracker and --device-key.`,
+    );
+  }
+  return { type: "tracker", ...trackerAddress(tracker), key: deviceKey };
+}
+
+/** @throws InvalidRequestError for anything but `host:port`. */
+export function trackerAddress(text: string): { host: string; port: number } {
+  const [, host, digits] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (host === undefined || port < 1 || port > 65535) {
+    throw new InvalidRequestError(`${text} is not the address of a tracker. Expected host:port, e.g. 127.0.0.1:9190.`);
+  }
+  return { host: host.replace(/^\[(.*)\]$/, "$1"), port };
+}
+
+/** The GPUs of this machine, or the servers of a tracker. */
+export async function listDevices(
+  worker: Worker,
+  tracker: string | null,
+  key: string | null,
+): Promise<Result<"devices">["devices"]> {
+  if (tracker === null && key !== null) {
+    throw new InvalidRequestError("A device key was given without a tracker. Expected --tracker, too.");
+  }
+  const params = { tracker: tracker === null ? null : { ...trackerAddress(tracker), key } };
+  return (await worker.request("devices", params, { deadlineMs: LIST_DEADLINE_MS })).devices;
+}
