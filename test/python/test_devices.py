@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
+from familyseer.devices import start_devices
 from familyseer.errors import DevicesError, RequestError
 from familyseer.measuring import devices as devices_module
 from familyseer.measuring import tracker as trackers
@@ -68,7 +70,7 @@ class UsersTracker:
 
     def __init__(self) -> None:
         self.tracker = Tracker(LOOPBACK, _free_port())
-        self._ports = [_free_port(), _free_port()]
+        self._ports: dict[int, int] = {}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.start_tracker()
         for number in (0, 1):
@@ -79,14 +81,16 @@ class UsersTracker:
         port = self.tracker.port
         self._start("tracker", "rpc_tracker", "--port", str(port), "--port-end", str(port + 1))
 
-    def start_server(self, number: int) -> None:
-        port = self._ports[number]
+    def start_server(self, number: int, host: str = LOOPBACK, environment: dict[str, str] | None = None) -> None:
+        port = self._ports.setdefault(number, _free_port())
         options = ["--port", str(port), "--port-end", str(port + 1), "--tracker", str(self.tracker), "--key", self.key]
-        self._start(f"server {number}", "rpc_server", *options)
+        self._start(f"server {number}", "rpc_server", *options, "--custom-addr", host, environment=environment)
 
-    def _start(self, name: str, module: str, *options: str) -> None:
+    def _start(self, name: str, module: str, *options: str, environment: dict[str, str] | None = None) -> None:
+        host = options[-1] if "--custom-addr" in options else LOOPBACK
         self._processes[name] = subprocess.Popen(
-            [sys.executable, "-m", f"tvm.exec.{module}", "--host", LOOPBACK, *options],
+            [sys.executable, "-m", f"tvm.exec.{module}", "--host", host, *options],
+            env={**os.environ, **(environment or {})},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -283,6 +287,18 @@ def test_a_session_that_was_long_enough_is_opened_anew(
     assert sum(report.lost for report in measuring.devices.report()) == 0
 
 
+def test_a_program_that_never_ends_keeps_the_users_server_no_longer_than_a_session_lasts(
+    measure: Callable[..., Measuring], users: UsersTracker, programs: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices_module, "_HOLD_SECONDS", 1)
+    monkeypatch.setattr(devices_module, "CONNECT_SECONDS", 1)
+    measuring = measure(users)
+    timing = Timing(timeout=1, number=1, repeat=1, min_repeat_ms=1)
+    assert measuring.behave(programs[0], NEVER_ENDS, timing).error_no == MeasureErrorNo.RUN_TIMEOUT
+    assert errors_of(measuring.submit(programs[:4])) == [0] * 4
+    until(lambda: users.free() == 2)
+
+
 def test_a_killed_server_of_the_user_costs_no_program_and_is_taken_back(
     measure: Callable[..., Measuring], users: UsersTracker, programs: list[Any]
 ) -> None:
@@ -328,12 +344,50 @@ def test_a_tracker_that_stays_away_is_told_to_whoever_waits(
     until(lambda: len(users.listed()) == 2)
 
 
+@pytest.fixture
+def unlike(users: UsersTracker) -> Iterator[UsersTracker]:
+    """A tracker of servers that pass for ones elsewhere: of three, the last is slower."""
+    users.key = "unlike"
+    for number, slow in ((2, ""), (3, ""), (4, "1")):
+        users.start_server(number, "127.0.0.2", {"SLOW": slow})
+    until(lambda: len(users.listed()) == 5)
+    yield users
+    for number in (2, 3, 4):
+        users.kill(f"server {number}")
+    users.key = UsersTracker.key
+
+
+def test_a_device_of_another_speed_is_told_and_not_mixed_into_a_task(
+    measure: Callable[..., Measuring], unlike: UsersTracker, programs: list[Any]
+) -> None:
+    measuring = measure(unlike, every='usleep(*getenv("SLOW") ? 80000 : 40000);', exclusive=True)
+    futures = measuring.submit(programs[:16])
+    assert errors_of(futures) == [0] * 16
+    costs = [future.result().costs[0] for future in futures]
+    assert max(costs) < 1.3 * min(costs)
+    assert len({future.result().device for future in futures}) in (1, 2)
+    (notice,) = measuring.devices.notices()
+    assert re.match(r"127\.0\.0\.2:\d+ takes (0\.5|2\.0|1\.9)\d times as long as 127\.0\.0\.2:", notice)
+
+
 def test_a_tracker_that_cannot_serve_is_refused_at_once(users: UsersTracker) -> None:
     settings = {"type": "tracker", "host": LOOPBACK, "port": users.tracker.port, "key": "no-such-key"}
     with pytest.raises(RequestError, match=r"no server with key no-such-key\. Its keys: users-device"):
         make_devices(settings, "llvm")
     with pytest.raises(RequestError, match="cannot be reached"):
         make_devices({**settings, "port": _free_port()}, "llvm")
+
+
+def test_tvms_own_runner_measures_on_servers_of_ours(programs: list[Any]) -> None:
+    tracker, servers, runner = start_devices(1, min_repeat_ms=1, timeout=20)
+    try:
+        built = auto_scheduler.LocalBuilder(n_parallel=1).build(programs[:1], 0)
+        (result,) = runner.run(programs[:1], built, 0)
+        assert result.error_no == 0
+        assert len(servers) == 1
+    finally:
+        servers.terminate()
+        tracker.terminate()
 
 
 def test_no_server_outlives_the_process_that_started_it(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from tvm.auto_scheduler.measure import MeasureErrorNo
 
 from ..errors import DevicesError, RequestError
 from . import tracker as trackers
-from .engine import Devices, LocalDevices
+from .engine import Devices, LocalDevices, memory_limit
 from .run import Ran, RunRequest
 from .run_remote import CONNECT_SECONDS, PROBE_SECONDS, Lost, RemoteRequest
 from .servers import LocalServers
@@ -58,8 +58,8 @@ class RemoteDevice:
     """A session with a server, for some seconds."""
 
     grant: Grant
-    here: bool
-    times_on_these_cpus: bool
+    on_this_machine: bool
+    alone: bool
     granted: float
     turn: int = 0
     opened: float | None = None
@@ -73,7 +73,10 @@ class RemoteDevice:
         return str(self.grant.address)
 
     def exclusive(self, target: str) -> bool:
-        return self.times_on_these_cpus and "llvm" in target.split()[0]
+        return self.alone and not self.compared(target)
+
+    def compared(self, target: str) -> bool:
+        return not (self.on_this_machine and "llvm" in target.split()[0])
 
     def question(self, request: RunRequest) -> RemoteRequest:
         if self.opened is None:
@@ -178,8 +181,13 @@ class TrackerDevices:
         with self._lock:
             return [DeviceReport(**vars(report)) for _name, report in sorted(self._reports.items())]
 
+    def tell(self, notice: str) -> None:
+        """Keeps a line for whoever asks for `notices`."""
+        with self._lock:
+            self._notices.append(notice)
+
     def notices(self) -> list[str]:
-        """What is to be told since it was last asked: devices that were lost, or came back."""
+        """What is to be told since it was last asked: devices that were lost, came back, or differ in speed."""
         with self._lock:
             told, self._notices = self._notices, []
         return told
@@ -239,12 +247,14 @@ class TrackerDevices:
             self._hang_up()
             return
         with self._lock:
-            gone = {str(address) for address in self._listed - listed} - self._held.keys()
+            gone, come = self._listed - listed, listed - self._listed
             self._listed = listed
-            for address in listed:
-                self._report_of(str(address))
-            for name in gone:
-                self._miss(self._report_of(name))
+            for address in come:
+                self._meet(self._report_of(str(address)))
+            for address in gone:
+                # A session goes on without the tracker.
+                if str(address) not in self._held:
+                    self._miss(self._report_of(str(address)))
             if listed and self._asked and not self._unreachable:
                 # Others use them all: that may last.
                 self._useful = time.monotonic()
@@ -269,13 +279,12 @@ class TrackerDevices:
         return bool(unusable)
 
     def _ask(self) -> None:
-        """Asks for as many sessions as programs wait for and servers are left, and takes questions back."""
+        """Asks for a session with every server where programs wait, and takes questions back where none do."""
         if self._connection is None:
             return
         with self._lock:
-            idle = sum(not device.busy for device in self._held.values())
-            left = len(self._listed) - len(self._held)
-            wanted = max(0, min(self._waiting - idle, left))
+            left = len(self._listed - {device.grant.address for device in self._held.values()})
+            wanted = left if self._waiting else 0
         while len(self._asked) > wanted:
             self._asked.pop().close()
         try:
@@ -295,22 +304,22 @@ class TrackerDevices:
             return
         finally:
             connection.close()
-        address = grant.address
-        times_here = self._exclusive and address.is_here()
-        device = RemoteDevice(grant, self.here, times_here, time.monotonic())
+        device = RemoteDevice(grant, grant.address.is_here(), self._exclusive, time.monotonic())
         with self._lock:
             if device.name in self._held:
                 # Its old session has ended without our knowing.
                 return
             self._held[device.name] = device
-            report = self._report_of(device.name)
-            if not report.there:
-                report.there, report.returned = True, report.returned + 1
-                self._notices.append(f"The device {report.name} is back.")
+            self._meet(self._report_of(device.name))
         self._changed()
 
     def _report_of(self, name: str) -> DeviceReport:
         return self._reports.setdefault(name, DeviceReport(name))
+
+    def _meet(self, report: DeviceReport) -> None:
+        if not report.there:
+            report.there, report.returned = True, report.returned + 1
+            self._notices.append(f"The device {report.name} is back.")
 
     def _miss(self, report: DeviceReport) -> None:
         if report.there:
@@ -325,9 +334,11 @@ def make_devices(settings: dict[str, Any], target: str) -> Devices:
     DevicesError if servers cannot be started.
     """
     if settings["type"] == "servers":
-        if not target.startswith("llvm"):
-            _check_gpus(settings["count"])
-        servers = LocalServers(settings["count"])
+        count = settings["count"]
+        on_cpu = "llvm" in target.split()[0]
+        if not on_cpu:
+            _check_gpus(count)
+        servers = LocalServers(count, memory_limit() // count if on_cpu else 0)
         return TrackerDevices(servers.tracker, servers.key, servers)
     if settings["type"] == "tracker":
         tracker = Tracker(settings["host"], settings["port"])

@@ -22,6 +22,7 @@ from .cpus import Cpus
 from .fork_server import Child, ForkServer
 from .run import FAILED_COST, Ran, RunRequest, Timing
 from .run_remote import Lost
+from .speeds import Speeds
 
 # Builds of a task that must have ended before its build time limit adapts, and how many times as long as their median
 # a build may then take, but no less than so many seconds.
@@ -81,6 +82,9 @@ class Device(Protocol):
     def exclusive(self, target: str) -> bool:
         """Whether a program of the target is timed on CPUs of this machine."""
 
+    def compared(self, target: str) -> bool:
+        """Whether it may be of another speed than the other devices (speeds.py)."""
+
     def question(self, request: RunRequest) -> Any:
         """What its runner is asked."""
 
@@ -94,6 +98,9 @@ class LocalDevice:
 
     def exclusive(self, target: str) -> bool:
         return "llvm" in target.split()[0]
+
+    def compared(self, target: str) -> bool:
+        return False
 
     def question(self, request: RunRequest) -> RunRequest:
         return request
@@ -118,6 +125,9 @@ class Devices(Protocol):
     def ended(self, device: Any, ran: Ran | Lost | None) -> None:
         """A program is done on a device; None: its runner did not answer."""
 
+    def tell(self, notice: str) -> None:
+        """Keeps a line for whoever asks for `notices`."""
+
     def notices(self) -> list[str]:
         """What the user is to be told of the devices since this was last asked, a line each."""
 
@@ -141,6 +151,9 @@ class LocalDevices:
     def ended(self, device: Any, ran: Ran | Lost | None) -> None:
         pass
 
+    def tell(self, notice: str) -> None:
+        pass
+
     def notices(self) -> list[str]:
         return []
 
@@ -159,6 +172,14 @@ class _Program:
     @property
     def task(self) -> str:
         return self.one.task.workload_key
+
+    @property
+    def words(self) -> str:
+        return self.one.task.desc or self.task
+
+    @property
+    def target(self) -> str:
+        return str(self.one.task.target)
 
 
 @dataclass(eq=False)
@@ -190,7 +211,7 @@ class Engine:
         self._devices = devices or LocalDevices()
         self._link = link_function(settings.build_func, self._devices.here)
         self._cpus = Cpus()
-        self._memory = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * _MEMORY_FRACTION)
+        self._memory = memory_limit()
         self._server = ForkServer()
         self._builder_count = settings.builders or len(self._cpus.all)
         self._idle_builders: list[Child] = []
@@ -201,6 +222,7 @@ class Engine:
         self._running: dict[Connection, _Work] = {}
         self._build_seconds: dict[str, list[float]] = defaultdict(list)
         self._best: dict[str, float] = {}
+        self._speeds: Speeds[_Program] = Speeds(self._devices.tell)
         self._submitted: deque[_Program] = deque()
         self._wake_receiver, self._wake_sender = Pipe(duplex=False)
         self._closing = False
@@ -296,16 +318,23 @@ class Engine:
         for name in self._runners.keys() - {device.name for device in devices}:
             self._runners.pop(name).kill()
         for device in devices:
-            if not self._to_run:
-                break
-            if device.name in busy:
+            program = None if device.name in busy else self._next_for(device)
+            if program is None:
                 continue
-            exclusive = device.exclusive(str(self._to_run[0].one.task.target))
+            exclusive = device.exclusive(program.target)
             if exclusive and self._timing_here():
                 continue
-            self._begin_run(self._to_run.popleft(), device, exclusive)
+            if not program.future.done():
+                self._to_run.remove(program)
+            self._begin_run(program, device, exclusive)
         if not self._timing_here():
             self._take_back()
+
+    def _next_for(self, device: Device) -> _Program | None:
+        """A program that waits, or one that was measured elsewhere already, to compare the device by."""
+        if not self._to_run or not device.compared(self._to_run[0].target):
+            return self._to_run[0] if self._to_run else None
+        return self._speeds.choose(device.name, self._to_run)
 
     def _begin_run(self, program: _Program, device: Device, exclusive: bool) -> None:
         assert program.built is not None
@@ -313,9 +342,9 @@ class Engine:
             os.path.join(program.built.folder, program.built.library),
             program.built.arguments,
             _values(program),
-            str(program.one.task.target),
+            program.target,
             program.timing,
-            self._worse_than(program.task),
+            None if program.future.done() else self._worse_than(program.task),
         )
         child = self._runners.pop(device.name, None)
         if child is None:
@@ -334,11 +363,11 @@ class Engine:
             ran: Ran | Lost = work.child.answer()
         except (EOFError, OSError):
             work.child.kill()
-            self._devices.ended(device, None)
+            self._ended(work, None)
             message = "The runner ended while it ran this program."
             self._finish_failed(program, MeasureErrorNo.RUNTIME_DEVICE, message, work.seconds(time.monotonic()))
             return
-        self._devices.ended(device, ran)
+        self._ended(work, ran)
         if isinstance(ran, Lost):
             work.child.kill()
             self._try_elsewhere(program, device, ran)
@@ -364,8 +393,20 @@ class Engine:
             ),
         )
 
+    def _ended(self, work: _Work, ran: Ran | Lost | None) -> None:
+        """A device is done with a program; None: its runner did not answer."""
+        device, program = work.device, work.program
+        assert device is not None
+        self._devices.ended(device, ran)
+        if device.compared(program.target):
+            ran_well = isinstance(ran, Ran) and ran.error_no == MeasureErrorNo.NO_ERROR
+            cost = statistics.fmean(ran.costs) if ran_well else None if isinstance(ran, Lost) else math.inf
+            self._speeds.ended(device.name, program, cost)
+
     def _try_elsewhere(self, program: _Program, device: Device, lost: Lost) -> None:
         """A device went away with a program, for which the program is to blame if another does too."""
+        if program.future.done():
+            return
         if lost.begun:
             program.lost_on.append(device.name)
         if len(program.lost_on) < _DEVICES_LOST:
@@ -385,7 +426,7 @@ class Engine:
                 self._finish_failed(work.program, MeasureErrorNo.BUILD_TIMEOUT, None, work.seconds(now))
             else:
                 del self._running[connection]
-                self._devices.ended(work.device, None)
+                self._ended(work, None)
                 built = work.program.built.seconds if work.program.built else 0.0
                 self._finish_failed(work.program, MeasureErrorNo.RUN_TIMEOUT, None, built + work.seconds(now))
 
@@ -402,8 +443,7 @@ class Engine:
 
     def _timing_here(self) -> bool:
         return any(
-            work.device is not None and work.device.exclusive(str(work.program.one.task.target))
-            for work in self._running.values()
+            work.device is not None and work.device.exclusive(work.program.target) for work in self._running.values()
         )
 
     def _give_way(self, work: _Work) -> None:
@@ -432,7 +472,10 @@ class Engine:
         )
 
     def _finish(self, program: _Program, measured: Measured) -> None:
-        if program.built is not None:
+        if program.future.done():
+            # It was run once more, to compare a device by.
+            return
+        if program.built is not None and not self._speeds.is_reference(program):
             shutil.rmtree(program.built.folder, ignore_errors=True)
         program.future.set_result(measured)
 
@@ -452,7 +495,7 @@ class Engine:
         for child in [*(work.child for work in self._at_work()), *self._idle_builders, *self._runners.values()]:
             child.kill()
         self._server.close()
-        for program in [*(work.program for work in self._at_work()), *self._to_run]:
+        for program in [*(work.program for work in self._at_work()), *self._to_run, *self._speeds.references()]:
             if program.built is not None:
                 shutil.rmtree(program.built.folder, ignore_errors=True)
             if not program.future.done():
@@ -460,6 +503,11 @@ class Engine:
         for program in [*self._to_build, *self._submitted]:
             program.future.cancel()
         self._devices.close()
+
+
+def memory_limit() -> int:
+    """How many bytes the programs under test on this machine may take."""
+    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * _MEMORY_FRACTION)
 
 
 def _values(program: _Program) -> tuple[Any, ...]:
