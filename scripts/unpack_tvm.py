@@ -20,9 +20,8 @@ def main(artifacts: Path, jars: Path, destination: Path) -> None:
         verify(jar_path(jars, artifact), digest)
     libraries = destination / "tvm"
     for _, artifact, *members in lines:
-        name = artifact.split(":")[0]
         with zipfile.ZipFile(jar_path(jars, artifact)) as jar:
-            root = f"org/bytedeco/{name}/{PLATFORM}/"
+            root = jar_root(jar, artifact)
             for member in members:
                 if member.endswith("/"):
                     unpack_folder(jar, f"{root}python/", f"{root}{member}", destination)
@@ -35,6 +34,13 @@ def main(artifacts: Path, jars: Path, destination: Path) -> None:
 def jar_path(jars: Path, artifact: str) -> Path:
     name, version, *classifier = artifact.split(":")
     return jars / f"{name}-{version}-{classifier[0] if classifier else PLATFORM}.jar"
+
+
+def jar_root(jar: zipfile.ZipFile, artifact: str) -> str:
+    """The folder that all lies in: named for the classifier in some jars (-gpu), for the platform alone in others."""
+    name, _, *classifier = artifact.split(":")
+    roots = [f"org/bytedeco/{name}/{folder}/" for folder in (*classifier, PLATFORM)]
+    return next(root for root in roots if any(entry.startswith(root) for entry in jar.namelist()))
 
 
 def verify(jar: Path, digest: str) -> None:

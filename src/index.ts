@@ -1,10 +1,17 @@
 export * from "./errors.js";
 export { type BestRecord, bestRecords } from "./records/best.js";
 export { type LogRecord, readLog } from "./records/log.js";
-export { type EvaluateOptions, evaluate, type Latencies } from "./tuner/evaluate.js";
+export { type EvaluateOptions, evaluate, type Latencies, timeTuned } from "./tuner/evaluate.js";
 export type { DeviceShare, NamedTask, Round, TuneEvent } from "./tuner/events.js";
 export { TUNE_DEFAULTS, type TuneOptions } from "./tuner/options.js";
 export { type ExtractedTasks, extractTasks, type NetworkOptions } from "./tuner/tasks.js";
+export {
+  type InferenceTime,
+  type Mode,
+  type TuneNetworkOptions,
+  tuneNetworkGpu,
+  tuneNetworkX86,
+} from "./tuner/tune-network.js";
 export { Tuner, tune } from "./tuner/tuner.js";
 export { type CostModelPlan, planCostModels } from "./tuning/cost-models.js";
 export { type Families, groupFamilies } from "./tuning/families.js";

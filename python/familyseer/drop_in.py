@@ -93,6 +93,8 @@ def drive(scheduler: Any, settings: TuningSettings) -> None:
 class UserProcess:
     """The operations of the protocol that only the user's own process can do."""
 
+    beside: frozenset[str] = frozenset()
+
     def __init__(
         self,
         scheduler: Any,
@@ -116,6 +118,9 @@ class UserProcess:
         cancelled: Callable[[], bool],
     ) -> dict[str, Any]:
         return getattr(self, operation)(**params)
+
+    def close(self) -> None:
+        pass
 
     def ping(self) -> dict[str, Any]:
         return {}

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 class Operations:
     """One method per operation; parameters and results are those of the protocol."""
 
+    # The next search may go on while devices measure.
+    beside = frozenset({"measure"})
+
     def __init__(self) -> None:
         self._target: tvm.target.Target | None = None
         self._network: tuple[str, int, str] | None = None
@@ -43,6 +46,11 @@ class Operations:
 
     def ping(self) -> dict[str, Any]:
         return {}
+
+    def gpus(self) -> dict[str, Any]:
+        from .cuda import gpu_count
+
+        return {"gpus": gpu_count()}
 
     def extract(self, model: str, batch: int, layout: str, target: str, cache: str | None) -> dict[str, Any]:
         self._target = parse_target(target)
@@ -79,6 +87,10 @@ class Operations:
 
     def propose(self, task: int, programs: int) -> dict[str, Any]:
         return {"candidates": self._searching(task).propose(task, programs)}
+
+    def prepare(self, task: int, candidates: list[int]) -> dict[str, Any]:
+        self._searching(task).prepare(task, candidates)
+        return {}
 
     def measure(
         self,
@@ -133,6 +145,10 @@ class Operations:
         if module >= len(self._modules):
             raise RequestError(f"There is no module {module}. Expected a number that compile returned.")
         return {"seconds": time_network(self._modules[module], repeat, min_repeat_ms)}
+
+    def close(self) -> None:
+        if self._search is not None:
+            self._search.close()
 
     def _built_network(self) -> Network:
         assert self._network is not None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
@@ -19,11 +20,15 @@ from tvm import auto_scheduler
 from tvm.auto_scheduler.measure_record import dump_record_to_string
 
 from .errors import RequestError
+from .measuring.engine import Devices, Engine, EngineSettings, Measured
+from .measuring.run import Timing
 
 if TYPE_CHECKING:
     from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
     from tvm.auto_scheduler.loop_state import StateObject
 
+# How soon a measuring that is cancelled notices it.
+_CANCEL_SECONDS = 0.2
 # By auto_scheduler.MeasureErrorNo.
 FAILURE_KINDS = (
     None,
@@ -51,7 +56,7 @@ class SearchSettings:
 
 @dataclass(frozen=True)
 class MeasureSettings:
-    """How programs are built and timed; times in seconds, `min_repeat_ms` in milliseconds."""
+    """How programs are built and timed (measuring/engine.py); times in seconds, `min_repeat_ms` in milliseconds."""
 
     build_timeout: int = 15
     run_timeout: int = 10
@@ -61,6 +66,8 @@ class MeasureSettings:
     min_repeat_ms: int = 100
     cooldown: float = 0.0
     cpu_cache_flush: bool = False
+    adaptive_build_timeout: bool = False
+    worse_ratio: float | None = None
 
 
 class CostModel:
@@ -115,6 +122,7 @@ class TaskSearch:
     policy: auto_scheduler.SketchPolicy
     random: random.Random
     candidates: dict[int, StateObject] = field(default_factory=dict)
+    measuring: dict[int, Future[Measured]] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     measured: list[tuple[float, StateObject]] = field(default_factory=list)
     to_learn: list[tuple[MeasureInput, MeasureResult]] = field(default_factory=list)
@@ -129,12 +137,20 @@ class Search:
         models: list[CostModel],
         search: SearchSettings,
         measure: MeasureSettings,
+        devices: Devices,
     ) -> None:
         self.models = models
         self._ids = itertools.count()
-        self._measure_settings = measure
-        self._builder = auto_scheduler.LocalBuilder(timeout=measure.build_timeout, n_parallel=measure.parallel)
-        self._runner = auto_scheduler.LocalRunner(
+        self._engine = Engine(
+            EngineSettings(
+                builders=measure.parallel,
+                build_timeout=measure.build_timeout,
+                adaptive_build_timeout=measure.adaptive_build_timeout,
+                worse_ratio=measure.worse_ratio,
+            ),
+            devices,
+        )
+        self._timing = Timing(
             timeout=measure.run_timeout,
             number=measure.number,
             repeat=measure.repeat,
@@ -175,26 +191,49 @@ class Search:
         cancelled: Callable[[], bool],
     ) -> int:
         """Builds and runs candidates, reporting each as it is done (protocol, `measured`); returns how many were."""
-        search = self.searches[task]
-        unknown = [number for number in candidates if number not in search.candidates]
-        if unknown:
-            raise RequestError(f"Task {task} has no candidates {unknown}. Expected numbers that propose returned.")
-        batch = self._measure_settings.parallel * 2
+        waiting = {self._measuring(task, number): number for number in candidates}
+        for future in waiting:
+            self._engine.release(future)
         done = 0
-        for start in range(0, len(candidates), batch):
+        while waiting:
             if cancelled():
-                break
-            states = [search.candidates.pop(number) for number in candidates[start : start + batch]]
-            inputs = [auto_scheduler.MeasureInput(search.task, state) for state in states]
-            results = self._runner.run(inputs, self._builder.build(inputs, 0), 0)
-            for state, one, result in zip(states, inputs, results):
-                search.to_learn.append((one, result))
-                cost = _cost(result)
-                if cost is not None:
-                    search.measured.append((cost, state))
-                report(_measured(one, result, cost))
+                # What a builder or a device is at is ended and kept; the rest was not begun.
+                for future in [future for future in waiting if future.cancel()]:
+                    del waiting[future]
+            for future in wait(waiting, _CANCEL_SECONDS, FIRST_COMPLETED).done:
+                report(self._take(task, waiting.pop(future), future.result()))
                 done += 1
         return done
+
+    def prepare(self, task: int, candidates: list[int]) -> None:
+        """Begins to build candidates that `measure` will be asked for later."""
+        for number in candidates:
+            self._measuring(task, number)
+
+    def close(self) -> None:
+        """Ends builders and runners."""
+        self._engine.close()
+
+    def _measuring(self, task: int, number: int) -> Future[Measured]:
+        """The measuring of a candidate, which begins to be built now and runs once it is released."""
+        search = self.searches[task]
+        if number not in search.candidates:
+            raise RequestError(f"Task {task} has no candidate {number}. Expected numbers that propose returned.")
+        if number not in search.measuring:
+            one = auto_scheduler.MeasureInput(search.task, search.candidates[number])
+            search.measuring[number] = self._engine.submit(one, self._timing, hold=True)
+        return search.measuring[number]
+
+    def _take(self, task: int, number: int, measured: Measured) -> dict[str, Any]:
+        search, result = self.searches[task], measured.result()
+        state = search.candidates.pop(number)
+        del search.measuring[number]
+        one = auto_scheduler.MeasureInput(search.task, state)
+        search.to_learn.append((one, result))
+        cost = _cost(result)
+        if cost is not None:
+            search.measured.append((cost, state))
+        return _measured(one, measured, cost)
 
     def learn(self, task: int) -> int:
         """Trains the cost model of the task's family on what was measured since; returns on how many records."""
@@ -268,13 +307,15 @@ def _cost(result: MeasureResult) -> float | None:
     return cost if math.isfinite(cost) else None
 
 
-def _measured(one: MeasureInput, result: MeasureResult, cost: float | None) -> dict[str, Any]:
-    error = int(result.error_no)
+def _measured(one: MeasureInput, measured: Measured, cost: float | None) -> dict[str, Any]:
+    result, error = measured.result(), measured.error_no
     return {
         "type": "measured",
         "record": dump_record_to_string(one, result).rstrip("\n"),
         "cost": cost,
         "failure": FAILURE_KINDS[error] if error < len(FAILURE_KINDS) else "unknown",
-        "message": str(result.error_msg)[-2000:] if error else None,
-        "seconds": float(result.all_cost),
+        "message": str(measured.error_msg)[-2000:] if error else None,
+        "device": measured.device,
+        "seconds": measured.all_seconds,
+        "timing_seconds": measured.timing_seconds,
     }

@@ -1,7 +1,8 @@
 """One orchestrator's session with a worker, whatever carries the messages.
 
-Requests are done one at a time on the thread that calls `serve`; heartbeats come from a thread of their own, and
-control messages are taken where they arrive, so neither waits behind a long request.
+Requests are done one at a time on the thread that calls `serve`, but for those that mostly wait for devices; heartbeats
+come from a thread of their own, and control messages are taken where they arrive, so neither waits behind a long
+request.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ HEARTBEAT_SECONDS = 1.0
 
 
 class Performer(Protocol):
-    """Does the operations of the protocol."""
+    """Does the operations of the protocol; those named in `beside` go on beside the others."""
+
+    beside: frozenset[str]
 
     def perform(
         self,
@@ -31,6 +34,9 @@ class Performer(Protocol):
         report: Callable[[dict[str, Any]], None],
         cancelled: Callable[[], bool],
     ) -> dict[str, Any]: ...
+
+    def close(self) -> None:
+        """Ends what it started."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +105,13 @@ class Session:
             performer = Operations()
         while not self._ended.is_set():
             request = self._requests.get()
-            if request is not None:
+            if request is None:
+                continue
+            if request["operation"] in performer.beside:
+                threading.Thread(target=self._answer, args=(performer, request, False), daemon=True).start()
+            else:
                 self._answer(performer, request, raise_errors)
+        performer.close()
 
     def _answer(self, performer: Performer, request: dict[str, Any], raise_errors: bool) -> None:
         number = request["id"]

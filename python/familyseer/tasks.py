@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from tvm import auto_scheduler
 
 CACHE_VERSION = 1
-# A GPU's limits when there is none to ask: compute capability 7.0 (V100). TVM asks the driver, and fails, if any of
-# the eight is left out.
+# A GPU's limits when there is none to ask: a V100's; what a block may have is the same from compute capability 5.0 to
+# 9.0. TVM asks the driver, and fails, if any of the eight is left out.
 GPU_LIMITS = {
     "num_cores": 80,
     "vector_unit_bytes": 16,
@@ -59,6 +59,8 @@ def parse_target(text: str) -> tvm.target.Target:
             f'Unknown target: {text} ({reason}). Expected a TVM target such as "llvm", "llvm -mcpu=core-avx2", '
             '"cuda -arch=sm_70", or "native" for this machine\'s CPU.'
         ) from None
+    if target.kind.name == "cuda":
+        from . import cuda  # noqa: F401  TVM compiles by NVRTC where there is no nvcc
     return target
 
 

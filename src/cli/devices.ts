@@ -29,7 +29,7 @@ export function addDevices(program: Command, finish: Finish): void {
       const totals = log === undefined ? new Map<string, DeviceTotals>() : await readDeviceTotals(log);
       const worker = await startWorker(workerOptions);
       try {
-        const listed = await listDevices(worker, tracker ?? null, deviceKey ?? null);
+        const listed = await listDevices(worker, tracker, deviceKey);
         const rows = withTotals(listed, totals);
         console.log(json ? JSON.stringify(rows, null, 2) : deviceTable(rows));
         finish(0);

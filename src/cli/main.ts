@@ -9,6 +9,7 @@ import { addPatch } from "./patch.js";
 import { addSetup } from "./setup.js";
 import { addTasks } from "./tasks.js";
 import { addTune } from "./tune.js";
+import { addTuneNetwork } from "./tune-network.js";
 
 /** Exit code for what the user can put right: a wrong option, name, file or installation. */
 const USAGE = 2;
@@ -24,7 +25,18 @@ export async function main(argv: readonly string[]): Promise<number> {
     .version("0.1.0")
     .exitOverride()
     .configureHelp({ sortSubcommands: false });
-  for (const add of [addSetup, addDoctor, addTasks, addFamilies, addTune, addDevices, addBest, addEvaluate, addPatch]) {
+  for (const add of [
+    addSetup,
+    addDoctor,
+    addTasks,
+    addFamilies,
+    addTune,
+    addDevices,
+    addBest,
+    addEvaluate,
+    addTuneNetwork,
+    addPatch,
+  ]) {
     add(program, finish);
   }
   for (const command of program.commands) {

@@ -9,10 +9,12 @@ export function addSetup(program: Command, finish: Finish): void {
     .command("setup")
     .description("install TVM and the Python packages it needs; safe to repeat")
     .option("--tvm <version>", "install this TVM instead of 0.18.0, beside the others: 0.8.0, 0.14.0 or 0.18.0")
+    .option("--cuda", "install the CUDA build of TVM, beside the CPU's; without a GPU it does all but timing")
     .option("--tvm-python <path>", "check and use this Python with TVM instead")
-    .action(async ({ tvm, tvmPython }: { tvm?: string; tvmPython?: string }) => {
+    .action(async ({ tvm, cuda, tvmPython }: { tvm?: string; cuda?: boolean; tvmPython?: string }) => {
       const args = [
         ...(tvm === undefined ? [] : ["--tvm", tvm]),
+        ...(cuda ? ["--cuda"] : []),
         ...(tvmPython === undefined ? [] : ["--tvm-python", tvmPython]),
       ];
       const { exitCode } = await execa(join(packageRoot, "scripts", "setup"), args, {

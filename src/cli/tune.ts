@@ -4,11 +4,13 @@ import { TUNE_DEFAULTS, type TuneOptions } from "../tuner/options.js";
 import { tune } from "../tuner/tuner.js";
 import { STRATEGIES } from "../tuning/scheduler.js";
 import { decimal, example, type Finish, wholeNumber, withNetworkOptions, withWorkerOptions } from "./command.js";
+import { interruptible } from "./interrupt.js";
 
-/** What a shell expects of a program that Ctrl-C ended. */
-const INTERRUPTED = 130;
-
-type Flags = TuneOptions & { readonly tableEvery: number; readonly json?: boolean };
+type Flags = Omit<TuneOptions, "worseRatio"> & {
+  readonly worseRatio: number | false;
+  readonly tableEvery: number;
+  readonly json?: boolean;
+};
 
 export function addTune(program: Command, finish: Finish): void {
   const defaults = TUNE_DEFAULTS;
@@ -36,37 +38,38 @@ export function addTune(program: Command, finish: Finish): void {
     .option("--number <n>", "runs of a program per repeat", wholeNumber, defaults.number)
     .option("--repeat <n>", "repeats of timing a program", wholeNumber, defaults.repeat)
     .option("--min-repeat-ms <n>", "least time of a repeat", wholeNumber, defaults.minRepeatMs)
-    .option("--parallel <n>", "programs built at once", wholeNumber, defaults.parallel)
+    .option("--parallel <n>", "programs built at once; 0: as many as there are CPUs", wholeNumber, defaults.parallel)
     .option("--gpus <n>", "measure on so many GPUs of this machine at once", wholeNumber)
     .option("--tracker <host:port>", "measure on the servers of this TVM RPC tracker (docs/devices.md)")
     .option("--device-key <key>", "key of the servers to measure on")
+    .option("--overlap", "search and build for the next round while the devices measure (default: on GPUs)")
+    .option("--no-overlap", "wait for each round before the next is searched")
+    .option("--no-adaptive-build-timeout", "give every build the whole of --build-timeout")
+    .option(
+      "--worse-ratio <x>",
+      "time no further what is so many times slower than the best",
+      decimal,
+      defaults.worseRatio,
+    )
+    .option("--no-worse-ratio", "time every program to the end, as TVM does")
     .option("--table-every <n>", "rounds between task tables; 0: only at the end", wholeNumber, 10)
     .option("--json", "print every event as a line of JSON instead")
-    .action(async ({ tableEvery, json, ...options }: Flags) => {
-      const interrupt = new AbortController();
+    .action(async ({ tableEvery, json, worseRatio, ...flags }: Flags) => {
+      const options = { ...flags, worseRatio: worseRatio === false ? null : worseRatio };
       const display = new TuneDisplay(process.stdout, tableEvery);
-      const onInterrupt = () => {
-        if (interrupt.signal.aborted) {
-          // The worker ends with us: its standard input closes.
-          display.end();
-          process.exit(INTERRUPTED);
-        }
-        console.error("interrupted: the round in progress is recorded first; again to end at once");
-        interrupt.abort();
-      };
-      process.on("SIGINT", onInterrupt).on("SIGTERM", onInterrupt);
-      try {
-        for await (const event of tune({ ...options, signal: interrupt.signal })) {
+      const run = async (signal: AbortSignal) => {
+        for await (const event of tune({ ...options, signal })) {
           if (json) {
             console.log(JSON.stringify(event));
           } else {
             display.show(event);
           }
         }
-        finish(interrupt.signal.aborted ? INTERRUPTED : 0);
+      };
+      try {
+        finish(await interruptible(run, () => display.end()));
       } finally {
         display.end();
-        process.off("SIGINT", onInterrupt).off("SIGTERM", onInterrupt);
       }
     });
   example(command, "familyseer tune --model mobilenetv2_0.5 --target native --trials 2000 --log mobilenet.log");

@@ -1,7 +1,7 @@
 import { InvalidRequestError } from "../errors.js";
 import type { DeviceSettings, Result } from "../worker/protocol.js";
 import type { Worker } from "../worker/worker.js";
-import type { CompleteTuneOptions } from "./options.js";
+import type { TuneOptions } from "./options.js";
 
 const LIST_DEADLINE_MS = 60_000;
 
@@ -10,19 +10,16 @@ const LIST_DEADLINE_MS = 60_000;
  *
  * @throws InvalidRequestError for options that exclude or lack each other.
  */
-export function deviceSettings(options: Pick<CompleteTuneOptions, "gpus" | "tracker" | "deviceKey">): DeviceSettings {
+export function deviceSettings(options: Pick<TuneOptions, "gpus" | "tracker" | "deviceKey">): DeviceSettings {
   const { gpus, tracker, deviceKey } = options;
-  if (tracker === null && deviceKey === null) {
-    if (gpus === 0) {
-      throw new InvalidRequestError("Nothing can be measured on 0 GPUs. Expected 1 or more, or no number at all.");
-    }
-    return gpus === null ? { type: "local" } : { type: "servers", count: gpus };
+  if (tracker === undefined && deviceKey === undefined) {
+    return gpus === undefined || gpus <= 1 ? { type: "local" } : { type: "servers", count: gpus };
   }
-  if (gpus !== null) {
+  if (gpus !== undefined) {
     throw new InvalidRequestError("GPUs of this machine and a tracker are both asked for. Expected one of them.");
   }
-  if (tracker === null || deviceKey === null) {
-    const missing = tracker === null ? "a tracker, host:port" : "the key of its devices";
+  if (tracker === undefined || deviceKey === undefined) {
+    const missing = tracker === undefined ? "a tracker, host:port" : "the key of its devices";
     throw new InvalidRequestError(
       `Measuring through a tracker needs ${missing}, too. Expected --tracker and --device-key.`,
     );
@@ -43,12 +40,12 @@ export function trackerAddress(text: string): { host: string; port: number } {
 /** The GPUs of this machine, or the servers of a tracker. */
 export async function listDevices(
   worker: Worker,
-  tracker: string | null,
-  key: string | null,
+  tracker: string | undefined,
+  key: string | undefined,
 ): Promise<Result<"devices">["devices"]> {
-  if (tracker === null && key !== null) {
+  if (tracker === undefined && key !== undefined) {
     throw new InvalidRequestError("A device key was given without a tracker. Expected --tracker, too.");
   }
-  const params = { tracker: tracker === null ? null : { ...trackerAddress(tracker), key } };
+  const params = { tracker: tracker === undefined ? null : { ...trackerAddress(tracker), key: key ?? null } };
   return (await worker.request("devices", params, { deadlineMs: LIST_DEADLINE_MS })).devices;
 }

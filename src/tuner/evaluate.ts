@@ -1,12 +1,14 @@
 import { readLog } from "../records/log.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
+import type { Worker } from "../worker/worker.js";
+import { requireGpus } from "./gpus.js";
 import { extractTasks, type NetworkOptions } from "./tasks.js";
 
 const COMPILE_DEADLINE_MS = 30 * 60_000;
 
-export interface EvaluateOptions extends NetworkOptions, WorkerOptions {
+export interface EvaluateOptions extends NetworkOptions, Omit<WorkerOptions, "target"> {
   readonly log: string;
-  /** How often each build is timed; the median counts. */
+  /** How often each build is timed. */
   readonly repeat: number;
   readonly minRepeatMs: number;
 }
@@ -18,30 +20,47 @@ export interface Latencies {
 }
 
 /** Compiles a network twice, untuned and with a log, and times the two in turn on the same machine. */
-export async function evaluate(options: EvaluateOptions): Promise<Latencies> {
-  await readLog(options.log);
-  const worker = await startWorker(options);
-  try {
-    await extractTasks(worker, options);
-    const compile = async (log: string | null) =>
-      (await worker.request("compile", { log }, { deadlineMs: COMPILE_DEADLINE_MS })).module;
-    const untuned = await compile(null);
-    const tuned = await compile(options.log);
+export function evaluate(options: EvaluateOptions): Promise<Latencies> {
+  return withNetwork(options, async (worker) => {
+    const untuned = await compile(worker, null);
+    const tuned = await compile(worker, options.log);
     const seconds = { untuned: [] as number[], tuned: [] as number[] };
     // In turn, so that what else the machine does falls on both.
     for (let round = 0; round < options.repeat; round += 1) {
-      seconds.untuned.push(...(await time(untuned)));
-      seconds.tuned.push(...(await time(tuned)));
+      seconds.untuned.push(...(await time(worker, untuned, 1, options.minRepeatMs)));
+      seconds.tuned.push(...(await time(worker, tuned, 1, options.minRepeatMs)));
     }
     return { untuned: median(seconds.untuned), tuned: median(seconds.tuned) };
+  });
+}
+
+/** Compiles a network with a log's best records; seconds per run, one mean for each of `repeat` timings. */
+export function timeTuned(options: EvaluateOptions): Promise<readonly number[]> {
+  return withNetwork(options, async (worker) =>
+    time(worker, await compile(worker, options.log), options.repeat, options.minRepeatMs),
+  );
+}
+
+async function withNetwork<T>(options: EvaluateOptions, work: (worker: Worker) => Promise<T>): Promise<T> {
+  await readLog(options.log);
+  const worker = await startWorker(options);
+  try {
+    await requireGpus(worker, options);
+    await extractTasks(worker, options);
+    return await work(worker);
   } finally {
     await worker.close();
   }
+}
 
-  async function time(module: number): Promise<number[]> {
-    const params = { module, repeat: 1, min_repeat_ms: options.minRepeatMs };
-    return (await worker.request("evaluate", params, { deadlineMs: COMPILE_DEADLINE_MS })).seconds;
-  }
+/** With the best records of a log, or, with null, untuned. */
+async function compile(worker: Worker, log: string | null): Promise<number> {
+  return (await worker.request("compile", { log }, { deadlineMs: COMPILE_DEADLINE_MS })).module;
+}
+
+async function time(worker: Worker, module: number, repeat: number, minRepeatMs: number): Promise<number[]> {
+  const params = { module, repeat, min_repeat_ms: minRepeatMs };
+  return (await worker.request("evaluate", params, { deadlineMs: COMPILE_DEADLINE_MS })).seconds;
 }
 
 function median(values: readonly number[]): number {

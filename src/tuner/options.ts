@@ -44,13 +44,19 @@ export interface TuneOptions {
   readonly number?: number;
   readonly repeat?: number;
   readonly minRepeatMs?: number;
-  /** Programs built at once. */
+  /** Give builds up that take many times as long as the task's others, long before `buildTimeout`. */
+  readonly adaptiveBuildTimeout?: boolean;
+  /** Time a program no further that is, in its first run, so many times slower than the task's best; null: always. */
+  readonly worseRatio?: number | null;
+  /** Programs built at once; 0: as many as there are CPUs. */
   readonly parallel?: number;
-  /** Measure on so many GPUs of this machine, each behind a TVM RPC server of ours. */
-  readonly gpus?: number | null;
+  /** CUDA GPUs of this machine to measure on; only for a CUDA target. Several: each behind a TVM RPC server of ours. */
+  readonly gpus?: number;
   /** Measure on the servers that this TVM RPC tracker, `host:port`, has with `deviceKey`. */
-  readonly tracker?: string | null;
-  readonly deviceKey?: string | null;
+  readonly tracker?: string;
+  readonly deviceKey?: string;
+  /** Search and build for the next round while the devices measure; left out: where they are GPUs. */
+  readonly overlap?: boolean | undefined;
   readonly tvmPython?: string | undefined;
   readonly channel?: ChannelName;
   readonly endpoint?: string | undefined;
@@ -83,10 +89,9 @@ export const TUNE_DEFAULTS = {
   number: 3,
   repeat: 1,
   minRepeatMs: 100,
-  parallel: 2,
-  gpus: null,
-  tracker: null,
-  deviceKey: null,
+  adaptiveBuildTimeout: true,
+  worseRatio: 2,
+  parallel: 0,
   channel: "zeromq",
 } as const satisfies Partial<TuneOptions>;
 

@@ -10,16 +10,20 @@ import { seededDraw } from "../tuning/random.js";
 import { type RoundOutcome, Scheduler, type SearchAction, type StopReason } from "../tuning/scheduler.js";
 import { parseSearchPolicy, type SearchPolicy } from "../tuning/search-policy.js";
 import { UNMEASURED_COST } from "../tuning/task.js";
+import { isCuda } from "../worker/installation.js";
 import type { DeviceSettings, MeasuredEvent } from "../worker/protocol.js";
 import { startWorker } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
 import { deviceSettings } from "./devices.js";
 import type { DeviceShare, NamedTask, Round, TuneEvent } from "./events.js";
+import { requireGpus } from "./gpus.js";
 import { type CompleteTuneOptions, TUNE_DEFAULTS, type TuneOptions } from "./options.js";
 import { extractTasks } from "./tasks.js";
 
 const MINUTE = 60_000;
 const SEARCH_DEADLINE_MS = 30 * MINUTE;
+/** The worker waits two minutes for devices that are away before it gives up and says so. */
+const DEVICES_AWAY_MS = 3 * MINUTE;
 
 type Emit = (event: TuneEvent) => void;
 
@@ -38,6 +42,8 @@ export class Tuner {
   readonly #policy: SearchPolicy;
   readonly #devices: DeviceSettings;
   readonly #stopping = new AbortController();
+  /** Candidates of each task that were found while another was measured. */
+  readonly #foundAhead = new Map<number, number[]>();
 
   constructor(options: TuneOptions) {
     this.options = { ...TUNE_DEFAULTS, ...withoutUndefined(options) };
@@ -77,6 +83,9 @@ export class Tuner {
     const log = new AppendOnlyFile(this.options.log);
     const journal = new AppendOnlyFile(`${this.options.log}.journal.jsonl`);
     try {
+      if (this.#devices.type !== "tracker") {
+        await requireGpus(worker, this.options);
+      }
       const { target, tasks, families, fromCache } = await this.#extract(worker);
       const scheduler = await this.#scheduler(tasks, families, target);
       const recordsTaken = await this.#register(worker, scheduler, tasks.length, families);
@@ -172,6 +181,7 @@ export class Tuner {
           use_measured_ratio: 0.2,
           seed: options.seed,
         },
+        // Where `options.gpus` is to be handed on, once the worker measures on several devices.
         measure: {
           build_timeout: options.buildTimeout,
           run_timeout: options.runTimeout,
@@ -182,6 +192,8 @@ export class Tuner {
           cooldown: 0,
           cpu_cache_flush: false,
           devices: this.#devices,
+          adaptive_build_timeout: options.adaptiveBuildTimeout,
+          worse_ratio: options.worseRatio,
         },
       },
       { deadlineMs: 10 * MINUTE },
@@ -207,7 +219,7 @@ export class Tuner {
       }
       const round: Round = { index, task: action.task, programs: action.programs, reason: action.reason };
       emit({ type: "round-started", round });
-      const { measured, notices, seconds } = await this.#round(worker, action, log, emit);
+      const { measured, notices, seconds } = await this.#round(worker, scheduler, action, log, emit);
       failures += measured.filter((each) => each.cost === null).length;
       if (this.#stopping.signal.aborted && measured.length === 0) {
         return { reason: { type: "cancelled" }, failures };
@@ -230,7 +242,13 @@ export class Tuner {
   }
 
   /** One round: propose, measure, learn. Every record is in the log before it counts. */
-  async #round(worker: Worker, { task, programs }: SearchAction, log: AppendOnlyFile, emit: Emit) {
+  async #round(
+    worker: Worker,
+    scheduler: Scheduler,
+    { task, programs }: SearchAction,
+    log: AppendOnlyFile,
+    emit: Emit,
+  ) {
     const { signal } = this.#stopping;
     const seconds = { propose: 0, measure: 0, learn: 0 };
     const measured: MeasuredEvent[] = [];
@@ -243,15 +261,12 @@ export class Tuner {
       }
     };
 
-    const proposing = worker.request("propose", { task, programs }, { deadlineMs: SEARCH_DEADLINE_MS });
-    // A search cannot be interrupted; a job that is to end does not wait for it.
-    const proposed = await timed("propose", Promise.race([proposing, aborted(signal)]));
-    if (proposed === null || proposed.candidates.length === 0) {
-      proposing.catch(() => undefined);
+    const candidates = await timed("propose", this.#propose(worker, task, programs));
+    if (candidates.length === 0) {
       return { measured, notices: [], seconds };
     }
     const { buildTimeout, runTimeout } = this.options;
-    const deadlineMs = MINUTE + proposed.candidates.length * (buildTimeout + runTimeout) * 1000;
+    const deadlineMs = DEVICES_AWAY_MS + MINUTE + candidates.length * (buildTimeout + runTimeout) * 1000;
     let written = Promise.resolve();
     const onMeasured = (event: MeasuredEvent): void => {
       measured.push(event);
@@ -260,15 +275,50 @@ export class Tuner {
       const { cost, failure, message, device } = event;
       emit({ type: "measured", task, cost, failure, message, device });
     };
-    const params = { task, candidates: proposed.candidates };
+    const measuring = worker.request("measure", { task, candidates }, { deadlineMs, signal, onMeasured });
     let notices: readonly string[];
     try {
-      ({ notices } = await timed("measure", worker.request("measure", params, { deadlineMs, signal, onMeasured })));
+      const ahead = this.#overlap() ? this.#lookAhead(worker, scheduler) : null;
+      ({ notices } = await timed("measure", measuring));
+      await ahead;
     } finally {
       await written;
     }
     await timed("learn", worker.request("learn", { task }, { deadlineMs: SEARCH_DEADLINE_MS }));
     return { measured, notices, seconds };
+  }
+
+  /** Up to `programs` candidates, those found ahead first; none if the search space is exhausted or the job is to end. */
+  async #propose(worker: Worker, task: number, programs: number): Promise<number[]> {
+    const ahead = this.#foundAhead.get(task)?.splice(0, programs) ?? [];
+    if (ahead.length === programs || this.#stopping.signal.aborted) {
+      return ahead;
+    }
+    const params = { task, programs: programs - ahead.length };
+    const proposing = worker.request("propose", params, { deadlineMs: SEARCH_DEADLINE_MS });
+    proposing.catch(() => undefined);
+    // A search cannot be interrupted; a job that is to end does not wait for it.
+    const proposed = await Promise.race([proposing, aborted(this.#stopping.signal)]);
+    return [...ahead, ...(proposed?.candidates ?? [])];
+  }
+
+  /** While the devices measure a round, finds and builds the candidates of the round that will most likely follow. */
+  async #lookAhead(worker: Worker, scheduler: Scheduler): Promise<void> {
+    const next = await scheduler.likelyNext();
+    if (!next) {
+      return;
+    }
+    const { task, programs } = next;
+    const candidates = await this.#propose(worker, task, programs);
+    this.#foundAhead.set(task, [...candidates, ...(this.#foundAhead.get(task) ?? [])]);
+    if (!this.#stopping.signal.aborted) {
+      await worker.request("prepare", { task, candidates }, { deadlineMs: MINUTE });
+    }
+  }
+
+  /** On this machine's CPU a search beside it would spoil the timing. */
+  #overlap(): boolean {
+    return this.options.overlap ?? isCuda(this.options.target);
   }
 
   /** A job that is to end at once may have a worker that is still searching; it does not wait for its models. */

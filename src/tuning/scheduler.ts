@@ -93,6 +93,9 @@ export type Action =
   | { readonly type: "search"; readonly task: number; readonly programs: number; readonly reason: SearchReason }
   | { readonly type: "stop"; readonly reason: StopReason };
 
+/** A task, and how many programs of it. */
+export type SearchTarget = Pick<SearchAction, "task" | "programs">;
+
 export type SearchAction = Extract<Action, { type: "search" }>;
 
 /** What a round did to the state. */
@@ -203,6 +206,35 @@ export class Scheduler {
     };
   }
 
+  /**
+   * What the next search will most likely be, while the pending one is still measured: what it will be if the pending
+   * one improves nothing. Null where that cannot be said. Nothing is decided by asking.
+   */
+  async likelyNext(): Promise<SearchTarget | null> {
+    const pending = this.#pending;
+    if (!pending) {
+      return null;
+    }
+    const { trialsPerRound } = this;
+    if (pending.reason.type === "warm-up") {
+      const next = this.#states.findIndex(({ rounds }, id) => rounds === 0 && id > pending.task);
+      return next < 0 ? null : { task: next, programs: trialsPerRound };
+    }
+    if (pending.reason.type === "next-in-turn") {
+      return { task: this.#nextAlive(pending.task), programs: trialsPerRound };
+    }
+    if (pending.reason.type !== "foresee") {
+      const sibling = this.#sibling(pending.task, pending.reason.gradients);
+      if (sibling) {
+        const drawn = sibling.tied && sibling.among.length > 1;
+        return drawn ? null : { task: sibling.task, programs: this.#options.foreseeTrials };
+      }
+    }
+    const gradients = await this.#gradients(pending);
+    const { index, tied } = mostNegative(gradients);
+    return tied ? null : { task: index, programs: trialsPerRound };
+  }
+
   /** Programs measured so far. */
   get trials(): number {
     return this.#trials;
@@ -288,15 +320,26 @@ export class Scheduler {
   }
 
   async *#foresee(after: number, gradients: readonly number[]): AsyncGenerator<Action> {
+    const sibling = this.#sibling(after, gradients);
+    if (!sibling) {
+      return;
+    }
+    const { family, among, tied } = sibling;
+    const task = tied ? (among[await this.#options.draw(among.length)] ?? after) : sibling.task;
+    const reason: SearchReason = { type: "foresee", family, after, among, drawn: tied, gradients };
+    yield this.#search(task, this.#options.foreseeTrials, reason);
+  }
+
+  /** The sibling to foresee after a round on a task, `tied` if a draw decides; null if there is none. */
+  #sibling(after: number, gradients: readonly number[]) {
     for (const [family, members] of this.#options.families ?? []) {
       const among = members.includes(after) ? members.filter((id) => id !== after && !this.#dead.has(id)) : [];
-      if (among.length === 0) {
-        continue;
+      if (among.length > 0) {
+        const { index, tied } = mostNegative(among.map((id) => gradients[id] ?? 0));
+        return { family, among, tied, task: among[index] ?? after };
       }
-      const { index, drawn } = await this.#mostNegative(among.map((id) => gradients[id] ?? 0));
-      const reason: SearchReason = { type: "foresee", family, after, among, drawn, gradients };
-      yield this.#search(among[index] ?? after, this.#options.foreseeTrials, reason);
     }
+    return null;
   }
 
   #search(task: number, programs: number, reason: SearchReason): SearchAction {
@@ -304,18 +347,12 @@ export class Scheduler {
   }
 
   async #steepest(gradients: readonly number[]): Promise<{ task: number; reason: SearchReason }> {
-    const { index, drawn } = await this.#mostNegative(gradients);
-    const among = [...gradients.keys()];
-    return { task: index, reason: drawn ? { type: "drawn", among, gradients } : { type: "steepest", gradients } };
-  }
-
-  /** The first of the most negative; a draw among all if none differs, as both references do it. */
-  async #mostNegative(gradients: readonly number[]): Promise<{ index: number; drawn: boolean }> {
-    const least = Math.min(...gradients);
-    if (least === Math.max(...gradients)) {
-      return { index: await this.#options.draw(gradients.length), drawn: true };
+    const { index, tied } = mostNegative(gradients);
+    if (!tied) {
+      return { task: index, reason: { type: "steepest", gradients } };
     }
-    return { index: gradients.indexOf(least), drawn: false };
+    const among = [...gradients.keys()];
+    return { task: await this.#options.draw(among.length), reason: { type: "drawn", among, gradients } };
   }
 
   async #rescore(): Promise<void> {
@@ -323,7 +360,8 @@ export class Scheduler {
     this.#score = score ?? Number.NaN;
   }
 
-  async #gradients(): Promise<number[]> {
+  /** Of every task, 0 for dead ones; as if `unimproved`, a search still going on, were done and had improved nothing. */
+  async #gradients(unimproved: SearchAction | null = null): Promise<number[]> {
     // Foresee rounds choose by gradient too, so with families round-robin needs them as well.
     if (this.#options.strategy === "round-robin" && !this.#options.families) {
       return [];
@@ -338,10 +376,12 @@ export class Scheduler {
       if (steppedScore === undefined) {
         return 0;
       }
+      const best = this.#bestCost(id);
+      const going = id === unimproved?.task;
       const progress = {
-        best: this.#bestCost(id),
-        rounds: state.rounds,
-        history: state.history,
+        best,
+        rounds: state.rounds + (going && unimproved.reason.type !== "foresee" ? 1 : 0),
+        history: going ? [...state.history, best] : state.history,
         flops: this.#tasks[id]?.flops ?? Number.NaN,
         groupThroughput: this.#similarity.bestThroughput(id, this.#bestCosts),
       };
@@ -417,6 +457,12 @@ export class Scheduler {
 }
 
 const NOTHING_DONE: StartingPoint = { rounds: 0, bestRound: 0, bestCost: UNMEASURED_COST, history: [], dead: false };
+
+/** The first of the most negative; tied if none differs, where both references draw among all. */
+function mostNegative(gradients: readonly number[]): { readonly index: number; readonly tied: boolean } {
+  const least = Math.min(...gradients);
+  return { index: gradients.indexOf(least), tied: least === Math.max(...gradients) };
+}
 
 function measuredOrNull(cost: number): number | null {
   return cost === UNMEASURED_COST ? null : cost;

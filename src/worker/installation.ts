@@ -17,11 +17,12 @@ export function home(): string {
 }
 
 /**
- * The Python that has TVM: the one named, `$FAMILYSEER_TVM_PYTHON`, or the one set-up installed.
+ * The Python that has TVM: the one named, `$FAMILYSEER_TVM_PYTHON`, or the one set-up installed. For a CUDA target that
+ * is the one of `scripts/setup --cuda`, where it is installed.
  *
  * @throws InstallationError if it is not there.
  */
-export function tvmPython(named?: string): string {
+export function tvmPython(named?: string, target = ""): string {
   const chosen = named ?? process.env["FAMILYSEER_TVM_PYTHON"];
   if (chosen !== undefined && chosen !== "") {
     const path = chosen.includes("/") ? resolve(chosen) : findOnPath(chosen);
@@ -33,13 +34,26 @@ export function tvmPython(named?: string): string {
     }
     return path;
   }
-  const installed = join(home(), `tvm-${TVM_VERSION}`, "venv", "bin", "python");
+  const cuda = installedPython(`tvm-${TVM_VERSION}-cuda`);
+  if (isCuda(target) && isExecutable(cuda)) {
+    return cuda;
+  }
+  const installed = installedPython(`tvm-${TVM_VERSION}`);
   if (!isExecutable(installed)) {
     throw new InstallationError(
       `TVM is not installed in ${home()}. Run \`npm run setup\`, or name your own Python with TVM by --tvm-python.`,
     );
   }
   return installed;
+}
+
+/** Whether a TVM target, as users write it (`cuda -arch=sm_70`, a tag such as `nvidia/nvidia-v100`, or JSON), is CUDA. */
+export function isCuda(target: string): boolean {
+  return /^\s*(cuda\b|nvidia\/|\{.*"kind"\s*:\s*"cuda")/s.test(target);
+}
+
+function installedPython(build: string): string {
+  return join(home(), build, "venv", "bin", "python");
 }
 
 function findOnPath(command: string): string | undefined {

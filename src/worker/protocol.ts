@@ -62,13 +62,17 @@ export type DeviceSettings = z.infer<typeof deviceSettings>;
 const measureSettings = z.object({
   build_timeout: z.number().int().min(1),
   run_timeout: z.number().int().min(1),
-  parallel: z.number().int().min(1),
+  parallel: count,
   number: z.number().int().min(1),
   repeat: z.number().int().min(1),
   min_repeat_ms: z.number().int().min(0),
   cooldown: z.number().min(0),
   cpu_cache_flush: z.boolean(),
   devices: deviceSettings,
+  /** Give builds up that take many times as long as the task's others. */
+  adaptive_build_timeout: z.boolean(),
+  /** Time a program no further that is, in its first run, so many times slower than the task's best; null: always. */
+  worse_ratio: z.number().min(1).nullable(),
 });
 
 /** How far a job has come: what the attributes of TVM's `TaskScheduler` say. Costs in seconds, 1e10 for unmeasured. */
@@ -90,6 +94,8 @@ export type SchedulerState = z.infer<typeof schedulerState>;
 export const operations = {
   /** Answers at once; what a round trip costs. */
   ping: { params: z.object({}), result: z.object({}) },
+  /** How many CUDA GPUs the worker's TVM can use; 0 where it was built without CUDA. */
+  gpus: { params: z.object({}), result: z.object({ gpus: count }) },
   /** Builds a network, finds its tasks for a target, and keeps both for the operations below. */
   extract: {
     params: z.object({
@@ -123,6 +129,11 @@ export const operations = {
   propose: {
     params: z.object({ task: id, programs: z.number().int().min(1) }),
     result: z.object({ candidates: z.array(id) }),
+  },
+  /** Begins to build candidates that will be measured later; answers at once. */
+  prepare: {
+    params: z.object({ task: id, candidates: z.array(id) }),
+    result: z.object({}),
   },
   /**
    * Builds and runs candidates; a `measured` event for each. A cancelled one ends with what is done. Notices tell of

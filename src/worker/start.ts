@@ -10,6 +10,8 @@ export interface WorkerOptions {
   /** The Python that has TVM; the one set-up installed if left out. */
   readonly tvmPython?: string | undefined;
   readonly channel?: ChannelName | undefined;
+  /** What the worker is to compile for; decides which installed TVM runs it (`tvmPython`). */
+  readonly target?: string | undefined;
   /** Where the ZeroMQ channel listens; `ipc` in a folder of its own if left out. */
   readonly endpoint?: string | undefined;
 }
@@ -19,8 +21,8 @@ export function startWorker(options: WorkerOptions = {}): Promise<Worker> {
   return Worker.start(makeChannel(options));
 }
 
-function makeChannel({ tvmPython: named, channel = "zeromq", endpoint }: WorkerOptions): Channel {
-  const python = tvmPython(named);
+function makeChannel({ tvmPython: named, target, channel = "zeromq", endpoint }: WorkerOptions): Channel {
+  const python = tvmPython(named, target);
   switch (channel) {
     case "zeromq":
       return new ZeroMqChannel(workerProcess(python), endpoint);

@@ -44,7 +44,8 @@ interface Pending {
 export class Worker {
   readonly #pending = new Map<number, Pending>();
   #nextId = 0;
-  #busySeconds = 0;
+  /** When the worker was at each request, in seconds; one may be measured while another is searched. */
+  readonly #busy: { readonly from: number; readonly to: number }[] = [];
   #hello: Extract<FromWorker, { type: "hello" }> | null = null;
   #shake: { resolve(): void; reject(error: Error): void } | null = null;
   #silence: NodeJS.Timeout | null = null;
@@ -77,9 +78,14 @@ export class Worker {
     return this.#hello?.python_version ?? "";
   }
 
-  /** Seconds the worker itself spent on requests so far: all the rest of the time is this side's and the channel's. */
+  /** Seconds in which the worker was at a request so far: all the rest of the time is this side's and the channel's. */
   get busySeconds(): number {
-    return this.#busySeconds;
+    let [total, until] = [0, 0];
+    for (const { from, to } of this.#busy.sort((a, b) => a.from - b.from)) {
+      total += Math.max(0, to - Math.max(from, until));
+      until = Math.max(until, to);
+    }
+    return total;
   }
 
   get pid(): number {
@@ -186,13 +192,18 @@ export class Worker {
         this.#pending.get(message.id)?.onMeasured?.(message.event);
         break;
       case "result":
-        this.#busySeconds += message.seconds;
+        this.#noteBusy(message.seconds);
         this.#pending.get(message.id)?.resolve(message.value);
         break;
       case "failure":
         this.#pending.get(message.id)?.reject(failureOf(message));
         break;
     }
+  }
+
+  #noteBusy(seconds: number): void {
+    const to = performance.now() / 1000;
+    this.#busy.push({ from: to - seconds, to });
   }
 
   #greet(hello: Extract<FromWorker, { type: "hello" }>): void {

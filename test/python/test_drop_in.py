@@ -88,7 +88,7 @@ def test_callbacks_of_tvm_and_the_table_with_total_latency(tmp_path: Path, capsy
         option = auto_scheduler.TuningOptions(num_measure_trials=64, num_measures_per_round=4, verbose=1)
         scheduler_class(tasks(), callbacks=callbacks).tune(option, search_policy=policies())
         # But for the seconds that passed.
-        logs.append([line.split("\t")[1:] for line in path.read_text().splitlines()])
+        logs.append([line.split("\t")[2:] for line in path.read_text().splitlines()])
     assert len(logs[0]) > 5
     assert logs[1] == logs[0]
     assert "Total Latency (ms)" in capsys.readouterr().out

@@ -107,6 +107,14 @@ describe("the command line", function () {
     assert.equal(JSON.parse(best.stdout).length, 4);
   });
 
+  it("searches ahead while a round is measured: no program is measured twice, none is lost", async () => {
+    const { exitCode, all } = await familyseer(...tuning("--overlap"));
+    assert.equal(exitCode, 0, all);
+    const records = (await readFile(join(folder, "t.log"), "utf8")).trim().split("\n");
+    assert.equal(records.length, Number(/(\d+) programs measured/.exec(all)?.[1]));
+    assert.equal(new Set(records.map((line) => JSON.stringify(JSON.parse(line).i))).size, records.length);
+  });
+
   it("ends on Ctrl-C with what was measured, a summary and exit code 130", async () => {
     const running = execa("node", ["scripts/familyseer.js", ...tuning("--trials", "400")], {
       reject: false,

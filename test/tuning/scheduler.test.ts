@@ -57,6 +57,28 @@ describe("scheduler", () => {
     assert.deepEqual(ours.rounds, [2, 1, 1], "a foresee round is not one of the task's rounds");
   });
 
+  it("says what will most likely follow a search still going on, and decides nothing by it", async () => {
+    const [asked, unasked] = [scheduler(tasks), scheduler(tasks)];
+    const costs = [[0.004], [0.002], [0.001], [0.004], [0.002], [0.004], [0.002]];
+    let foretold = 0;
+    let likely = await asked.likelyNext();
+    assert.equal(likely, null, "nothing is going on yet");
+    for (const measured of costs) {
+      const action = await asked.next();
+      assert.deepEqual(action, await unasked.next());
+      assert.ok(action.type === "search");
+      foretold += likely?.task === action.task && likely.programs === action.programs ? 1 : 0;
+      likely = await asked.likelyNext();
+      await asked.observe(measured);
+      await unasked.observe(measured);
+    }
+    assert.equal(
+      foretold,
+      5,
+      "all but the first, which nothing came before, and the one after warm-up, which is a tie",
+    );
+  });
+
   it("never foresees a dead sibling", async () => {
     const ours = scheduler(tasks);
     await ours.next();

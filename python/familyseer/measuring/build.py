@@ -9,6 +9,7 @@ import tempfile
 import time
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Callable
 
 from tvm import build as tvm_build
@@ -16,6 +17,8 @@ from tvm import transform
 from tvm.auto_scheduler.measure import MeasureErrorNo, MeasureInput
 from tvm.contrib import cc, ndk, tar
 from tvm.target import Target
+
+from .. import cuda as _compile_without_nvcc  # noqa: F401
 
 MESSAGE_LENGTH = 2000
 
@@ -38,7 +41,7 @@ class BuildRequest:
 
 @dataclass(frozen=True)
 class Built:
-    """`folder` holds the library alone, and is the receiver's to remove; seconds of wall-clock and of processor time."""
+    """`folder` holds the library alone, and is the receiver's to remove; seconds by the wall clock and on CPUs."""
 
     folder: str
     library: str
@@ -80,16 +83,16 @@ def build(request: BuildRequest) -> Built:
     try:
         one = MeasureInput.deserialize(request.serialized)
         task = one.task
-        target, _host = Target.canon_target_and_host(task.target, task.target_host)
+        target = task.target if task.target_host is None else Target(task.target, task.target_host)
         schedule, tensors = task.compute_dag.apply_steps_from_state(
             one.state, layout_rewrite=task.layout_rewrite_option
         )
         error_no = MeasureErrorNo.COMPILE_HOST
         with transform.PassContext().current():
             module = tvm_build(schedule, tensors, target=target)
-        folder = tempfile.mkdtemp(prefix="familyseer-program-")
+        folder = tempfile.mkdtemp()
         library = f"program.{request.link.output_format}"
-        module.export_library(os.path.join(folder, library), fcompile=request.link)
+        module.export_library(str(Path(folder, library)), fcompile=request.link)
         arguments = tuple(Argument(tuple(int(extent) for extent in each.shape), each.dtype) for each in tensors)
         error_no = MeasureErrorNo.NO_ERROR
     except Exception:

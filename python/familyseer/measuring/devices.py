@@ -23,9 +23,10 @@ from typing import Any, Callable, Iterator
 
 from tvm.auto_scheduler.measure import MeasureErrorNo
 
+from ..cuda import gpu_count
 from ..errors import DevicesError, RequestError
 from . import tracker as trackers
-from .engine import Devices, LocalDevices, memory_limit
+from .engine import Devices, LocalDevices, half_of_memory
 from .run import Ran, RunRequest
 from .run_remote import CONNECT_SECONDS, PROBE_SECONDS, Lost, RemoteRequest
 from .servers import LocalServers
@@ -338,7 +339,7 @@ def make_devices(settings: dict[str, Any], target: str) -> Devices:
         on_cpu = "llvm" in target.split()[0]
         if not on_cpu:
             _check_gpus(count)
-        servers = LocalServers(count, memory_limit() // count if on_cpu else 0)
+        servers = LocalServers(count, half_of_memory() // count if on_cpu else 0)
         return TrackerDevices(servers.tracker, servers.key, servers)
     if settings["type"] == "tracker":
         tracker = Tracker(settings["host"], settings["port"])
@@ -388,12 +389,9 @@ def _reached(tracker: Tracker) -> Iterator[socket.socket]:
 
 
 def _check_gpus(count: int) -> None:
-    there = len(list_gpus())
+    there = gpu_count()
     if count > there:
-        raise RequestError(
-            f"There are not {count} GPUs on this machine, but {there}, as nvidia-smi lists them. "
-            "Expected no more than there are."
-        )
+        raise RequestError(f"{count} GPUs are asked for, but this TVM can use {there}. Ask for no more.")
 
 
 def _check_tracker(tracker: Tracker, key: str) -> None:

@@ -1,7 +1,8 @@
-"""Moves programs from build to run, each as soon as a builder or a device is free, and hands results out as they come."""
+"""Moves programs from build to run, each as soon as a builder or a device is free; results come as they are done."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import os
@@ -10,14 +11,15 @@ import statistics
 import threading
 import time
 from collections import defaultdict, deque
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
+from pathlib import Path
 from typing import Any, Callable, Protocol, Sequence
 
 from tvm.auto_scheduler.measure import BuildResult, MeasureErrorNo, MeasureInput, MeasureResult, prepare_runner_args
 
-from .build import Built, BuildRequest, link_function
+from .build import BuildRequest, Built, link_function
 from .cpus import Cpus
 from .fork_server import Child, ForkServer
 from .run import FAILED_COST, Ran, RunRequest, Timing
@@ -29,7 +31,6 @@ from .speeds import Speeds
 _BUILDS_KNOWN = 4
 _TIMES_MEDIAN = 8
 _LEAST_LIMIT = 1.0
-_MEMORY_FRACTION = 0.5
 # A program that so many devices were lost with is not tried on another.
 _DEVICES_LOST = 2
 
@@ -46,6 +47,8 @@ class EngineSettings:
     """Give a build up that takes many times as long as the task's others."""
     worse_ratio: float | None = None
     """Do not time a program further that is, in its first run, so many times slower than the task's best."""
+    memory_limit: int = 0
+    """Bytes that a builder or a program on this machine's CPU may take; 0: half of what the machine has."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,7 @@ class _Program:
     future: Future[Measured] = field(default_factory=Future)
     built: Built | None = None
     lost_on: list[str] = field(default_factory=list)
+    held: bool = False
 
     @property
     def task(self) -> str:
@@ -211,13 +215,15 @@ class Engine:
         self._devices = devices or LocalDevices()
         self._link = link_function(settings.build_func, self._devices.here)
         self._cpus = Cpus()
-        self._memory = memory_limit()
+        self._memory = settings.memory_limit or half_of_memory()
         self._server = ForkServer()
         self._builder_count = settings.builders or len(self._cpus.all)
         self._idle_builders: list[Child] = []
         self._runners: dict[str, Child] = {}
         self._to_build: deque[_Program] = deque()
         self._to_run: deque[_Program] = deque()
+        self._on_hold: dict[Future[Measured], _Program] = {}
+        self._released: deque[Future[Measured]] = deque()
         self._building: dict[Connection, _Work] = {}
         self._running: dict[Connection, _Work] = {}
         self._build_seconds: dict[str, list[float]] = defaultdict(list)
@@ -231,18 +237,27 @@ class Engine:
         self._thread = threading.Thread(target=self._serve, name="familyseer measuring", daemon=True)
         self._thread.start()
 
-    def submit(self, one: MeasureInput, timing: Timing) -> Future[Measured]:
-        """Measures a program; a future that is cancelled before its build begins is not measured."""
-        program = _Program(one, timing)
+    def submit(
+        self, one: MeasureInput, timing: Timing, built: Built | None = None, hold: bool = False
+    ) -> Future[Measured]:
+        """Measures a program, `built` by another or still to be built; one whose future is cancelled before it is begun
+        is not measured. With `hold` it is built, but does not run before `release`."""
+        program = _Program(one, timing, built=built, held=hold)
+        if self._failure is not None:
+            raise self._failure
         self._submitted.append(program)
+        self._wake()
         if self._failure is not None:
             self._fail_all(self._failure)
-        else:
-            self._wake()
         return program.future
 
+    def release(self, future: Future[Measured]) -> None:
+        """Lets a program run that was submitted on hold."""
+        self._released.append(future)
+        self._wake()
+
     def close(self) -> None:
-        """Ends all processes; programs that are not measured yet are cancelled."""
+        """Ends all processes; the futures of programs that are not measured yet fail."""
         self._closing = True
         self._wake()
         self._thread.join()
@@ -256,7 +271,9 @@ class Engine:
         try:
             while not self._closing:
                 while self._submitted:
-                    self._to_build.append(self._submitted.popleft())
+                    self._accept(self._submitted.popleft())
+                while self._released:
+                    self._let_run(self._released.popleft())
                 self._begin_builds()
                 self._begin_runs()
                 for connection in wait([self._wake_receiver, *self._building, *self._running], self._patience()):
@@ -283,17 +300,57 @@ class Engine:
     def _at_work(self) -> list[_Work]:
         return [*self._building.values(), *self._running.values()]
 
+    def _accept(self, program: _Program) -> None:
+        if program.held:
+            self._on_hold[program.future] = program
+        if program.built is None:
+            self._to_build.append(program)
+        elif program.future.set_running_or_notify_cancel():
+            self._take_built(program, program.built)
+
+    def _take_built(self, program: _Program, built: Built) -> None:
+        if built.error_no != MeasureErrorNo.NO_ERROR:
+            self._finish_failed(
+                program, built.error_no, built.error_msg, built.seconds, build_cpu_seconds=built.cpu_seconds
+            )
+            return
+        program.built = built
+        if program.held:
+            return
+        self._to_run.append(program)
+
+    def _let_run(self, future: Future[Measured]) -> None:
+        program = self._on_hold.pop(future, None)
+        if program is None or future.done():
+            return
+        program.held = False
+        if program.built is not None:
+            self._to_run.append(program)
+
     def _begin_builds(self) -> None:
         while self._to_build and len(self._building) < self._builder_count:
-            program = self._to_build.popleft()
-            if not program.future.set_running_or_notify_cancel():
-                continue
-            child = self._idle_builders.pop() if self._idle_builders else self._server.fork("build")
-            child.ask(BuildRequest(program.one.serialize(), self._link))
-            work = _Work(child, program, time.monotonic(), self._settings.build_timeout)
-            self._building[child.connection] = work
-            if self._timing_here():
-                self._give_way(work)
+            program = self._to_build[0]
+            if program.future.set_running_or_notify_cancel():
+                idle = self._idle_builders.pop() if self._idle_builders else None
+                question = BuildRequest(program.one.serialize(), self._link)
+                child = self._put_to_work(idle, question, "build", self._memory)
+                work = _Work(child, program, time.monotonic(), self._settings.build_timeout)
+                self._building[child.connection] = work
+                if self._timing_here():
+                    self._give_way(work)
+            self._to_build.popleft()
+
+    def _put_to_work(self, idle: Child | None, question: object, duty: str, memory: int | None) -> Child:
+        """Asks the idle process, or, where there is none or it has died, a new one."""
+        if idle is not None:
+            try:
+                idle.ask(question)
+                return idle
+            except OSError:
+                idle.kill()
+        child = self._server.fork(duty, memory)
+        child.ask(question)
+        return child
 
     def _end_build(self, work: _Work) -> None:
         program = work.program
@@ -305,12 +362,9 @@ class Engine:
             self._finish_failed(program, MeasureErrorNo.COMPILE_HOST, message, work.seconds(time.monotonic()))
             return
         self._idle_builders.append(work.child)
-        if built.error_no != MeasureErrorNo.NO_ERROR:
-            self._finish_failed(program, built.error_no, built.error_msg, built.seconds, built.cpu_seconds)
-            return
-        self._build_seconds[program.task].append(work.seconds(time.monotonic()))
-        program.built = built
-        self._to_run.append(program)
+        if built.error_no == MeasureErrorNo.NO_ERROR:
+            self._build_seconds[program.task].append(work.seconds(time.monotonic()))
+        self._take_built(program, built)
 
     def _begin_runs(self) -> None:
         busy = {work.device.name for work in self._running.values() if work.device}
@@ -324,9 +378,9 @@ class Engine:
             exclusive = device.exclusive(program.target)
             if exclusive and self._timing_here():
                 continue
+            self._begin_run(program, device, exclusive)
             if not program.future.done():
                 self._to_run.remove(program)
-            self._begin_run(program, device, exclusive)
         if not self._timing_here():
             self._take_back()
 
@@ -339,20 +393,20 @@ class Engine:
     def _begin_run(self, program: _Program, device: Device, exclusive: bool) -> None:
         assert program.built is not None
         request = RunRequest(
-            os.path.join(program.built.folder, program.built.library),
+            str(Path(program.built.folder, program.built.library)),
             program.built.arguments,
             _values(program),
             program.target,
             program.timing,
             None if program.future.done() else self._worse_than(program.task),
         )
-        child = self._runners.pop(device.name, None)
-        if child is None:
-            child = self._server.fork(device.duty, self._cpus.timing if exclusive else None, self._memory)
         if exclusive:
             for work in self._building.values():
                 self._give_way(work)
-        child.ask(device.question(request))
+        idle = self._runners.pop(device.name, None)
+        # A GPU's driver maps more than there is.
+        memory = self._memory if exclusive else None
+        child = self._put_to_work(idle, device.question(request), device.duty, memory)
         limit = program.timing.timeout + device.extra_seconds
         self._running[child.connection] = _Work(child, program, time.monotonic(), limit, device)
 
@@ -365,7 +419,7 @@ class Engine:
             work.child.kill()
             self._ended(work, None)
             message = "The runner ended while it ran this program."
-            self._finish_failed(program, MeasureErrorNo.RUNTIME_DEVICE, message, work.seconds(time.monotonic()))
+            self._finish_failed(program, MeasureErrorNo.RUNTIME_DEVICE, message, work.seconds(time.monotonic()), device)
             return
         self._ended(work, ran)
         if isinstance(ran, Lost):
@@ -428,7 +482,9 @@ class Engine:
                 del self._running[connection]
                 self._ended(work, None)
                 built = work.program.built.seconds if work.program.built else 0.0
-                self._finish_failed(work.program, MeasureErrorNo.RUN_TIMEOUT, None, built + work.seconds(now))
+                self._finish_failed(
+                    work.program, MeasureErrorNo.RUN_TIMEOUT, None, built + work.seconds(now), work.device
+                )
 
     def _limit(self, work: _Work) -> float:
         """Seconds that a program may be at work."""
@@ -464,11 +520,18 @@ class Engine:
                 work.child.resume()
 
     def _finish_failed(
-        self, program: _Program, error_no: int, message: str | None, seconds: float, build_cpu_seconds: float = 0.0
+        self,
+        program: _Program,
+        error_no: int,
+        message: str | None,
+        seconds: float,
+        device: Device | None = None,
+        build_cpu_seconds: float = 0.0,
     ) -> None:
+        name = device.name if device else None
         self._finish(
             program,
-            Measured((FAILED_COST,), error_no, message, seconds, time.time(), None, build_cpu_seconds, 0.0),
+            Measured((FAILED_COST,), error_no, message, seconds, time.time(), name, build_cpu_seconds, 0.0),
         )
 
     def _finish(self, program: _Program, measured: Measured) -> None:
@@ -480,34 +543,25 @@ class Engine:
         program.future.set_result(measured)
 
     def _fail_all(self, error: Exception) -> None:
-        """Nothing can be measured any more: whoever waits is told why, and so is whoever comes."""
+        """Nothing can be measured any more: whoever waits is told why."""
         self._failure = error
-        for program in [*(work.program for work in self._at_work()), *self._to_run]:
-            if not program.future.done():
+        at_work = [work.program for work in self._at_work()]
+        waiting = [*at_work, *self._to_run, *self._on_hold.values(), *self._to_build, *self._submitted]
+        for program in waiting:
+            with contextlib.suppress(InvalidStateError):
                 program.future.set_exception(error)
-        for waiting in (self._to_build, self._submitted):
-            while waiting:
-                program = waiting.popleft()
-                if program.future.set_running_or_notify_cancel():
-                    program.future.set_exception(error)
 
     def _end_processes(self) -> None:
         for child in [*(work.child for work in self._at_work()), *self._idle_builders, *self._runners.values()]:
             child.kill()
         self._server.close()
-        for program in [*(work.program for work in self._at_work()), *self._to_run, *self._speeds.references()]:
-            if program.built is not None:
-                shutil.rmtree(program.built.folder, ignore_errors=True)
-            if not program.future.done():
-                program.future.set_exception(RuntimeError("The engine was closed while this program was measured."))
-        for program in [*self._to_build, *self._submitted]:
-            program.future.cancel()
         self._devices.close()
+        self._fail_all(self._failure or RuntimeError("The engine was closed before this program was measured."))
 
 
-def memory_limit() -> int:
+def half_of_memory() -> int:
     """How many bytes the programs under test on this machine may take."""
-    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * _MEMORY_FRACTION)
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
 def _values(program: _Program) -> tuple[Any, ...]:

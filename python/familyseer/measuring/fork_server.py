@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import threading
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, Callable
 
 import cloudpickle
@@ -62,42 +64,62 @@ class ForkServer:
     """Starts processes that do one duty, until it is closed or this process ends; then they end too."""
 
     def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        self._output = tempfile.TemporaryFile()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __spec__.name, str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=self._output,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-        )
-        theirs.close()
-        self._control = ours
         self._lock = threading.Lock()
+        self._forked = False
+        self._start()
 
-    def fork(self, duty: str, cpus: set[int] | None = None, memory_limit: int | None = None) -> Child:
-        """A process that does `duty`, a name of DUTIES, on the given CPUs and within `memory_limit` bytes.
+    def fork(self, duty: str, memory_limit: int | None = None) -> Child:
+        """A process that does `duty`, a name of `_duty`, within `memory_limit` bytes.
 
         Raises InstallationError if no process can be started.
         """
-        ours, theirs = socket.socketpair()
-        with self._lock, theirs:
+        order = cloudpickle.dumps((duty, memory_limit))
+        with self._lock:
             try:
-                order = cloudpickle.dumps((duty, cpus, memory_limit))
-                socket.send_fds(self._control, [order], [theirs.fileno()])
-                (pid,) = _PID.unpack(_receive(self._control, _PID.size))
+                return self._fork(order)
             except (OSError, EOFError):
-                ours.close()
-                raise InstallationError(
-                    f"Builders and runners cannot be started from {sys.executable}: {self._last_output()}"
-                ) from None
-        return Child(pid, Connection(ours.detach()))
+                if not self._forked:
+                    raise InstallationError(
+                        f"Builders and runners cannot be started from {sys.executable}: {self._last_output()}"
+                    ) from None
+            # It worked before, so it was ended from outside.
+            self.close()
+            self._forked = False
+            self._start()
+        return self.fork(duty, memory_limit)
+
+    def _start(self) -> None:
+        self._control, theirs = socket.socketpair()
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115
+        # Whatever is built goes in here, also what a builder that is killed leaves.
+        self._folder = tempfile.mkdtemp(prefix="familyseer-measuring-")
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", __spec__.name, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=self._output,
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+                    "TMPDIR": self._folder,
+                },
+            )
+
+    def _fork(self, order: bytes) -> Child:
+        ours, theirs = socket.socketpair()
+        with theirs, ours:
+            socket.send_fds(self._control, [order], [theirs.fileno()])
+            (pid,) = _PID.unpack(_receive(self._control, _PID.size))
+            self._forked = True
+            return Child(pid, Connection(ours.detach()))
 
     def close(self) -> None:
         self._control.close()
         self._process.wait()
         self._output.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _last_output(self) -> str:
         code = self._process.wait()
@@ -141,6 +163,7 @@ def _serve(control: socket.socket) -> None:
     for pid in children:
         with contextlib.suppress(OSError):
             os.killpg(pid, signal.SIGKILL)
+    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
 
 
 def _be_child(order: bytes, descriptor: int) -> None:
@@ -149,8 +172,8 @@ def _be_child(order: bytes, descriptor: int) -> None:
         os.setpgrp()
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        duty, cpus, memory_limit = cloudpickle.loads(order)
-        limit(cpus, memory_limit)
+        duty, memory_limit = cloudpickle.loads(order)
+        limit(memory_limit)
         connection, answer = Connection(descriptor), _duty(duty)
         while True:
             connection.send_bytes(cloudpickle.dumps(answer(cloudpickle.loads(connection.recv_bytes()))))
@@ -160,14 +183,12 @@ def _be_child(order: bytes, descriptor: int) -> None:
         os._exit(0)
 
 
-def limit(cpus: set[int] | None, memory_limit: int | None) -> None:
+def limit(memory_limit: int | None) -> None:
     import resource
 
     # The kernel, short of memory, is to end a program under test and nothing else.
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-        file.write(_OUT_OF_MEMORY_FIRST)
-    if cpus:
-        os.sched_setaffinity(0, cpus)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_OUT_OF_MEMORY_FIRST)
     if memory_limit:
         resource.setrlimit(resource.RLIMIT_DATA, (memory_limit, memory_limit))
 

@@ -43,7 +43,7 @@ def _server(port: str, tracker_port: str, key: str, memory_limit: str) -> Any:
 
     from .fork_server import limit
 
-    limit(None, int(memory_limit))
+    limit(int(memory_limit))
     low, high = _ports(port)
     return Server(
         host=LOOPBACK, port=low, port_end=high, key=key, silent=True, tracker_addr=(LOOPBACK, int(tracker_port))

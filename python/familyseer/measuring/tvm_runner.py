@@ -1,0 +1,126 @@
+"""The engine as a builder and a runner for TVM's own `TuningOptions`.
+
+TVM builds a batch, waits, and runs it. To have programs flow, our builder builds nothing, and our runner does both.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from pathlib import Path
+from typing import Any
+
+import tvm
+from tvm import auto_scheduler
+from tvm.auto_scheduler.measure import BuildResult, MeasureErrorNo, MeasureInput, MeasureResult
+
+from .build import Argument, Built
+from .engine import Devices, Engine, EngineSettings
+from .run import Timing
+
+_RUN, _BUILD = "auto_scheduler.rpc_runner.run", "auto_scheduler.local_builder.build"
+_PREFIX = "familyseer:"
+_NOT_BUILT = (
+    "familyseer's builder leaves building to familyseer's runner. "
+    "Give TuningOptions both, builder=streaming.builder and runner=streaming.runner."
+)
+
+_engines: weakref.WeakValueDictionary[str, Engine] = weakref.WeakValueDictionary()
+_numbers = itertools.count()
+
+
+class Streaming:
+    """Measures for any TVM script: `TuningOptions(builder=streaming.builder, runner=streaming.runner)`.
+
+    The runner works with TVM's own builders too; then only running is ours. `batch` programs are handed out at a time:
+    a larger one keeps everything busier, and loses more if the process is killed. Close it, or leave it to the end of
+    the process.
+    """
+
+    def __init__(
+        self,
+        engine: EngineSettings | None = None,
+        timing: Timing | None = None,
+        devices: Devices | None = None,
+        batch: int = 64,
+    ) -> None:
+        """Raises InstallationError if no builder can be started."""
+        self._engine = Engine(engine or EngineSettings(), devices)
+        key = f"{_PREFIX}{next(_numbers)}"
+        _engines[key] = self._engine
+        # TVM hands a builder twice as many programs as it says to build at once.
+        self.builder = _StreamingBuilder(key, max(1, batch // 2))
+        self.runner = _StreamingRunner(key, timing or Timing())
+
+    def close(self) -> None:
+        """Ends all processes."""
+        self._engine.close()
+
+
+class _StreamingBuilder(auto_scheduler.LocalBuilder):
+    def __init__(self, key: str, n_parallel: int) -> None:
+        self.__init_handle_by_constructor__(auto_scheduler._ffi_api.LocalBuilder, 0, n_parallel, key)
+
+
+class _StreamingRunner(auto_scheduler.RPCRunner):
+    def __init__(self, key: str, timing: Timing) -> None:
+        settings = [
+            timing.number,
+            timing.repeat,
+            timing.min_repeat_ms,
+            timing.cooldown_interval,
+            timing.enable_cpu_cache_flush,
+        ]
+        make, place = auto_scheduler._ffi_api.RPCRunner, [key, "", 0, 1, 1, int(timing.timeout)]
+        try:
+            self.__init_handle_by_constructor__(make, *place, *settings, timing.device)
+        except Exception:
+            # TVM 0.8 knows no device.
+            self.__init_handle_by_constructor__(make, *place, *settings)
+
+
+def _build(inputs: Any, timeout: int, n_parallel: int, build_func: str = "default", verbose: int = 1) -> Any:
+    if build_func not in _engines:
+        return _tvm_build(inputs, timeout, n_parallel, build_func, verbose)
+    return [BuildResult("", [], MeasureErrorNo.UNKNOWN_ERROR, _NOT_BUILT, 0.0) for _ in inputs]
+
+
+def _run(inputs: list[MeasureInput], builds: list[BuildResult], key: str, *settings: Any) -> list[MeasureResult]:
+    engine = _engines.get(str(key))
+    if engine is None:
+        return _tvm_run(inputs, builds, key, *settings)
+    _host, _port, _priority, _parallel, timeout, *how, flush, verbose = settings[:11]
+    timing = Timing(timeout, *how, bool(flush), *(int(device) for device in settings[11:]))
+    futures = [engine.submit(one, timing, _built(build)) for one, build in zip(inputs, builds)]
+    results = []
+    try:
+        for future in futures:
+            measured = future.result()
+            results.append(measured.result())
+            if verbose >= 1:
+                print("*" if measured.error_no == 0 else "*E", end="", flush=True)
+    except BaseException:
+        # An interrupted job leaves nothing to measure.
+        for future in futures:
+            future.cancel()
+        raise
+    if verbose >= 1:
+        print(flush=True)
+    return results
+
+
+def _built(build: BuildResult) -> Built | None:
+    """What another builder built; None if it is still to be built."""
+    if build.error_no == MeasureErrorNo.UNKNOWN_ERROR and build.error_msg == _NOT_BUILT:
+        return None
+    message = str(build.error_msg) if build.error_msg else None
+    arguments = tuple(
+        Argument(tuple(int(extent) for extent in tensor.shape), str(tensor.dtype)) for tensor in build.args
+    )
+    path = Path(str(build.filename)) if build.filename else Path()
+    return Built(str(path.parent), path.name, arguments, int(build.error_no), message, float(build.time_cost), 0.0)
+
+
+_tvm_build, _tvm_run = tvm.get_global_func(_BUILD), tvm.get_global_func(_RUN)
+tvm.register_func(_BUILD, _build, override=True)
+tvm.register_func(_RUN, _run, override=True)

@@ -1,0 +1,28 @@
+/** What a shell expects of a program that Ctrl-C ended. */
+const INTERRUPTED = 130;
+
+/**
+ * Does work that Ctrl-C ends: the first asks it to end, the second ends this process at once.
+ *
+ * @param atOnce done before this process ends, to leave the terminal as it was
+ * @returns the exit code
+ */
+export async function interruptible(work: (signal: AbortSignal) => Promise<void>, atOnce: () => void): Promise<number> {
+  const interrupt = new AbortController();
+  const onInterrupt = () => {
+    if (interrupt.signal.aborted) {
+      // The worker ends with us: its standard input closes.
+      atOnce();
+      process.exit(INTERRUPTED);
+    }
+    console.error("interrupted: the round in progress is recorded first; again to end at once");
+    interrupt.abort();
+  };
+  process.on("SIGINT", onInterrupt).on("SIGTERM", onInterrupt);
+  try {
+    await work(interrupt.signal);
+    return interrupt.signal.aborted ? INTERRUPTED : 0;
+  } finally {
+    process.off("SIGINT", onInterrupt).off("SIGTERM", onInterrupt);
+  }
+}

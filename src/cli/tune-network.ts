@@ -1,0 +1,79 @@
+import { type Command, Option } from "commander";
+import { CancelledError } from "../errors.js";
+import { TuneDisplay } from "../report/tune-display.js";
+import { TUNE_DEFAULTS } from "../tuner/options.js";
+import { MODES, type TuneNetworkOptions, tuneNetworkGpu, tuneNetworkX86 } from "../tuner/tune-network.js";
+import { example, type Finish, wholeNumber, withWorkerOptions } from "./command.js";
+import { interruptible } from "./interrupt.js";
+
+/** The flags of FamilySeer's own scripts are spelled as there; commander names them so too. */
+type Flags = TuneNetworkOptions & {
+  readonly batch_size: number;
+  readonly gpu_num?: number;
+  readonly pre_tuned?: string;
+};
+
+/** What `scripts/tune_network_gpu` and `scripts/tune_network_x86` call. */
+export function addTuneNetwork(program: Command, finish: Finish): void {
+  const gpu = addCommand(program, "tune-network-gpu", tuneNetworkGpu, finish)
+    .description("tune a network for CUDA GPUs with the paper's settings, or take tuned records; compile and time it")
+    .option("--target <target>", "TVM target", "cuda")
+    .option("--gpu_num <n>", "GPUs to measure on", wholeNumber, 1);
+  example(gpu, "scripts/tune_network_gpu --model mobilenetv2_0.5 --gpu_num 1 --tune");
+  const x86 = addCommand(program, "tune-network-x86", tuneNetworkX86, finish)
+    .description("the same for this machine's CPU")
+    .option("--target <target>", "TVM target; native is this machine's CPU", "native");
+  example(x86, "scripts/tune_network_x86 --model mobilenetv2_0.5 --mode ansor --tune");
+}
+
+function addCommand(program: Command, name: string, run: typeof tuneNetworkGpu, finish: Finish): Command {
+  const defaults = TUNE_DEFAULTS;
+  return withWorkerOptions(program.command(name))
+    .requiredOption("--model <name>", "network, e.g. mobilenetv2_0.5, mobilenet0.5, resnet-18, mlp")
+    .option("--batch_size <n>", "batch size", wholeNumber, 1)
+    .option("--tune", "tune first; otherwise the records of --pre_tuned are taken")
+    .addOption(
+      new Option("--mode <name>", "tune with families, or as Ansor does")
+        .choices(Object.keys(MODES))
+        .default("familyseer"),
+    )
+    .option("--pre_tuned <folder>", "folder of records: MODEL-NHWC-B1-cuda.json, or -llvm.json (default: tuning/MODE)")
+    .option("--trials <n>", "programs to measure in all (default: 900 for each task, and 900)", wholeNumber)
+    .option("--trials-per-round <n>", "programs of a round", wholeNumber, defaults.trialsPerRound)
+    .option("--foresee-trials <n>", "programs of a foresee round", wholeNumber, defaults.foreseeTrials)
+    .option("--population <n>", "programs of a generation of the search", wholeNumber, defaults.population)
+    .option("--generations <n>", "generations of the search", wholeNumber, defaults.generations)
+    .option("--min-repeat-ms <n>", "least time of timing a program", wholeNumber, 300)
+    .action(async ({ batch_size, gpu_num, pre_tuned, ...options }: Flags) => {
+      const display = new TuneDisplay(process.stdout, 10);
+      const work = async (signal: AbortSignal) => {
+        const { mean, deviation } = await run({
+          ...options,
+          batchSize: batch_size,
+          ...(gpu_num === undefined ? {} : { gpus: gpu_num }),
+          preTuned: pre_tuned,
+          signal,
+          onEvent: (event) => display.show(event),
+        }).finally(() => display.end());
+        console.log(`Mean inference time (std dev): ${inMs(mean)} ms (${inMs(deviation)} ms)`);
+      };
+      finish(
+        await interruptible(
+          (signal) => work(signal).catch(sayIfCancelled),
+          () => display.end(),
+        ),
+      );
+    });
+}
+
+function sayIfCancelled(error: unknown): void {
+  if (!(error instanceof CancelledError)) {
+    throw error;
+  }
+  console.error(`familyseer: ${error.message}`);
+}
+
+/** Milliseconds as FamilySeer's scripts print them. */
+function inMs(seconds: number): string {
+  return (seconds * 1000).toFixed(2);
+}

@@ -1,0 +1,224 @@
+"""The streaming engine with real builders and runners: times, errors, crashes, hangs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import psutil
+import pytest
+from familyseer.measuring.build import link_here
+from familyseer.measuring.engine import Engine, EngineSettings, Measured
+from familyseer.measuring.run import FAILED_COST, Timing
+from familyseer.measuring.tvm_runner import Streaming
+from tvm import auto_scheduler
+from tvm.auto_scheduler.measure import MeasureErrorNo
+from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
+
+TIMING = Timing(timeout=5, number=1, repeat=2, min_repeat_ms=10)
+WITHIN_SECONDS = 60
+
+
+def programs(count: int, size: int = 32) -> list[Any]:
+    task = auto_scheduler.SearchTask(func=matmul_auto_scheduler_test, args=(size, size, size), target="llvm")
+    policy = auto_scheduler.SketchPolicy(task, verbose=0, params={"evolutionary_search_population": 16}, seed=1)
+    states = [state for _ in range(count) for state in policy.sample_initial_population()]
+    return [auto_scheduler.MeasureInput(task, state) for state in states[:count]]
+
+
+def measure(engine: Engine, inputs: list[Any], timing: Timing = TIMING) -> list[Measured]:
+    return results([engine.submit(one, timing) for one in inputs])
+
+
+def results(futures: list[Future[Measured]]) -> list[Measured]:
+    return [future.result(timeout=WITHIN_SECONDS) for future in futures]
+
+
+@pytest.fixture
+def engine() -> Iterator[Callable[..., Engine]]:
+    engines = []
+
+    def make(**settings: Any) -> Engine:
+        engines.append(Engine(EngineSettings(**settings)))
+        return engines[-1]
+
+    yield make
+    for each in engines:
+        each.close()
+    assert psutil.Process().children(recursive=True) == []
+
+
+def linked_from_c(source: str) -> Callable[..., None]:
+    """A build function whose programs do what a piece of C says in place of what was scheduled."""
+
+    def link(output: str, objects: list[str], options: object = None) -> None:
+        folder = Path(tempfile.mkdtemp())
+        # The name TVM calls a program's entry by, as the objects have it.
+        names = subprocess.run(["nm", *objects], capture_output=True, text=True, check=True).stdout.split()
+        entry = next(name for name in names if "__tvm_main__" in name)
+        (folder / "program.c").write_text(
+            "#include <stdlib.h>\n#include <string.h>\nint program(void) {" + source + "; return 0; }\n"
+            f'const char {entry}[] = "program";\n'
+        )
+        subprocess.run(["cc", "-shared", "-fPIC", "-O0", "-o", output, str(folder / "program.c")], check=True)
+
+    link.output_format = "so"
+    return link
+
+
+def test_measures_in_order_of_submission_what_tvm_measures(engine: Callable[..., Engine]) -> None:
+    inputs = programs(8)
+    measured = measure(engine(), inputs)
+    assert [each.error_no for each in measured] == [MeasureErrorNo.NO_ERROR] * 8
+    assert all(len(each.costs) == 2 and 0 < each.costs[0] < 1 for each in measured)
+    assert all(each.device == "local" and each.timing_seconds > 0 and each.build_cpu_seconds > 0 for each in measured)
+
+
+def test_times_agree_with_tvms_own_runner(engine: Callable[..., Engine]) -> None:
+    inputs = programs(6, size=128)
+    timing = Timing(number=1, repeat=5, min_repeat_ms=20)
+    ours, theirs = [], []
+    stream = engine()
+    builder, runner = auto_scheduler.LocalBuilder(), auto_scheduler.LocalRunner(number=1, repeat=5, min_repeat_ms=20)
+    for _ in range(2):
+        ours.append([min(each.costs) for each in measure(stream, inputs, timing)])
+        timed = runner.run(inputs, builder.build(inputs, 0), 0)
+        theirs.append([min(float(cost) for cost in result.costs) for result in timed])
+    ratios = [min(a) / min(b) for a, b in zip(zip(*ours), zip(*theirs))]
+    assert 0.8 < statistics.median(ratios) < 1.25, ratios
+
+
+def test_a_crashing_builder_costs_one_program(engine: Callable[..., Engine]) -> None:
+    def link(output: str, objects: list[str], options: object = None) -> None:
+        if not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGSEGV)
+        link_here(output, objects)
+
+    link.output_format = "so"
+    marker = Path(tempfile.mkdtemp()) / "crashed"
+    measured = measure(engine(build_func=link, builders=1), programs(4))
+    assert [each.error_no for each in measured] == [MeasureErrorNo.COMPILE_HOST, 0, 0, 0]
+
+
+def test_a_build_that_never_ends_costs_one_program_and_its_time(engine: Callable[..., Engine]) -> None:
+    def link(output: str, objects: list[str], options: object = None) -> None:
+        if not marker.exists():
+            marker.touch()
+            time.sleep(1000)
+        link_here(output, objects)
+
+    link.output_format = "so"
+    marker = Path(tempfile.mkdtemp()) / "slept"
+    measured = measure(engine(build_func=link, builders=1, build_timeout=2), programs(4))
+    assert [each.error_no for each in measured] == [MeasureErrorNo.BUILD_TIMEOUT, 0, 0, 0]
+    marker.unlink()
+    begun = time.monotonic()
+    adaptive = engine(build_func=link, builders=2, build_timeout=50, adaptive_build_timeout=True)
+    measured = measure(adaptive, programs(12))
+    assert sorted(each.error_no for each in measured) == [0] * 11 + [MeasureErrorNo.BUILD_TIMEOUT]
+    assert time.monotonic() - begun < 50
+
+
+@pytest.mark.parametrize(
+    ("source", "error_no"),
+    [
+        ("*(volatile int *)0 = 1", MeasureErrorNo.RUNTIME_DEVICE),
+        ("abort()", MeasureErrorNo.RUNTIME_DEVICE),
+        ("for (;;);", MeasureErrorNo.RUN_TIMEOUT),
+        ("for (;;) { char *p = malloc(1 << 28); memset(p, 1, 1 << 28); }", MeasureErrorNo.RUNTIME_DEVICE),
+    ],
+    ids=["segfault", "abort", "endless", "fills memory"],
+)
+def test_a_program_that_ends_its_runner_costs_itself(engine: Callable[..., Engine], source: str, error_no: int) -> None:
+    stream, bad = engine(), engine(build_func=linked_from_c(source), memory_limit=1 << 30)
+    assert [each.error_no for each in measure(bad, programs(2), Timing(timeout=2))] == [error_no] * 2
+    assert [each.error_no for each in measure(stream, programs(2))] == [0, 0]
+
+
+def test_a_killed_builder_or_runner_is_replaced(engine: Callable[..., Engine]) -> None:
+    stream = engine()
+    futures = [stream.submit(one, TIMING) for one in programs(24)]
+    futures[2].result(timeout=WITHIN_SECONDS)
+    (server,) = psutil.Process().children()
+    for child in server.children():
+        child.send_signal(signal.SIGKILL)
+    failed = [each for each in results(futures) if each.error_no]
+    assert 1 <= len(failed) <= 3 and all(each.costs == (FAILED_COST,) for each in failed)
+
+
+def test_a_stopped_runner_is_a_timeout(engine: Callable[..., Engine]) -> None:
+    stream = engine()
+    measure(stream, programs(1))
+    (server,) = psutil.Process().children()
+    for child in server.children():
+        child.send_signal(signal.SIGSTOP)
+    measured = measure(stream, programs(3), Timing(timeout=2, min_repeat_ms=10))
+    assert {each.error_no for each in measured} <= {0, MeasureErrorNo.BUILD_TIMEOUT, MeasureErrorNo.RUN_TIMEOUT}
+
+
+def test_nothing_is_left_when_the_process_that_measures_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import time\nfrom test_measuring import *\nstream = Engine(EngineSettings())\n"
+        "futures = [stream.submit(one, TIMING) for one in programs(16)]\nfutures[0].result()\n"
+        "print('at work', flush=True)\ntime.sleep(1000)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None and process.stdout.readline() == b"at work\n"
+    started = psutil.Process(process.pid).children(recursive=True)
+    assert len(started) >= 2
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert psutil.wait_procs(started, timeout=5)[1] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_cancelled_is_not_measured(engine: Callable[..., Engine]) -> None:
+    stream = engine(builders=1)
+    futures = [stream.submit(one, TIMING) for one in programs(16)]
+    cancelled = [future for future in reversed(futures) if future.cancel()]
+    assert len(cancelled) >= 12
+    assert all(future.result(timeout=WITHIN_SECONDS).error_no == 0 for future in futures if not future.cancelled())
+
+
+def test_clearly_worse_programs_are_timed_once_only(engine: Callable[..., Engine]) -> None:
+    inputs = programs(16, size=128)
+    timing = Timing(number=1, repeat=3, min_repeat_ms=10)
+    everything = measure(engine(), inputs, timing)
+    ended_early = measure(engine(worse_ratio=1.0), inputs, timing)
+    assert {len(each.costs) for each in everything} == {3}
+    assert {len(each.costs) for each in ended_early} == {1, 3}
+
+
+def test_tvm_tunes_with_our_builder_and_runner(tmp_path: Path) -> None:
+    streaming = Streaming(timing=TIMING)
+    option = auto_scheduler.TuningOptions(
+        num_measure_trials=8,
+        num_measures_per_round=4,
+        builder=streaming.builder,
+        runner=streaming.runner,
+        measure_callbacks=[auto_scheduler.RecordToFile(str(tmp_path / "log"))],
+        verbose=0,
+    )
+    task = programs(1)[0].task
+    task.tune(option, auto_scheduler.SketchPolicy(task, params={"evolutionary_search_population": 16}, verbose=0))
+    assert len((tmp_path / "log").read_text().splitlines()) == 8
+    inputs = programs(3)
+    measured = streaming.runner.run(inputs, auto_scheduler.LocalBuilder().build(inputs, 0), 0)
+    assert [result.error_no for result in measured] == [0, 0, 0]
+    wrong = auto_scheduler.LocalRunner().run(inputs, streaming.builder.build(inputs, 0), 0)
+    assert "Give TuningOptions both" in str(wrong[0].error_msg)
+    streaming.close()
