@@ -25,6 +25,7 @@ from familyseer.measuring.engine import Engine, EngineSettings, Measured
 from familyseer.measuring.run import Timing
 from familyseer.measuring.servers import LocalServers
 from familyseer.measuring.tracker import Tracker
+from familyseer.measuring.tvm_runner import Streaming
 from tvm import auto_scheduler
 from tvm.auto_scheduler.measure import MeasureErrorNo
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
@@ -223,6 +224,25 @@ def test_real_programs_are_timed_one_at_a_time_on_servers_of_this_machine(
     assert errors_of(futures) == [0] * 8
     ended = sorted((future.result().timestamp, future.result().timing_seconds) for future in futures)
     assert all(later - timing >= earlier for (earlier, _), (later, timing) in zip(ended, ended[1:]))
+
+
+def test_tvms_own_tuning_goes_through_two_servers(servers: LocalServers, programs: list[Any], tmp_path: Path) -> None:
+    devices = TrackerDevices(servers.tracker, servers.key, servers)
+    streaming = Streaming(timing=QUICK, devices=devices)
+    log = tmp_path / "tuned.log"
+    option = auto_scheduler.TuningOptions(
+        num_measure_trials=12,
+        num_measures_per_round=6,
+        builder=streaming.builder,
+        runner=streaming.runner,
+        measure_callbacks=[auto_scheduler.RecordToFile(str(log))],
+        verbose=0,
+    )
+    programs[0].task.tune(option)
+    assert len(log.read_text().splitlines()) == 12
+    assert sum(report.programs for report in devices.report()) == 12
+    assert [report.failures for report in devices.report()] == [0, 0]
+    streaming.close()
 
 
 def test_a_killed_server_costs_no_program_and_is_taken_back(
