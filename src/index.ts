@@ -2,7 +2,7 @@ export * from "./errors.js";
 export { type BestRecord, bestRecords } from "./records/best.js";
 export { type LogRecord, readLog } from "./records/log.js";
 export { type EvaluateOptions, evaluate, type Latencies, timeTuned } from "./tuner/evaluate.js";
-export type { NamedTask, Round, TuneEvent } from "./tuner/events.js";
+export type { DeviceShare, NamedTask, Round, TuneEvent } from "./tuner/events.js";
 export { TUNE_DEFAULTS, type TuneOptions } from "./tuner/options.js";
 export { type ExtractedTasks, extractTasks, type NetworkOptions } from "./tuner/tasks.js";
 export {

@@ -15,3 +15,9 @@ class InstallationError(RuntimeError):
 
 class OrchestratorLostError(RuntimeError):
     """The orchestrator ended in the middle of a job. What was measured is in the log."""
+
+
+class DevicesError(RequestError):
+    """There is nothing to measure on: a tracker or its servers are gone. The message says which and what to do."""
+
+    kind = "error"

@@ -14,6 +14,7 @@ from .tasks import TaskList, describe_tasks, extract, parse_target
 if TYPE_CHECKING:
     import tvm
 
+    from .measuring.engine import Devices
     from .search import Search
 
 
@@ -28,6 +29,7 @@ class Operations:
         self._network: tuple[str, int, str] | None = None
         self._tasks: TaskList | None = None
         self._search: Search | None = None
+        self._devices: Devices | None = None
         self._modules: list[Any] = []
 
     def perform(
@@ -69,6 +71,7 @@ class Operations:
         measure: dict[str, Any],
     ) -> dict[str, Any]:
         from .cost_model import CostModel, TrainingSettings
+        from .measuring.devices import make_devices
         from .search import MeasureSettings, Search, SearchSettings
 
         if self._tasks is None:
@@ -87,7 +90,8 @@ class Operations:
             if plan["model_file"] is not None:
                 model.load(plan["model_file"])
             models.append(model)
-        self._search = Search(self._tasks.tasks, models, settings, MeasureSettings(**measure))
+        self._devices = make_devices(measure.pop("devices"), str(self._target))
+        self._search = Search(self._tasks.tasks, models, settings, MeasureSettings(**measure), self._devices)
         return {
             "records_taken": self._search.replay_log(log) if log is not None else 0,
             "notices": sorted({model.notice for model in models if model.notice}),
@@ -107,7 +111,8 @@ class Operations:
         report: Callable[[dict[str, Any]], None],
         cancelled: Callable[[], bool],
     ) -> dict[str, Any]:
-        return {"measured": self._searching(task).measure(task, candidates, report, cancelled)}
+        measured = self._searching(task).measure(task, candidates, report, cancelled)
+        return {"measured": measured, "notices": self._devices.notices() if self._devices else []}
 
     def learn(self, task: int) -> dict[str, Any]:
         return {"records": self._searching(task).learn(task)}
@@ -132,6 +137,11 @@ class Operations:
             )
         (Path(folder) / "models.json").write_text(json.dumps(saved, indent=2) + "\n")
         return {"models": saved}
+
+    def devices(self, tracker: dict[str, Any] | None) -> dict[str, Any]:
+        from .measuring.devices import list_gpus, list_servers
+
+        return {"devices": list_gpus() if tracker is None else list_servers(**tracker)}
 
     def compile(self, log: str | None) -> dict[str, Any]:
         from .network_latency import compile_network

@@ -19,7 +19,7 @@ from tvm import auto_scheduler
 from tvm.auto_scheduler.measure_record import dump_record_to_string
 
 from .errors import RequestError
-from .measuring.engine import Engine, EngineSettings, Measured
+from .measuring.engine import Devices, Engine, EngineSettings, Measured
 from .measuring.run import Timing
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ class Search:
         models: list[CostModel],
         search: SearchSettings,
         measure: MeasureSettings,
+        devices: Devices,
     ) -> None:
         self.models = models
         self._ids = itertools.count()
@@ -105,7 +106,8 @@ class Search:
                 build_timeout=measure.build_timeout,
                 adaptive_build_timeout=measure.adaptive_build_timeout,
                 worse_ratio=measure.worse_ratio,
-            )
+            ),
+            devices,
         )
         self._timing = Timing(
             timeout=measure.run_timeout,
@@ -190,7 +192,7 @@ class Search:
         cost = _cost(result)
         if cost is not None:
             search.measured.append((cost, state))
-        return _measured(one, result, cost)
+        return _measured(one, measured, cost)
 
     def learn(self, task: int) -> int:
         """Trains the cost model of the task's family on what was measured since; returns on how many records."""
@@ -264,13 +266,15 @@ def _cost(result: MeasureResult) -> float | None:
     return cost if math.isfinite(cost) else None
 
 
-def _measured(one: MeasureInput, result: MeasureResult, cost: float | None) -> dict[str, Any]:
-    error = int(result.error_no)
+def _measured(one: MeasureInput, measured: Measured, cost: float | None) -> dict[str, Any]:
+    result, error = measured.result(), measured.error_no
     return {
         "type": "measured",
         "record": dump_record_to_string(one, result).rstrip("\n"),
         "cost": cost,
         "failure": FAILURE_KINDS[error] if error < len(FAILURE_KINDS) else "unknown",
-        "message": str(result.error_msg)[-2000:] if error else None,
-        "seconds": float(result.all_cost),
+        "message": str(measured.error_msg)[-2000:] if error else None,
+        "device": measured.device,
+        "seconds": measured.all_seconds,
+        "timing_seconds": measured.timing_seconds,
     }

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { FamilySeerError, InvalidRequestError } from "../errors.js";
 import { addBest } from "./best.js";
+import { addDevices } from "./devices.js";
 import { addDoctor } from "./doctor.js";
 import { addEvaluate } from "./evaluate.js";
 import { addFamilies } from "./families.js";
@@ -30,6 +31,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     addTasks,
     addFamilies,
     addTune,
+    addDevices,
     addBest,
     addEvaluate,
     addTuneNetwork,

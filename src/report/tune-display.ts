@@ -74,6 +74,9 @@ export class TuneDisplay {
   #finishRound(event: Extract<TuneEvent, { type: "round-finished" }>): void {
     this.#bestCosts[event.round.task] = event.outcome.after;
     this.#line(roundLine(event, this.#tasks));
+    for (const notice of event.notices) {
+      this.#line(`  ${notice}`);
+    }
     if (event.firstError !== null && event.outcome.after === null) {
       this.#line(
         `every program of task ${event.round.task} failed so far; the first error:\n${indent(event.firstError)}`,

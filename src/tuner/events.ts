@@ -11,6 +11,13 @@ export interface NamedTask extends Task {
 
 export type Failures = Readonly<Record<string, number>>;
 
+/** Programs that ran on a device, how many of them failed, and the seconds they took there. */
+export interface DeviceShare {
+  readonly programs: number;
+  readonly failures: number;
+  readonly seconds: number;
+}
+
 export interface Round extends Pick<SearchAction, "task" | "programs" | "reason"> {
   /** Counted from 0 over the whole job. */
   readonly index: number;
@@ -37,6 +44,8 @@ export type TuneEvent =
       readonly cost: number | null;
       readonly failure: string | null;
       readonly message: string | null;
+      /** Where it ran; null if it never did. */
+      readonly device: string | null;
     }
   | {
       readonly type: "round-finished";
@@ -44,6 +53,10 @@ export type TuneEvent =
       readonly outcome: RoundOutcome;
       readonly costs: readonly (number | null)[];
       readonly failures: Failures;
+      /** What each device did in this round, by its name. */
+      readonly devices: Readonly<Record<string, DeviceShare>>;
+      /** Devices that were lost, came back or differ in speed, in words. */
+      readonly notices: readonly string[];
       /** The first error's message where every program failed. */
       readonly firstError: string | null;
       readonly seconds: { readonly propose: number; readonly measure: number; readonly learn: number };

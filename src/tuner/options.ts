@@ -55,8 +55,11 @@ export interface TuneOptions {
   readonly worseRatio?: number | null;
   /** Programs built at once; 0: as many as there are CPUs. */
   readonly parallel?: number;
-  /** CUDA GPUs of this machine to measure on; only for a CUDA target. So far only the first is measured on. */
+  /** CUDA GPUs of this machine to measure on; only for a CUDA target. Several: each behind a TVM RPC server of ours. */
   readonly gpus?: number;
+  /** Measure on the servers that this TVM RPC tracker, `host:port`, has with `deviceKey`. */
+  readonly tracker?: string;
+  readonly deviceKey?: string;
   /** Search and build for the next round while the devices measure; left out: where they are GPUs. */
   readonly overlap?: boolean | undefined;
   readonly tvmPython?: string | undefined;

@@ -11,16 +11,19 @@ import { type RoundOutcome, Scheduler, type SearchAction, type StopReason } from
 import { parseSearchPolicy, type SearchPolicy } from "../tuning/search-policy.js";
 import { UNMEASURED_COST } from "../tuning/task.js";
 import { isCuda } from "../worker/installation.js";
-import type { MeasuredEvent, Result } from "../worker/protocol.js";
+import type { DeviceSettings, MeasuredEvent, Result } from "../worker/protocol.js";
 import { startWorker } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
-import type { NamedTask, Round, TuneEvent } from "./events.js";
+import { deviceSettings } from "./devices.js";
+import type { DeviceShare, NamedTask, Round, TuneEvent } from "./events.js";
 import { requireGpus } from "./gpus.js";
 import { type CompleteTuneOptions, TUNE_DEFAULTS, type TuneOptions } from "./options.js";
 import { extractTasks } from "./tasks.js";
 
 const MINUTE = 60_000;
 const SEARCH_DEADLINE_MS = 30 * MINUTE;
+/** The worker waits two minutes for devices that are away before it gives up and says so. */
+const DEVICES_AWAY_MS = 3 * MINUTE;
 
 type Emit = (event: TuneEvent) => void;
 
@@ -37,6 +40,7 @@ export function tune(options: TuneOptions): AsyncGenerator<TuneEvent, void, void
 export class Tuner {
   readonly options: CompleteTuneOptions;
   readonly #policy: SearchPolicy;
+  readonly #devices: DeviceSettings;
   readonly #stopping = new AbortController();
   /** Candidates of each task that were found while another was measured. */
   readonly #foundAhead = new Map<number, number[]>();
@@ -44,6 +48,7 @@ export class Tuner {
   constructor(options: TuneOptions) {
     this.options = { ...TUNE_DEFAULTS, ...withoutUndefined(options) };
     this.#policy = parseSearchPolicy(this.options.searchPolicy);
+    this.#devices = deviceSettings(this.options);
     options.signal?.addEventListener("abort", () => this.stop(), { once: true });
     if (options.signal?.aborted) {
       this.stop();
@@ -78,7 +83,9 @@ export class Tuner {
     const log = new AppendOnlyFile(this.options.log);
     const journal = new AppendOnlyFile(`${this.options.log}.journal.jsonl`);
     try {
-      await requireGpus(worker, this.options);
+      if (this.#devices.type !== "tracker") {
+        await requireGpus(worker, this.options);
+      }
       const { target, tasks, families, fromCache } = await this.#extract(worker);
       const scheduler = await this.#scheduler(tasks, families, target);
       const { records_taken: recordsTaken, notices } = await this.#register(worker, scheduler, tasks.length, families);
@@ -199,6 +206,7 @@ export class Tuner {
           min_repeat_ms: options.minRepeatMs,
           cooldown: 0,
           cpu_cache_flush: false,
+          devices: this.#devices,
           adaptive_build_timeout: options.adaptiveBuildTimeout,
           worse_ratio: options.worseRatio,
         },
@@ -225,7 +233,7 @@ export class Tuner {
       }
       const round: Round = { index, task: action.task, programs: action.programs, reason: action.reason };
       emit({ type: "round-started", round });
-      const { measured, seconds } = await this.#round(worker, scheduler, action, log, emit);
+      const { measured, notices, seconds } = await this.#round(worker, scheduler, action, log, emit);
       failures += measured.filter((each) => each.cost === null).length;
       if (this.#stopping.signal.aborted && measured.length === 0) {
         return { reason: { type: "cancelled" }, failures };
@@ -237,6 +245,8 @@ export class Tuner {
         outcome,
         costs: measured.map((each) => each.cost),
         failures: countFailures(measured),
+        devices: deviceShares(measured),
+        notices,
         firstError: measured.length > 0 && measured.every((each) => each.cost === null) ? firstError(measured) : null,
         seconds,
       } as const;
@@ -267,28 +277,29 @@ export class Tuner {
 
     const candidates = await timed("propose", this.#propose(worker, task, programs));
     if (candidates.length === 0) {
-      return { measured, seconds };
+      return { measured, notices: [], seconds };
     }
     const { buildTimeout, runTimeout } = this.options;
-    const deadlineMs = MINUTE + candidates.length * (buildTimeout + runTimeout) * 1000;
+    const deadlineMs = DEVICES_AWAY_MS + MINUTE + candidates.length * (buildTimeout + runTimeout) * 1000;
     let written = Promise.resolve();
     const onMeasured = (event: MeasuredEvent): void => {
       measured.push(event);
       written = written.then(() => log.append([event.record]));
       written.catch(() => undefined);
-      const { cost, failure, message } = event;
-      emit({ type: "measured", task, cost, failure, message });
+      const { cost, failure, message, device } = event;
+      emit({ type: "measured", task, cost, failure, message, device });
     };
     const measuring = worker.request("measure", { task, candidates }, { deadlineMs, signal, onMeasured });
+    let notices: readonly string[];
     try {
       const ahead = this.#overlap() ? this.#lookAhead(worker, scheduler) : null;
-      await timed("measure", measuring);
+      ({ notices } = await timed("measure", measuring));
       await ahead;
     } finally {
       await written;
     }
     await timed("learn", worker.request("learn", { task }, { deadlineMs: SEARCH_DEADLINE_MS }));
-    return { measured, seconds };
+    return { measured, notices, seconds };
   }
 
   /** Up to `programs` candidates, those found ahead first; none if the search space is exhausted or the job is to end. */
@@ -361,6 +372,21 @@ function countFailures(measured: readonly MeasuredEvent[]): Record<string, numbe
     }
   }
   return counts;
+}
+
+function deviceShares(measured: readonly MeasuredEvent[]): Record<string, DeviceShare> {
+  const shares: Record<string, DeviceShare> = {};
+  for (const { device, cost, timing_seconds } of measured) {
+    if (device !== null) {
+      const before = shares[device] ?? { programs: 0, failures: 0, seconds: 0 };
+      shares[device] = {
+        programs: before.programs + 1,
+        failures: before.failures + (cost === null ? 1 : 0),
+        seconds: before.seconds + timing_seconds,
+      };
+    }
+  }
+  return shares;
 }
 
 function firstError(measured: readonly MeasuredEvent[]): string | null {

@@ -22,14 +22,19 @@ export const describedTask = z.object({
 });
 export type DescribedTask = z.infer<typeof describedTask>;
 
-/** A program that was built and run, or failed; sent while `measure` goes on. `cost` and `seconds` are in seconds. */
+/**
+ * A program that was built and run, or failed; sent while `measure` goes on. Costs and times are in seconds. `device` is
+ * where it ran, for `timing_seconds`; null if it never did.
+ */
 export const measuredEvent = z.object({
   type: z.literal("measured"),
   record: z.string(),
   cost: z.number().nullable(),
   failure: z.string().nullable(),
   message: z.string().nullable(),
+  device: z.string().nullable(),
   seconds: z.number(),
+  timing_seconds: z.number(),
 });
 export type MeasuredEvent = z.infer<typeof measuredEvent>;
 
@@ -41,6 +46,19 @@ const searchSettings = z.object({
   seed: z.number().int().min(0),
 });
 
+/** Where programs run: this machine, servers of ours with a GPU each, or those of a key of the user's tracker. */
+const deviceSettings = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("local") }),
+  z.object({ type: z.literal("servers"), count: z.number().int().min(1) }),
+  z.object({
+    type: z.literal("tracker"),
+    host: z.string().min(1),
+    port: z.number().int().min(1).max(65535),
+    key: z.string().min(1),
+  }),
+]);
+export type DeviceSettings = z.infer<typeof deviceSettings>;
+
 const measureSettings = z.object({
   build_timeout: z.number().int().min(1),
   run_timeout: z.number().int().min(1),
@@ -50,6 +68,7 @@ const measureSettings = z.object({
   min_repeat_ms: z.number().int().min(0),
   cooldown: z.number().min(0),
   cpu_cache_flush: z.boolean(),
+  devices: deviceSettings,
   /** Give builds up that take many times as long as the task's others. */
   adaptive_build_timeout: z.boolean(),
   /** Time a program no further that is, in its first run, so many times slower than the task's best; null: always. */
@@ -125,10 +144,13 @@ export const operations = {
     params: z.object({ task: id, candidates: z.array(id) }),
     result: z.object({}),
   },
-  /** Builds and runs candidates; a `measured` event for each. A cancelled one ends with what is done. */
+  /**
+   * Builds and runs candidates; a `measured` event for each. A cancelled one ends with what is done. Notices tell of
+   * devices that were lost, came back or differ in speed.
+   */
   measure: {
     params: z.object({ task: id, candidates: z.array(id) }),
-    result: z.object({ measured: count }),
+    result: z.object({ measured: count, notices: z.array(z.string()) }),
   },
   /** Trains the cost model of the task's family on what was measured on the task since. */
   learn: { params: z.object({ task: id }), result: z.object({ records: count }) },
@@ -145,6 +167,17 @@ export const operations = {
           sources: z.array(z.string()),
         }),
       ),
+    }),
+  },
+  /** The GPUs of this machine, or the servers of a tracker, of every key or of one; what state each is in, in words. */
+  devices: {
+    params: z.object({
+      tracker: z
+        .object({ host: z.string().min(1), port: z.number().int().min(1).max(65535), key: z.string().nullable() })
+        .nullable(),
+    }),
+    result: z.object({
+      devices: z.array(z.object({ name: z.string(), key: z.string().nullable(), state: z.string() })),
     }),
   },
   /** Compiles the extracted network: untuned, or with a log's best record for each task. */

@@ -19,6 +19,7 @@ from familyseer.measuring.build import link_here
 from familyseer.measuring.engine import Engine, EngineSettings, Measured
 from familyseer.measuring.run import FAILED_COST, Timing
 from familyseer.measuring.tvm_runner import Streaming
+from programs_in_c import linked_from_c
 from tvm import auto_scheduler
 from tvm.auto_scheduler.measure import MeasureErrorNo
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
@@ -54,24 +55,6 @@ def engine() -> Iterator[Callable[..., Engine]]:
     for each in engines:
         each.close()
     assert psutil.Process().children(recursive=True) == []
-
-
-def linked_from_c(source: str) -> Callable[..., None]:
-    """A build function whose programs do what a piece of C says in place of what was scheduled."""
-
-    def link(output: str, objects: list[str], options: object = None) -> None:
-        folder = Path(tempfile.mkdtemp())
-        # The name TVM calls a program's entry by, as the objects have it.
-        names = subprocess.run(["nm", *objects], capture_output=True, text=True, check=True).stdout.split()
-        entry = next(name for name in names if "__tvm_main__" in name)
-        (folder / "program.c").write_text(
-            "#include <stdlib.h>\n#include <string.h>\nint program(void) {" + source + "; return 0; }\n"
-            f'const char {entry}[] = "program";\n'
-        )
-        subprocess.run(["cc", "-shared", "-fPIC", "-O0", "-o", output, str(folder / "program.c")], check=True)
-
-    link.output_format = "so"
-    return link
 
 
 def test_measures_in_order_of_submission_what_tvm_measures(engine: Callable[..., Engine]) -> None:
@@ -131,8 +114,8 @@ def test_a_build_that_never_ends_costs_one_program_and_its_time(engine: Callable
 @pytest.mark.parametrize(
     ("source", "error_no"),
     [
-        ("*(volatile int *)0 = 1", MeasureErrorNo.RUNTIME_DEVICE),
-        ("abort()", MeasureErrorNo.RUNTIME_DEVICE),
+        ("*(volatile int *)0 = 1;", MeasureErrorNo.RUNTIME_DEVICE),
+        ("abort();", MeasureErrorNo.RUNTIME_DEVICE),
         ("for (;;);", MeasureErrorNo.RUN_TIMEOUT),
         ("for (;;) { char *p = malloc(1 << 28); memset(p, 1, 1 << 28); }", MeasureErrorNo.RUNTIME_DEVICE),
     ],

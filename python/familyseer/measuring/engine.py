@@ -15,7 +15,7 @@ from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
-from typing import Any, Callable, Protocol
+from typing import Any, Callable, Protocol, Sequence
 
 from tvm.auto_scheduler.measure import BuildResult, MeasureErrorNo, MeasureInput, MeasureResult, prepare_runner_args
 
@@ -23,12 +23,16 @@ from .build import BuildRequest, Built, link_function
 from .cpus import Cpus
 from .fork_server import Child, ForkServer
 from .run import FAILED_COST, Ran, RunRequest, Timing
+from .run_remote import Lost
+from .speeds import Speeds
 
 # Builds of a task that must have ended before its build time limit adapts, and how many times as long as their median
 # a build may then take, but no less than so many seconds.
 _BUILDS_KNOWN = 4
 _TIMES_MEDIAN = 8
 _LEAST_LIMIT = 1.0
+# A program that so many devices were lost with is not tried on another.
+_DEVICES_LOST = 2
 
 
 @dataclass(frozen=True)
@@ -75,11 +79,14 @@ class Device(Protocol):
         """What its runner does (fork_server)."""
 
     @property
-    def here(self) -> bool:
-        """Whether it loads what this machine's linker makes."""
+    def extra_seconds(self) -> float:
+        """How much longer than a program's time limit its runner may take."""
 
     def exclusive(self, target: str) -> bool:
         """Whether a program of the target is timed on CPUs of this machine."""
+
+    def compared(self, target: str) -> bool:
+        """Whether it may be of another speed than the other devices (speeds.py)."""
 
     def question(self, request: RunRequest) -> Any:
         """What its runner is asked."""
@@ -90,21 +97,42 @@ class LocalDevice:
 
     name = "local"
     duty = "run"
-    here = True
+    extra_seconds = 0.0
 
     def exclusive(self, target: str) -> bool:
         return "llvm" in target.split()[0]
+
+    def compared(self, target: str) -> bool:
+        return False
 
     def question(self, request: RunRequest) -> RunRequest:
         return request
 
 
 class Devices(Protocol):
-    """The devices there are; they may come and go."""
+    """The devices there are; they may come and go. Nothing here waits."""
 
     here: bool
+    """Whether they load what this machine's linker makes."""
 
-    def now(self) -> list[Device]: ...
+    def on_change(self, changed: Callable[[], None]) -> None:
+        """Has `changed` called when there may be a device more or less."""
+
+    def now(self, waiting: int) -> Sequence[Device]:
+        """The devices that programs can begin on or run on, `waiting` being how many programs could begin at once.
+
+        A device that is left out here gets no more programs, and its runner is ended. Raises an error that says why
+        if nothing can be measured any more.
+        """
+
+    def ended(self, device: Any, ran: Ran | Lost | None) -> None:
+        """A program is done on a device; None: its runner did not answer."""
+
+    def tell(self, notice: str) -> None:
+        """Keeps a line for whoever asks for `notices`."""
+
+    def notices(self) -> list[str]:
+        """What the user is to be told of the devices since this was last asked, a line each."""
 
     def close(self) -> None: ...
 
@@ -115,10 +143,22 @@ class LocalDevices:
     here = True
 
     def __init__(self) -> None:
-        self._devices: list[Device] = [LocalDevice()]
+        self._devices = [LocalDevice()]
 
-    def now(self) -> list[Device]:
+    def on_change(self, changed: Callable[[], None]) -> None:
+        pass
+
+    def now(self, waiting: int) -> Sequence[Device]:
         return self._devices
+
+    def ended(self, device: Any, ran: Ran | Lost | None) -> None:
+        pass
+
+    def tell(self, notice: str) -> None:
+        pass
+
+    def notices(self) -> list[str]:
+        return []
 
     def close(self) -> None:
         pass
@@ -130,12 +170,20 @@ class _Program:
     timing: Timing
     future: Future[Measured] = field(default_factory=Future)
     built: Built | None = None
-    attempts: int = 0
+    lost_on: list[str] = field(default_factory=list)
     held: bool = False
 
     @property
     def task(self) -> str:
         return self.one.task.workload_key
+
+    @property
+    def words(self) -> str:
+        return self.one.task.desc or self.task
+
+    @property
+    def target(self) -> str:
+        return str(self.one.task.target)
 
 
 @dataclass(eq=False)
@@ -167,7 +215,7 @@ class Engine:
         self._devices = devices or LocalDevices()
         self._link = link_function(settings.build_func, self._devices.here)
         self._cpus = Cpus()
-        self._memory = settings.memory_limit or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+        self._memory = settings.memory_limit or half_of_memory()
         self._server = ForkServer()
         self._builder_count = settings.builders or len(self._cpus.all)
         self._idle_builders: list[Child] = []
@@ -180,10 +228,12 @@ class Engine:
         self._running: dict[Connection, _Work] = {}
         self._build_seconds: dict[str, list[float]] = defaultdict(list)
         self._best: dict[str, float] = {}
+        self._speeds: Speeds[_Program] = Speeds(self._devices.tell)
         self._submitted: deque[_Program] = deque()
         self._wake_receiver, self._wake_sender = Pipe(duplex=False)
         self._closing = False
         self._failure: Exception | None = None
+        self._devices.on_change(self._wake)
         self._thread = threading.Thread(target=self._serve, name="familyseer measuring", daemon=True)
         self._thread.start()
 
@@ -197,6 +247,8 @@ class Engine:
             raise self._failure
         self._submitted.append(program)
         self._wake()
+        if self._failure is not None:
+            self._fail_all(self._failure)
         return program.future
 
     def release(self, future: Future[Measured]) -> None:
@@ -258,7 +310,9 @@ class Engine:
 
     def _take_built(self, program: _Program, built: Built) -> None:
         if built.error_no != MeasureErrorNo.NO_ERROR:
-            self._finish_failed(program, built.error_no, built.error_msg, built.seconds, built.cpu_seconds)
+            self._finish_failed(
+                program, built.error_no, built.error_msg, built.seconds, build_cpu_seconds=built.cpu_seconds
+            )
             return
         program.built = built
         if program.held:
@@ -314,18 +368,27 @@ class Engine:
 
     def _begin_runs(self) -> None:
         busy = {work.device.name for work in self._running.values() if work.device}
-        for device in self._devices.now():
-            if not self._to_run:
-                break
-            if device.name in busy:
+        devices = self._devices.now(0 if self._timing_here() else len(self._to_run))
+        for name in self._runners.keys() - {device.name for device in devices}:
+            self._runners.pop(name).kill()
+        for device in devices:
+            program = None if device.name in busy else self._next_for(device)
+            if program is None:
                 continue
-            exclusive = device.exclusive(str(self._to_run[0].one.task.target))
+            exclusive = device.exclusive(program.target)
             if exclusive and self._timing_here():
                 continue
-            self._begin_run(self._to_run[0], device, exclusive)
-            self._to_run.popleft()
+            self._begin_run(program, device, exclusive)
+            if not program.future.done():
+                self._to_run.remove(program)
         if not self._timing_here():
             self._take_back()
+
+    def _next_for(self, device: Device) -> _Program | None:
+        """A program that waits, or one that was measured elsewhere already, to compare the device by."""
+        if not self._to_run or not device.compared(self._to_run[0].target):
+            return self._to_run[0] if self._to_run else None
+        return self._speeds.choose(device.name, self._to_run)
 
     def _begin_run(self, program: _Program, device: Device, exclusive: bool) -> None:
         assert program.built is not None
@@ -333,9 +396,9 @@ class Engine:
             str(Path(program.built.folder, program.built.library)),
             program.built.arguments,
             _values(program),
-            str(program.one.task.target),
+            program.target,
             program.timing,
-            self._worse_than(program.task),
+            None if program.future.done() else self._worse_than(program.task),
         )
         if exclusive:
             for work in self._building.values():
@@ -344,17 +407,24 @@ class Engine:
         # A GPU's driver maps more than there is.
         memory = self._memory if exclusive else None
         child = self._put_to_work(idle, device.question(request), device.duty, memory)
-        self._running[child.connection] = _Work(child, program, time.monotonic(), program.timing.timeout, device)
+        limit = program.timing.timeout + device.extra_seconds
+        self._running[child.connection] = _Work(child, program, time.monotonic(), limit, device)
 
     def _end_run(self, work: _Work) -> None:
         program, device = work.program, work.device
         assert program.built is not None and device is not None
         try:
-            ran: Ran = work.child.answer()
+            ran: Ran | Lost = work.child.answer()
         except (EOFError, OSError):
             work.child.kill()
+            self._ended(work, None)
             message = "The runner ended while it ran this program."
-            self._finish_failed(program, MeasureErrorNo.RUNTIME_DEVICE, message, work.seconds(time.monotonic()))
+            self._finish_failed(program, MeasureErrorNo.RUNTIME_DEVICE, message, work.seconds(time.monotonic()), device)
+            return
+        self._ended(work, ran)
+        if isinstance(ran, Lost):
+            work.child.kill()
+            self._try_elsewhere(program, device, ran)
             return
         if ran.error_no == MeasureErrorNo.NO_ERROR:
             self._runners[device.name] = work.child
@@ -377,6 +447,28 @@ class Engine:
             ),
         )
 
+    def _ended(self, work: _Work, ran: Ran | Lost | None) -> None:
+        """A device is done with a program; None: its runner did not answer."""
+        device, program = work.device, work.program
+        assert device is not None
+        self._devices.ended(device, ran)
+        if device.compared(program.target):
+            ran_well = isinstance(ran, Ran) and ran.error_no == MeasureErrorNo.NO_ERROR
+            cost = statistics.fmean(ran.costs) if ran_well else None if isinstance(ran, Lost) else math.inf
+            self._speeds.ended(device.name, program, cost)
+
+    def _try_elsewhere(self, program: _Program, device: Device, lost: Lost) -> None:
+        """A device went away with a program, for which the program is to blame if another does too."""
+        if program.future.done():
+            return
+        if lost.begun:
+            program.lost_on.append(device.name)
+        if len(program.lost_on) < _DEVICES_LOST:
+            self._to_run.appendleft(program)
+            return
+        message = f"The devices {' and '.join(program.lost_on)} went away while they ran this program."
+        self._finish_failed(program, MeasureErrorNo.RUNTIME_DEVICE, message, 0.0)
+
     def _end_overdue(self) -> None:
         now = time.monotonic()
         for connection, work in list(itertools.chain(self._building.items(), self._running.items())):
@@ -388,8 +480,11 @@ class Engine:
                 self._finish_failed(work.program, MeasureErrorNo.BUILD_TIMEOUT, None, work.seconds(now))
             else:
                 del self._running[connection]
+                self._ended(work, None)
                 built = work.program.built.seconds if work.program.built else 0.0
-                self._finish_failed(work.program, MeasureErrorNo.RUN_TIMEOUT, None, built + work.seconds(now))
+                self._finish_failed(
+                    work.program, MeasureErrorNo.RUN_TIMEOUT, None, built + work.seconds(now), work.device
+                )
 
     def _limit(self, work: _Work) -> float:
         """Seconds that a program may be at work."""
@@ -404,8 +499,7 @@ class Engine:
 
     def _timing_here(self) -> bool:
         return any(
-            work.device is not None and work.device.exclusive(str(work.program.one.task.target))
-            for work in self._running.values()
+            work.device is not None and work.device.exclusive(work.program.target) for work in self._running.values()
         )
 
     def _give_way(self, work: _Work) -> None:
@@ -426,15 +520,25 @@ class Engine:
                 work.child.resume()
 
     def _finish_failed(
-        self, program: _Program, error_no: int, message: str | None, seconds: float, build_cpu_seconds: float = 0.0
+        self,
+        program: _Program,
+        error_no: int,
+        message: str | None,
+        seconds: float,
+        device: Device | None = None,
+        build_cpu_seconds: float = 0.0,
     ) -> None:
+        name = device.name if device else None
         self._finish(
             program,
-            Measured((FAILED_COST,), error_no, message, seconds, time.time(), None, build_cpu_seconds, 0.0),
+            Measured((FAILED_COST,), error_no, message, seconds, time.time(), name, build_cpu_seconds, 0.0),
         )
 
     def _finish(self, program: _Program, measured: Measured) -> None:
-        if program.built is not None:
+        if program.future.done():
+            # It was run once more, to compare a device by.
+            return
+        if program.built is not None and not self._speeds.is_reference(program):
             shutil.rmtree(program.built.folder, ignore_errors=True)
         program.future.set_result(measured)
 
@@ -453,6 +557,11 @@ class Engine:
         self._server.close()
         self._devices.close()
         self._fail_all(self._failure or RuntimeError("The engine was closed before this program was measured."))
+
+
+def half_of_memory() -> int:
+    """How many bytes the programs under test on this machine may take."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
 def _values(program: _Program) -> tuple[Any, ...]:

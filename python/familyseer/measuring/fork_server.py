@@ -136,9 +136,9 @@ def _receive(control: socket.socket, size: int) -> bytes:
 
 
 def _duty(name: str) -> Callable[[Any], Any]:
-    from . import build, run
+    from . import build, run, run_remote
 
-    return {"build": build.build, "run": run.Runner().run}[name]
+    return {"build": build.build, "run": run.Runner().run, "run-remote": run_remote.RemoteRunner().run}[name]
 
 
 def _serve(control: socket.socket) -> None:
@@ -173,7 +173,7 @@ def _be_child(order: bytes, descriptor: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         duty, memory_limit = cloudpickle.loads(order)
-        _limit(memory_limit)
+        limit(memory_limit)
         connection, answer = Connection(descriptor), _duty(duty)
         while True:
             connection.send_bytes(cloudpickle.dumps(answer(cloudpickle.loads(connection.recv_bytes()))))
@@ -183,7 +183,7 @@ def _be_child(order: bytes, descriptor: int) -> None:
         os._exit(0)
 
 
-def _limit(memory_limit: int | None) -> None:
+def limit(memory_limit: int | None) -> None:
     import resource
 
     # The kernel, short of memory, is to end a program under test and nothing else.

@@ -70,11 +70,11 @@ class Runner:
         try:
             module = tvm.runtime.load_module(request.path)
             device = tvm.device(tvm.target.Target(request.target).kind.name, request.timing.device)
-            timer = _timer(module, device, request.timing)
+            timer = timer_of(module, device, request.timing)
             error_no = MeasureErrorNo.RUNTIME_DEVICE
             arrays = self._filled(request, device)
             timing_begun = time.monotonic()
-            costs = _costs(module, device, timer, arrays, request)
+            costs = costs_of(module, device, timer, arrays, request)
             timing_seconds = time.monotonic() - timing_begun
             error_no = MeasureErrorNo.NO_ERROR
         except Exception:
@@ -107,7 +107,7 @@ def with_values(arrays: list[Any], values: tuple[np.ndarray | None, ...], device
     return [array if value is None else tvm.nd.array(value, device) for array, value in zip(arrays, values)]
 
 
-def _timer(module: Any, device: Any, timing: Timing) -> Any:
+def timer_of(module: Any, device: Any, timing: Timing) -> Any:
     return module.time_evaluator(
         module.entry_name,
         device,
@@ -118,7 +118,7 @@ def _timer(module: Any, device: Any, timing: Timing) -> Any:
     )
 
 
-def _costs(module: Any, device: Any, timer: Any, arrays: list[Any], request: RunRequest) -> tuple[float, ...]:
+def costs_of(module: Any, device: Any, timer: Any, arrays: list[Any], request: RunRequest) -> tuple[float, ...]:
     if request.worse_than is not None:
         once = module.time_evaluator(module.entry_name, device, number=1, repeat=1)
         first = once(*arrays).results

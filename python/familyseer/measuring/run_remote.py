@@ -1,0 +1,122 @@
+"""Timing built programs on a device behind a TVM RPC server (TVM: auto_scheduler/measure.py, rpc/client.py)."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as OutOfTime
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tvm
+from tvm import rpc
+from tvm.auto_scheduler.measure import MeasureErrorNo
+
+from .build import MESSAGE_LENGTH
+from .run import FAILED_COST, Ran, RunRequest, costs_of, random_arrays, timer_of, with_values
+from .tracker import Grant
+
+# Seconds to open a session in, in which the server forks, and to find out after an error whether the server is there.
+CONNECT_SECONDS = 20.0
+PROBE_SECONDS = 6.0
+_RANDOM_FILL = "tvm.contrib.random.random_fill"
+
+
+@dataclass(frozen=True)
+class RemoteRequest:
+    """A program, and where to run it. The server ends the session itself after `session_seconds`."""
+
+    run: RunRequest
+    grant: Grant
+    session_seconds: int
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The device went away. `begun`: while it ran the program."""
+
+    message: str
+    begun: bool
+
+
+class RemoteRunner:
+    """Times programs on one server, in one session that it keeps from program to program."""
+
+    def __init__(self) -> None:
+        # Whatever hangs in TVM's own code, the network or the program, hangs there and not here.
+        self._thread = ThreadPoolExecutor(1)
+        self._grant: Grant | None = None
+        self._session: Any = None
+        self._arrays_of: Any = None
+        self._arrays: list[Any] = []
+        self._programs = 0
+
+    def run(self, request: RemoteRequest) -> Ran | Lost:
+        """Times a program; what goes wrong with it is in the result. After an error this process is of no more use."""
+        try:
+            self._thread.submit(self._connect, request).result(CONNECT_SECONDS)
+        except Exception as error:
+            return Lost(f"{request.grant.address} cannot be connected to: {_last_line(error)}", begun=False)
+        begun, timeout = time.monotonic(), request.run.timing.timeout
+        try:
+            ran = self._thread.submit(self._run, request.run).result(timeout)
+        except OutOfTime:
+            ran = Ran((FAILED_COST,), MeasureErrorNo.RUN_TIMEOUT, None, time.monotonic() - begun, 0.0)
+        if ran.error_no != MeasureErrorNo.NO_ERROR and not request.grant.address.answers():
+            return Lost(f"{request.grant.address} went away.", begun=True)
+        time.sleep(request.run.timing.cooldown_interval)
+        return ran
+
+    def _connect(self, request: RemoteRequest) -> None:
+        if self._grant == request.grant:
+            return
+        address = request.grant.address
+        self._arrays_of, self._arrays, self._session = None, [], None
+        self._session = rpc.connect(address.host, address.port, request.grant.match_key, request.session_seconds)
+        self._grant = request.grant
+
+    def _run(self, request: RunRequest) -> Ran:
+        begun = time.monotonic()
+        costs, timing_seconds = (FAILED_COST,), 0.0
+        error_no, error_msg = MeasureErrorNo.COMPILE_DEVICE, None
+        # A library of the same name as one that is loaded would be taken for it.
+        self._programs += 1
+        name = f"program-{self._programs}{Path(request.path).suffix}"
+        try:
+            self._session.upload(request.path, name)
+            module = self._session.load_module(name)
+            device = self._session.device(tvm.target.Target(request.target).kind.name, request.timing.device)
+            timer = timer_of(module, device, request.timing)
+            error_no = MeasureErrorNo.RUNTIME_DEVICE
+            arrays = self._filled(request, device)
+            timing_begun = time.monotonic()
+            costs = costs_of(module, device, timer, arrays, request)
+            timing_seconds = time.monotonic() - timing_begun
+            self._remove(name)
+            error_no = MeasureErrorNo.NO_ERROR
+        except Exception:
+            error_msg = traceback.format_exc()[-MESSAGE_LENGTH:]
+        return Ran(costs, error_no, error_msg, time.monotonic() - begun, timing_seconds)
+
+    def _filled(self, request: RunRequest, device: Any) -> list[Any]:
+        """Arrays on the device, kept from one program of a task to the next."""
+        wanted = (request.arguments, request.target, request.timing.device)
+        if self._arrays_of != wanted:
+            self._arrays_of, self._arrays = None, []
+            self._arrays = random_arrays(request.arguments, device, self._session.get_function(_RANDOM_FILL))
+            self._arrays_of = wanted
+        return with_values(self._arrays, request.values, device)
+
+    def _remove(self, name: str) -> None:
+        """Takes the uploaded file, and the library that the server linked from it, off the server."""
+        self._session.remove(name)
+        if name.endswith(".tar"):
+            with contextlib.suppress(tvm.error.TVMError):
+                self._session.remove(f"{name}.so")
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
