@@ -407,6 +407,8 @@ class Engine:
         # A GPU's driver maps more than there is.
         memory = self._memory if exclusive else None
         child = self._put_to_work(idle, device.question(request), device.duty, memory)
+        if exclusive and self._cpus.others:
+            self._cpus.confine(child.pid, self._cpus.timing)
         limit = program.timing.timeout + device.extra_seconds
         self._running[child.connection] = _Work(child, program, time.monotonic(), limit, device)
 
