@@ -192,6 +192,13 @@ def errors_of(futures: list[Future[Measured]]) -> list[int]:
     return [future.result(SECONDS).error_no for future in futures]
 
 
+def used_by(measuring: Measuring, programs: list[auto_scheduler.MeasureInput]) -> int:
+    """How many devices these programs ran on."""
+    measured = [future.result(SECONDS) for future in measuring.submit(programs)]
+    assert [each.error_no for each in measured] == [0] * len(programs)
+    return len({each.device for each in measured})
+
+
 def _free_port() -> int:
     with socket.socket() as one:
         one.bind((LOOPBACK, 0))
@@ -250,15 +257,8 @@ def test_a_killed_server_costs_no_program_and_is_taken_back(
     os.killpg(victim, signal.SIGKILL)
     assert errors_of(futures) == [0] * 16
     assert sum(report.programs for report in measuring.devices.report()) == 16
-    (lost,) = [report.name for report in measuring.devices.report() if report.lost]
-
-    def is_used_again() -> bool:
-        before = measuring.reports()[lost].programs
-        assert errors_of(measuring.submit(programs[:4])) == [0] * 4
-        return measuring.reports()[lost].programs > before
-
-    until(is_used_again)
-    assert measuring.reports()[lost].returned == 1
+    assert [report.lost for report in measuring.devices.report() if report.lost] == [1]
+    until(lambda: used_by(measuring, programs[:4]) == 2)
 
 
 def test_a_program_that_crashes_fails_alone_and_its_server_comes_back(
@@ -325,13 +325,8 @@ def test_a_killed_server_of_the_user_costs_no_program_and_is_taken_back(
     (lost,) = [report.name for report in measuring.devices.report() if report.lost]
     users.start_server(0)
     until(lambda: len(users.listed()) == 2)
-
-    def is_used_again() -> bool:
-        before = measuring.reports()[lost].programs
-        assert errors_of(measuring.submit(programs[:4])) == [0] * 4
-        return measuring.reports()[lost].programs > before
-
-    until(is_used_again)
+    until(lambda: used_by(measuring, programs[:4]) == 2)
+    assert measuring.reports()[lost].returned >= 1
 
 
 def test_measuring_goes_on_when_a_killed_tracker_is_back(
@@ -380,8 +375,11 @@ def test_a_device_of_another_speed_is_told_and_not_mixed_into_a_task(
     costs = [future.result().costs[0] for future in futures]
     assert max(costs) < 1.3 * min(costs)
     assert len({future.result().device for future in futures}) in (1, 2)
-    (notice,) = measuring.devices.notices()
-    assert re.match(r"127\.0\.0\.2:\d+ takes (0\.5|2\.0|1\.9)\d times as long as 127\.0\.0\.2:", notice)
+    # One device is slower than the other two, or two are faster than the one that was first.
+    notices = measuring.devices.notices()
+    assert len(notices) in (1, 2)
+    for notice in notices:
+        assert re.match(r"127\.0\.0\.2:\d+ takes (0\.5|2\.0|1\.9)\d times as long as 127\.0\.0\.2:", notice)
 
 
 def test_a_tracker_that_cannot_serve_is_refused_at_once(users: UsersTracker) -> None:

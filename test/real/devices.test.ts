@@ -86,15 +86,14 @@ describe("a user's tracker with two servers", function () {
   });
 
   it("refuses a key that no server has, and an address that is none, with exit code 2", async () => {
-    const tune = (...place: string[]) =>
-      familyseer("tune", "--model", "mlp", "--trials", "4", "--log", join(folder, "refused.log"), ...place);
-    const wrongKey = await tune("--tracker", tracker, "--device-key", "nobodys");
+    const tuning = ["tune", "--model", "mlp", "--trials", "4", "--log", join(folder, "refused.log")];
+    const wrongKey = await familyseer(...tuning, "--tracker", tracker, "--device-key", "nobodys");
     assert.equal(wrongKey.exitCode, 2, wrongKey.all);
     assert.match(wrongKey.stderr, /no server with key nobodys\. Its keys: test-device\./);
-    const noPort = await tune("--tracker", "somewhere", "--device-key", KEY);
+    const noPort = await familyseer(...tuning, "--tracker", "somewhere", "--device-key", KEY);
     assert.equal(noPort.exitCode, 2, noPort.all);
     assert.match(noPort.stderr, /somewhere is not the address of a tracker/);
-    const noKey = await tune("--tracker", tracker);
+    const noKey = await familyseer(...tuning, "--tracker", tracker);
     assert.equal(noKey.exitCode, 2, noKey.all);
     assert.match(noKey.stderr, /needs the key of its devices/);
   });

@@ -127,6 +127,7 @@ class TrackerDevices:
         self._changed: Callable[[], None] = lambda: None
         self._closing = False
         self._wake_receiver, self._wake_sender = os.pipe()
+        os.set_blocking(self._wake_sender, False)
         self._thread = threading.Thread(target=self._serve, name="familyseer devices", daemon=True)
         self._thread.start()
 
@@ -198,11 +199,15 @@ class TrackerDevices:
         self._closing = True
         self._wake()
         self._thread.join()
+        os.close(self._wake_receiver)
+        os.close(self._wake_sender)
         if self._servers is not None:
             self._servers.terminate()
 
     def _wake(self) -> None:
-        os.write(self._wake_sender, b"\0")
+        # A pipe that is full wakes it, too.
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._wake_sender, b"\0")
 
     def _despair(self) -> str:
         who = f"the TVM RPC tracker {self._tracker}"
@@ -232,7 +237,6 @@ class TrackerDevices:
                 self._take(connection)
         for connection in [*self._asked, *([self._connection] if self._connection else [])]:
             connection.close()
-        os.close(self._wake_receiver)
 
     def _look(self) -> None:
         """Looks at which servers there are, about once a second."""

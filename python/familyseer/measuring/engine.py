@@ -33,6 +33,8 @@ _TIMES_MEDIAN = 8
 _LEAST_LIMIT = 1.0
 # A program that so many devices were lost with is not tried on another.
 _DEVICES_LOST = 2
+# How long programs on servers may go on when the engine is closed.
+_SERVERS_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -432,6 +434,8 @@ class Engine:
             self._runners[device.name] = work.child
             cost = statistics.fmean(ran.costs)
             self._best[program.task] = min(cost, self._best.get(program.task, math.inf))
+        elif ran.error_no == MeasureErrorNo.RUN_TIMEOUT:
+            work.child.leave()
         else:
             # What a failed program left behind in its process is not the next one's to meet.
             work.child.kill()
@@ -554,11 +558,20 @@ class Engine:
                 program.future.set_exception(error)
 
     def _end_processes(self) -> None:
+        self._let_servers_end()
         for child in [*(work.child for work in self._at_work()), *self._idle_builders, *self._runners.values()]:
             child.kill()
         self._server.close()
         self._devices.close()
         self._fail_all(self._failure or RuntimeError("The engine was closed before this program was measured."))
+
+    def _let_servers_end(self) -> None:
+        """A server of TVM 0.18 whose client is gone when its program ends is of no more use to anybody."""
+        end = time.monotonic() + _SERVERS_SECONDS
+        left = [connection for connection, work in self._running.items() if work.device and work.device.extra_seconds]
+        while left and time.monotonic() < end:
+            for connection in wait(left, end - time.monotonic()):
+                left.remove(connection)
 
 
 def half_of_memory() -> int:

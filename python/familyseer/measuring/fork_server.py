@@ -50,6 +50,10 @@ class Child:
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
 
+    def leave(self) -> None:
+        """Has it end by itself, once what it hangs in is over."""
+        self.connection.close()
+
     def kill(self) -> None:
         """Ends it and all it started, at once."""
         self._signal(signal.SIGKILL)
@@ -138,7 +142,7 @@ def _receive(control: socket.socket, size: int) -> bytes:
 def _duty(name: str) -> Callable[[Any], Any]:
     from . import build, run, run_remote
 
-    return {"build": build.build, "run": run.Runner().run, "run-remote": run_remote.RemoteRunner().run}[name]
+    return {"build": build.build, "run": run.Runner().run, "run-remote": run_remote.RemoteRunner()}[name]
 
 
 def _serve(control: socket.socket) -> None:
@@ -168,6 +172,7 @@ def _serve(control: socket.socket) -> None:
 
 def _be_child(order: bytes, descriptor: int) -> None:
     """Answers questions until the other side closes the connection; never returns."""
+    answer: Any = None
     try:
         os.setpgrp()
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -178,7 +183,8 @@ def _be_child(order: bytes, descriptor: int) -> None:
         while True:
             connection.send_bytes(cloudpickle.dumps(answer(cloudpickle.loads(connection.recv_bytes()))))
     except (EOFError, OSError):
-        pass
+        if hasattr(answer, "linger"):
+            answer.linger()
     finally:
         os._exit(0)
 

@@ -17,11 +17,12 @@ from tvm.auto_scheduler.measure import MeasureErrorNo
 
 from .build import MESSAGE_LENGTH
 from .run import FAILED_COST, Ran, RunRequest, costs_of, random_arrays, timer_of, with_values
-from .tracker import Grant
+from .tracker import Address, Grant
 
 # Seconds to open a session in, in which the server forks, and to find out after an error whether the server is there.
 CONNECT_SECONDS = 20.0
 PROBE_SECONDS = 6.0
+_ANSWER_SECONDS = 2.0
 _RANDOM_FILL = "tvm.contrib.random.random_fill"
 
 
@@ -54,7 +55,7 @@ class RemoteRunner:
         self._arrays: list[Any] = []
         self._programs = 0
 
-    def run(self, request: RemoteRequest) -> Ran | Lost:
+    def __call__(self, request: RemoteRequest) -> Ran | Lost:
         """Times a program; what goes wrong with it is in the result. After an error this process is of no more use."""
         try:
             self._thread.submit(self._connect, request).result(CONNECT_SECONDS)
@@ -65,10 +66,25 @@ class RemoteRunner:
             ran = self._thread.submit(self._run, request.run).result(timeout)
         except OutOfTime:
             ran = Ran((FAILED_COST,), MeasureErrorNo.RUN_TIMEOUT, None, time.monotonic() - begun, 0.0)
-        if ran.error_no != MeasureErrorNo.NO_ERROR and not request.grant.address.answers():
+        if ran.error_no != MeasureErrorNo.NO_ERROR and not self._is_there(ran, request.grant.address):
             return Lost(f"{request.grant.address} went away.", begun=True)
         time.sleep(request.run.timing.cooldown_interval)
         return ran
+
+    def linger(self) -> None:
+        """Keeps a session, in which a program never ends, until the server ends it.
+
+        A server whose client is gone by then is deaf from then on (TVM: rpc/server.py, the call of ReturnException).
+        """
+        self._thread.shutdown(wait=True)
+
+    def _is_there(self, ran: Ran, address: Address) -> bool:
+        """Whether the server is, after an error. Most errors leave the session as it was."""
+        if ran.error_no != MeasureErrorNo.RUN_TIMEOUT:
+            with contextlib.suppress(Exception):
+                self._thread.submit(self._session.get_function, _RANDOM_FILL).result(_ANSWER_SECONDS)
+                return True
+        return address.answers()
 
     def _connect(self, request: RemoteRequest) -> None:
         if self._grant == request.grant:

@@ -8,10 +8,14 @@ Port 0: any. Prints the port it listens on once it does. Ends, with all it start
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import os
 import signal
+import socket
 import sys
 import threading
+import time
 from typing import Any, NoReturn
 
 LOOPBACK = "127.0.0.1"
@@ -34,6 +38,8 @@ def main() -> None:
 def _tracker(port: str) -> Any:
     from tvm.rpc.tracker import Tracker
 
+    if int(port) and not _takes_over_ports():
+        _wait_for(int(port))
     low, high = _ports(port)
     return Tracker(host=LOOPBACK, port=low, port_end=high, silent=True)
 
@@ -44,7 +50,7 @@ def _server(port: str, tracker_port: str, key: str, memory_limit: str) -> Any:
     from .fork_server import limit
 
     limit(int(memory_limit))
-    low, high = _ports(port)
+    low, high = _ports(port if _takes_over_ports() else "0")
     return Server(
         host=LOOPBACK, port=low, port_end=high, key=key, silent=True, tracker_addr=(LOOPBACK, int(tracker_port))
     )
@@ -52,6 +58,21 @@ def _server(port: str, tracker_port: str, key: str, memory_limit: str) -> Any:
 
 def _ports(port: str) -> tuple[int, int]:
     return (int(port), int(port) + 1) if int(port) else _ANY_PORT
+
+
+def _takes_over_ports() -> bool:
+    """TVM 0.8 cannot listen on a port whose connections ended within the last minute."""
+    from tvm.rpc.tracker import Tracker
+
+    return "reuse_addr" in inspect.signature(Tracker).parameters
+
+
+def _wait_for(port: int) -> None:
+    for _second in range(90):
+        with contextlib.suppress(OSError), socket.socket() as free:
+            free.bind((LOOPBACK, port))
+            return
+        time.sleep(1)
 
 
 def _end_with_parent() -> NoReturn:
