@@ -140,6 +140,9 @@ def main() -> None:
                 done = {index: sides[index]() for index in order}
                 tvm, ours, ended = done[0], done[1], done[2]
                 both = [a / b for a, b in zip(ours.costs, tvm.costs) if max(a, b) < FAILED_COST]
+                if not both:
+                    print(f"{kind}, {name}: no program runs, with TVM's builder and runner nor with ours", flush=True)
+                    continue
                 agreement += both
                 ratios["same timing"].append(tvm.seconds / ours.seconds)
                 ratios["early ending"].append(tvm.seconds / ended.seconds)
@@ -147,12 +150,13 @@ def main() -> None:
                 ratios["over the floor, early ending"].append(ended.seconds / ended.floor)
                 for side, outcome in (("TVM", tvm), ("ours", ours), ("early ending", ended)):
                     totals[side] += outcome.seconds
-                times = statistics.median(both) if both else float("nan")
                 print(
                     f"{kind}, {name}: TVM {tvm.seconds:.1f} s, ours {ours.seconds:.1f} s (floor {ours.floor:.1f}), "
-                    f"early ending {ended.seconds:.1f} s (floor {ended.floor:.1f}); times ours/TVM {times:.3f}",
+                    f"early ending {ended.seconds:.1f} s (floor {ended.floor:.1f}); times ours/TVM {statistics.median(both):.3f}",
                     flush=True,
                 )
+            if not both:
+                continue
             marker.unlink(missing_ok=True)
             theirs = by_tvm(random, tvm_slow).seconds
             marker.unlink(missing_ok=True)
