@@ -150,9 +150,10 @@ def main() -> None:
                 ratios["over the floor, early ending"].append(ended.seconds / ended.floor)
                 for side, outcome in (("TVM", tvm), ("ours", ours), ("early ending", ended)):
                     totals[side] += outcome.seconds
+                times = statistics.median(both)
                 print(
                     f"{kind}, {name}: TVM {tvm.seconds:.1f} s, ours {ours.seconds:.1f} s (floor {ours.floor:.1f}), "
-                    f"early ending {ended.seconds:.1f} s (floor {ended.floor:.1f}); times ours/TVM {statistics.median(both):.3f}",
+                    f"early ending {ended.seconds:.1f} s (floor {ended.floor:.1f}); times ours/TVM {times:.3f}",
                     flush=True,
                 )
             if not both:

@@ -72,7 +72,9 @@ class Operations:
     ) -> dict[str, Any]:
         from .cost_model import CostModel, TrainingSettings
         from .measuring.devices import make_devices
-        from .search import MeasureSettings, Search, SearchSettings
+        from .measuring.engine import Engine, EngineSettings
+        from .measuring.run import Timing
+        from .search import Search, SearchSettings
 
         if self._tasks is None:
             raise RequestError("There are no tasks yet. Expected extract before register.")
@@ -90,8 +92,9 @@ class Operations:
             if plan["model_file"] is not None:
                 model.load(plan["model_file"])
             models.append(model)
-        self._devices = make_devices(measure.pop("devices"), str(self._target))
-        self._search = Search(self._tasks.tasks, models, settings, MeasureSettings(**measure), self._devices)
+        self._devices = make_devices(measure["devices"], str(self._target))
+        engine = Engine(EngineSettings(**measure["building"]), self._devices)
+        self._search = Search(self._tasks.tasks, models, settings, engine, Timing(**measure["timing"]))
         return {
             "records_taken": self._search.replay_log(log) if log is not None else 0,
             "notices": sorted({model.notice for model in models if model.notice}),

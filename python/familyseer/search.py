@@ -19,14 +19,14 @@ from tvm import auto_scheduler
 from tvm.auto_scheduler.measure_record import dump_record_to_string
 
 from .errors import RequestError
-from .measuring.engine import Devices, Engine, EngineSettings, Measured
-from .measuring.run import Timing
 
 if TYPE_CHECKING:
     from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
     from tvm.auto_scheduler.loop_state import StateObject
 
     from .cost_model import CostModel
+    from .measuring.engine import Engine, Measured
+    from .measuring.run import Timing
 
 # How soon a measuring that is cancelled notices it.
 _CANCEL_SECONDS = 0.2
@@ -55,22 +55,6 @@ class SearchSettings:
     seed: int = 0
 
 
-@dataclass(frozen=True)
-class MeasureSettings:
-    """How programs are built and timed (measuring/engine.py); times in seconds, `min_repeat_ms` in milliseconds."""
-
-    build_timeout: int = 15
-    run_timeout: int = 10
-    parallel: int = 2
-    number: int = 3
-    repeat: int = 1
-    min_repeat_ms: int = 100
-    cooldown: float = 0.0
-    cpu_cache_flush: bool = False
-    adaptive_build_timeout: bool = False
-    worse_ratio: float | None = None
-
-
 @dataclass
 class TaskSearch:
     """The search on one task."""
@@ -88,35 +72,20 @@ class TaskSearch:
 
 
 class Search:
-    """The searches on all tasks of a run, the pool of cost models they share, and the devices they measure on."""
+    """The searches on all tasks of a run, the pool of cost models they share, and the engine that measures for them."""
 
     def __init__(
         self,
         tasks: list[SearchTask],
         models: list[CostModel],
         search: SearchSettings,
-        measure: MeasureSettings,
-        devices: Devices,
+        engine: Engine,
+        timing: Timing,
     ) -> None:
         self.models = models
         self._ids = itertools.count()
-        self._engine = Engine(
-            EngineSettings(
-                builders=measure.parallel,
-                build_timeout=measure.build_timeout,
-                adaptive_build_timeout=measure.adaptive_build_timeout,
-                worse_ratio=measure.worse_ratio,
-            ),
-            devices,
-        )
-        self._timing = Timing(
-            timeout=measure.run_timeout,
-            number=measure.number,
-            repeat=measure.repeat,
-            min_repeat_ms=measure.min_repeat_ms,
-            cooldown_interval=measure.cooldown,
-            enable_cpu_cache_flush=measure.cpu_cache_flush,
-        )
+        self._engine = engine
+        self._timing = timing
         model_of = {task: model for model in models for task in model.tasks}
         self.searches = [_task_search(index, task, model_of[index], search) for index, task in enumerate(tasks)]
 

@@ -60,19 +60,24 @@ const deviceSettings = z.discriminatedUnion("type", [
 export type DeviceSettings = z.infer<typeof deviceSettings>;
 
 const measureSettings = z.object({
-  build_timeout: z.number().int().min(1),
-  run_timeout: z.number().int().min(1),
-  parallel: count,
-  number: z.number().int().min(1),
-  repeat: z.number().int().min(1),
-  min_repeat_ms: z.number().int().min(0),
-  cooldown: z.number().min(0),
-  cpu_cache_flush: z.boolean(),
   devices: deviceSettings,
-  /** Give builds up that take many times as long as the task's others. */
-  adaptive_build_timeout: z.boolean(),
-  /** Time a program no further that is, in its first run, so many times slower than the task's best; null: always. */
-  worse_ratio: z.number().min(1).nullable(),
+  building: z.object({
+    /** Programs built at once; 0: as many as there are CPUs. */
+    builders: count,
+    build_timeout: z.number().int().min(1),
+    /** Give builds up that take many times as long as the task's others. */
+    adaptive_build_timeout: z.boolean(),
+    /** Time a program no further that is, in its first run, so many times slower than the task's best; null: always. */
+    worse_ratio: z.number().min(1).nullable(),
+  }),
+  timing: z.object({
+    timeout: z.number().int().min(1),
+    number: z.number().int().min(1),
+    repeat: z.number().int().min(1),
+    min_repeat_ms: z.number().int().min(0),
+    cooldown_interval: z.number().min(0),
+    enable_cpu_cache_flush: z.boolean(),
+  }),
 });
 
 const trainingSettings = z.object({
@@ -265,7 +270,6 @@ export type OperationName = keyof typeof operations;
 export type Params<O extends OperationName> = z.infer<(typeof operations)[O]["params"]>;
 export type Result<O extends OperationName> = z.infer<(typeof operations)[O]["result"]>;
 export type SearchSettings = z.infer<typeof searchSettings>;
-export type MeasureSettings = z.infer<typeof measureSettings>;
 export type TrainingSettings = z.infer<typeof trainingSettings>;
 
 export const toWorker = z.discriminatedUnion("type", [

@@ -7,7 +7,6 @@ import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from concurrent.futures import Future
 from pathlib import Path
@@ -79,31 +78,35 @@ def test_times_agree_with_tvms_own_runner(engine: Callable[..., Engine]) -> None
     assert 0.8 < statistics.median(ratios) < 1.25, ratios
 
 
-def test_a_crashing_builder_costs_one_program(engine: Callable[..., Engine]) -> None:
+def linked_but_first(first: Callable[[], None], marker: Path) -> Callable[..., None]:
+    """Links programs as they are, and does something else at the first of them."""
+
     def link(output: str, objects: list[str], options: object = None) -> None:
-        if not marker.exists():
-            marker.touch()
-            os.kill(os.getpid(), signal.SIGSEGV)
-        link_here(output, objects)
+        try:
+            marker.touch(exist_ok=False)
+        except FileExistsError:
+            link_here(output, objects)
+        else:
+            first()
 
     link.output_format = "so"
-    marker = Path(tempfile.mkdtemp()) / "crashed"
+    return link
+
+
+def test_a_crashing_builder_costs_one_program(engine: Callable[..., Engine], tmp_path: Path) -> None:
+    link = linked_but_first(lambda: os.kill(os.getpid(), signal.SIGSEGV), tmp_path / "crashed")
     measured = measure(engine(build_func=link, builders=1), programs(4))
     assert [each.error_no for each in measured] == [MeasureErrorNo.COMPILE_HOST, 0, 0, 0]
 
 
-def test_a_build_that_never_ends_costs_one_program_and_its_time(engine: Callable[..., Engine]) -> None:
-    def link(output: str, objects: list[str], options: object = None) -> None:
-        if not marker.exists():
-            marker.touch()
-            time.sleep(1000)
-        link_here(output, objects)
-
-    link.output_format = "so"
-    marker = Path(tempfile.mkdtemp()) / "slept"
+def test_a_build_that_never_ends_costs_one_program_and_its_time(engine: Callable[..., Engine], tmp_path: Path) -> None:
+    link = linked_but_first(lambda: time.sleep(1000), tmp_path / "slept")
     measured = measure(engine(build_func=link, builders=1, build_timeout=2), programs(4))
     assert [each.error_no for each in measured] == [MeasureErrorNo.BUILD_TIMEOUT, 0, 0, 0]
-    marker.unlink()
+
+
+def test_a_build_that_takes_much_longer_than_others_is_given_up(engine: Callable[..., Engine], tmp_path: Path) -> None:
+    link = linked_but_first(lambda: time.sleep(1000), tmp_path / "slept")
     begun = time.monotonic()
     adaptive = engine(build_func=link, builders=2, build_timeout=50, adaptive_build_timeout=True)
     measured = measure(adaptive, programs(12))

@@ -26,7 +26,8 @@ from tvm.auto_scheduler.measure import MeasureErrorNo
 from ..cuda import gpu_count
 from ..errors import DevicesError, RequestError
 from . import tracker as trackers
-from .engine import Devices, LocalDevices, half_of_memory
+from .device import Devices, LocalDevices
+from .engine import half_of_memory
 from .run import Ran, RunRequest
 from .run_remote import CONNECT_SECONDS, PROBE_SECONDS, Lost, RemoteRequest
 from .servers import LocalServers

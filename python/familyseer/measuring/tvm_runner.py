@@ -15,7 +15,8 @@ from tvm import auto_scheduler
 from tvm.auto_scheduler.measure import BuildResult, MeasureErrorNo, MeasureInput, MeasureResult
 
 from .build import Argument, Built
-from .engine import Devices, Engine, EngineSettings
+from .device import Devices
+from .engine import Engine, EngineSettings
 from .run import Timing
 
 _RUN, _BUILD = "auto_scheduler.rpc_runner.run", "auto_scheduler.local_builder.build"

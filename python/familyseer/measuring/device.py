@@ -1,0 +1,105 @@
+"""What the engine asks of the devices that programs run on, and this machine as one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Protocol, Sequence
+
+if TYPE_CHECKING:
+    from .run import Ran, RunRequest
+    from .run_remote import Lost
+
+
+class Device(Protocol):
+    """Where one program at a time can run."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def duty(self) -> str:
+        """What its runner does (fork_server)."""
+
+    @property
+    def extra_seconds(self) -> float:
+        """How much longer than a program's time limit its runner may take."""
+
+    def exclusive(self, target: str) -> bool:
+        """Whether a program of the target is timed on CPUs of this machine."""
+
+    def compared(self, target: str) -> bool:
+        """Whether it may be of another speed than the other devices (speeds.py)."""
+
+    def question(self, request: RunRequest) -> Any:
+        """What its runner is asked."""
+
+
+class LocalDevice:
+    """This machine itself: its CPU, or the GPU of the timing settings."""
+
+    name = "local"
+    duty = "run"
+    extra_seconds = 0.0
+
+    def exclusive(self, target: str) -> bool:
+        return "llvm" in target.split()[0]
+
+    def compared(self, target: str) -> bool:
+        return False
+
+    def question(self, request: RunRequest) -> RunRequest:
+        return request
+
+
+class Devices(Protocol):
+    """The devices there are; they may come and go. Nothing here waits."""
+
+    here: bool
+    """Whether they load what this machine's linker makes."""
+
+    def on_change(self, changed: Callable[[], None]) -> None:
+        """Has `changed` called when there may be a device more or less."""
+
+    def now(self, waiting: int) -> Sequence[Device]:
+        """The devices that programs can begin on or run on, `waiting` being how many programs could begin at once.
+
+        A device that is left out here gets no more programs, and its runner is ended. Raises an error that says why
+        if nothing can be measured any more.
+        """
+
+    def ended(self, device: Any, ran: Ran | Lost | None) -> None:
+        """A program is done on a device; None: its runner did not answer."""
+
+    def tell(self, notice: str) -> None:
+        """Keeps a line for whoever asks for `notices`."""
+
+    def notices(self) -> list[str]:
+        """What the user is to be told of the devices since this was last asked, a line each."""
+
+    def close(self) -> None: ...
+
+
+class LocalDevices:
+    """This machine alone."""
+
+    here = True
+
+    def __init__(self) -> None:
+        self._devices = [LocalDevice()]
+
+    def on_change(self, changed: Callable[[], None]) -> None:
+        pass
+
+    def now(self, waiting: int) -> Sequence[Device]:
+        return self._devices
+
+    def ended(self, device: Any, ran: Ran | Lost | None) -> None:
+        pass
+
+    def tell(self, notice: str) -> None:
+        pass
+
+    def notices(self) -> list[str]:
+        return []
+
+    def close(self) -> None:
+        pass
