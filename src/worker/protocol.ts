@@ -6,7 +6,7 @@ import { ProtocolError } from "../errors.js";
  * Every message between the orchestrator and a worker, and every operation a worker can be asked for: docs/protocol.md.
  * This is the one source; `python/familyseer/protocol.schema.json` is made from it, and both sides validate by it.
  */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 const count = z.number().int().min(0);
 const id = z.number().int().min(0);
