@@ -12,6 +12,7 @@ import argparse
 import functools
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from familyseer.core_operation import task_words
+from familyseer.cuda import gpu_count
 from familyseer.measuring.build import link_here
 from familyseer.measuring.engine import Engine, EngineSettings, Measured
 from familyseer.measuring.run import FAILED_COST, Timing
@@ -116,6 +118,11 @@ def main() -> None:
     parser.add_argument("--kind", help="only kinds of task with this in their name")
     parser.add_argument("--gpu", action="store_true", help="measure on this machine's GPU, with a TVM that has CUDA")
     arguments = parser.parse_args()
+    if arguments.gpu and gpu_count() == 0:
+        sys.exit(
+            "There is no GPU that this TVM can use. Expected one, and a TVM with CUDA: run `scripts/setup --cuda` and "
+            "name its Python (.familyseer/tvm-0.18.0-cuda/venv/bin/python) by FAMILYSEER_TVM_PYTHON."
+        )
     target = "cuda" if arguments.gpu else "llvm"
     marker = Path(tempfile.mkdtemp()) / "slow-build"
     tvm_slow = slow_build(tar.tar, marker)
