@@ -53,8 +53,9 @@ def tune(scheduler_class: type) -> tuple[list[int], float, float]:
     scheduler = scheduler_class(tasks, callbacks=[Order()])
     policy = auto_scheduler.SketchPolicy
     round_of, make = policy.continue_search_one_round, tvm_task_scheduler.make_search_policies
-    with mock.patch.object(policy, "continue_search_one_round", timed(round_of)), mock.patch.object(
-        tvm_task_scheduler, "make_search_policies", timed(make)
+    with (
+        mock.patch.object(policy, "continue_search_one_round", timed(round_of)),
+        mock.patch.object(tvm_task_scheduler, "make_search_policies", timed(make)),
     ):
         begun = time.monotonic()
         scheduler.tune(option, search_policy="sketch.xgb", search_policy_params=SEARCH)

@@ -18,9 +18,10 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import numpy as np
@@ -119,9 +120,11 @@ class Programs:
         def of_states(states: list[Any], _task: object) -> list[np.ndarray]:
             return [table[state.handle.value] for state in states]
 
-        with mock.patch.object(cost_model, "get_per_store_features_from_measure_pairs", of_pairs), mock.patch.object(
-            cost_model, "get_per_store_features_from_states", of_states
-        ), mock.patch.object(xgb_model, "get_per_store_features_from_states", of_states):
+        with (
+            mock.patch.object(cost_model, "get_per_store_features_from_measure_pairs", of_pairs),
+            mock.patch.object(cost_model, "get_per_store_features_from_states", of_states),
+            mock.patch.object(xgb_model, "get_per_store_features_from_states", of_states),
+        ):
             yield
 
 

@@ -31,8 +31,9 @@ def main() -> None:
     )
     tuner.tune(tune_option, search_policy="sketch.xgb.family_op")
 
-    with auto_scheduler.ApplyHistoryBest(arguments.log), tvm.transform.PassContext(
-        opt_level=3, config={"relay.backend.use_auto_scheduler": True}
+    with (
+        auto_scheduler.ApplyHistoryBest(arguments.log),
+        tvm.transform.PassContext(opt_level=3, config={"relay.backend.use_auto_scheduler": True}),
     ):
         library = relay.build(network, target=target, params=weights)
     library.export_library("mobilenet-llvm.so")

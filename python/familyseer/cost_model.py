@@ -282,7 +282,7 @@ class _ProgramLoss:
         return np.repeat(errors * self._throughputs, self._stores), self._hessians
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def device_parameters(asked: str) -> tuple[dict[str, str], str | None]:
     """xgboost's parameters for `cpu`, `cuda` or `auto`, and a notice where `cuda` was asked for and cannot be had."""
     import xgboost

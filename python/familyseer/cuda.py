@@ -15,8 +15,8 @@ import importlib.util
 import itertools
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import tvm
 from tvm.contrib import nvcc, tar

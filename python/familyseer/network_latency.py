@@ -16,8 +16,9 @@ def compile_network(network: Network, target: tvm.target.Target, log: str | None
         with tvm.transform.PassContext(opt_level=3):
             library = relay.build(network.module, target=target, params=network.weights)
     else:
-        with auto_scheduler.ApplyHistoryBest(log), tvm.transform.PassContext(
-            opt_level=3, config={"relay.backend.use_auto_scheduler": True}
+        with (
+            auto_scheduler.ApplyHistoryBest(log),
+            tvm.transform.PassContext(opt_level=3, config={"relay.backend.use_auto_scheduler": True}),
         ):
             library = relay.build(network.module, target=target, params=network.weights)
     device = tvm.device(target.kind.name if target.kind.name != "llvm" else "cpu", 0)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Callable, Generic, Iterable, Protocol, TypeVar
+from typing import Callable, Generic, Protocol, TypeVar
 
 _TOLERANCE = 0.1
 _TRIES = 2
