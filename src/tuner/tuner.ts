@@ -297,6 +297,8 @@ export class Tuner {
     let notices: readonly string[];
     try {
       const ahead = this.#overlap() ? this.#lookAhead(worker, scheduler) : null;
+      // What goes wrong in it is raised below, unless the measuring fails first.
+      ahead?.catch(() => undefined);
       ({ notices } = await timed("measure", measuring));
       await ahead;
     } finally {

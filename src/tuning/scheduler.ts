@@ -208,7 +208,7 @@ export class Scheduler {
 
   /**
    * What the next search will most likely be, while the pending one is still measured: what it will be if the pending
-   * one improves nothing. Null where that cannot be said. Nothing is decided by asking.
+   * one improves nothing. Null where that cannot be said, or no other follows. Nothing is decided by asking.
    */
   async likelyNext(): Promise<SearchTarget | null> {
     const pending = this.#pending;
@@ -229,6 +229,9 @@ export class Scheduler {
         const drawn = sibling.tied && sibling.among.length > 1;
         return drawn ? null : { task: sibling.task, programs: this.#options.foreseeTrials };
       }
+    }
+    if (this.#trials + pending.programs >= this.#options.trials) {
+      return null;
     }
     const gradients = await this.#gradients(pending);
     const { index, tied } = mostNegative(gradients);
