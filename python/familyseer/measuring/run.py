@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import tvm
@@ -15,7 +15,7 @@ from .build import MESSAGE_LENGTH, Argument
 
 # The cost of a program that failed, in seconds; TVM's number in records.
 FAILED_COST = 1e10
-_RANDOM_FILL = "tvm.contrib.random.random_fill"
+RANDOM_FILL = "tvm.contrib.random.random_fill"
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,7 @@ class Runner:
     """Times programs in this process, one after the other."""
 
     def __init__(self) -> None:
-        self._arrays_of: Any = None
-        self._arrays: list[Any] = []
+        self._arrays = Arrays(tvm.get_global_func)
 
     def run(self, request: RunRequest) -> Ran:
         """Times a program; what goes wrong with it is in the result."""
@@ -72,7 +71,7 @@ class Runner:
             device = tvm.device(tvm.target.Target(request.target).kind.name, request.timing.device)
             timer = timer_of(module, device, request.timing)
             error_no = MeasureErrorNo.RUNTIME_DEVICE
-            arrays = self._filled(request, device)
+            arrays = self._arrays.of(request, device)
             timing_begun = time.monotonic()
             costs = costs_of(module, device, timer, arrays, request)
             timing_seconds = time.monotonic() - timing_begun
@@ -83,17 +82,27 @@ class Runner:
         time.sleep(request.timing.cooldown_interval)
         return Ran(costs, error_no, error_msg, seconds, timing_seconds)
 
-    def _filled(self, request: RunRequest, device: Any) -> list[Any]:
-        """Arrays for the arguments. The programs of a task take the same, so they are kept from one to the next."""
+
+class Arrays:
+    """Arrays for programs' arguments. The programs of a task take the same, so they are kept from one to the next."""
+
+    def __init__(self, function: Callable[[str], Any]) -> None:
+        """`function` finds a function of TVM by its name where the arrays are."""
+        self._function = function
+        self._wanted: Any = None
+        self._arrays: list[Any] = []
+
+    def of(self, request: RunRequest, device: Any) -> list[Any]:
         wanted = (request.arguments, request.target, request.timing.device)
-        if self._arrays_of != wanted:
-            self._arrays_of, self._arrays = None, []
-            self._arrays = random_arrays(request.arguments, device, tvm.get_global_func(_RANDOM_FILL))
-            self._arrays_of = wanted
-        return with_values(self._arrays, request.values, device)
+        if self._wanted != wanted:
+            self._wanted, self._arrays = None, []
+            self._arrays = _random_arrays(request.arguments, device, self._function(RANDOM_FILL))
+            self._wanted = wanted
+        given = zip(self._arrays, request.values)
+        return [array if value is None else tvm.nd.array(value, device) for array, value in given]
 
 
-def random_arrays(arguments: tuple[Argument, ...], device: Any, fill: Any) -> list[Any]:
+def _random_arrays(arguments: tuple[Argument, ...], device: Any, fill: Any) -> list[Any]:
     arrays = []
     for argument in arguments:
         array = tvm.nd.empty(argument.shape, argument.dtype, device)
@@ -101,10 +110,6 @@ def random_arrays(arguments: tuple[Argument, ...], device: Any, fill: Any) -> li
         arrays.append(array)
     device.sync()
     return arrays
-
-
-def with_values(arrays: list[Any], values: tuple[np.ndarray | None, ...], device: Any) -> list[Any]:
-    return [array if value is None else tvm.nd.array(value, device) for array, value in zip(arrays, values)]
 
 
 def timer_of(module: Any, device: Any, timing: Timing) -> Any:

@@ -16,14 +16,13 @@ from tvm import rpc
 from tvm.auto_scheduler.measure import MeasureErrorNo
 
 from .build import MESSAGE_LENGTH
-from .run import FAILED_COST, Ran, RunRequest, costs_of, random_arrays, timer_of, with_values
+from .run import FAILED_COST, RANDOM_FILL, Arrays, Ran, RunRequest, costs_of, timer_of
 from .tracker import Address, Grant
 
 # Seconds to open a session in, in which the server forks, and to find out after an error whether the server is there.
 CONNECT_SECONDS = 20.0
 PROBE_SECONDS = 6.0
 _ANSWER_SECONDS = 2.0
-_RANDOM_FILL = "tvm.contrib.random.random_fill"
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,7 @@ class RemoteRunner:
         self._thread = ThreadPoolExecutor(1)
         self._grant: Grant | None = None
         self._session: Any = None
-        self._arrays_of: Any = None
-        self._arrays: list[Any] = []
+        self._arrays: Arrays | None = None
         self._programs = 0
 
     def __call__(self, request: RemoteRequest) -> Ran | Lost:
@@ -82,7 +80,7 @@ class RemoteRunner:
         """Whether the server is, after an error. Most errors leave the session as it was."""
         if ran.error_no != MeasureErrorNo.RUN_TIMEOUT:
             with contextlib.suppress(Exception):
-                self._thread.submit(self._session.get_function, _RANDOM_FILL).result(_ANSWER_SECONDS)
+                self._thread.submit(self._session.get_function, RANDOM_FILL).result(_ANSWER_SECONDS)
                 return True
         return address.answers()
 
@@ -90,8 +88,9 @@ class RemoteRunner:
         if self._grant == request.grant:
             return
         address = request.grant.address
-        self._arrays_of, self._arrays, self._session = None, [], None
+        self._arrays = self._session = None
         self._session = rpc.connect(address.host, address.port, request.grant.match_key, request.session_seconds)
+        self._arrays = Arrays(self._session.get_function)
         self._grant = request.grant
 
     def _run(self, request: RunRequest) -> Ran:
@@ -107,7 +106,7 @@ class RemoteRunner:
             device = self._session.device(tvm.target.Target(request.target).kind.name, request.timing.device)
             timer = timer_of(module, device, request.timing)
             error_no = MeasureErrorNo.RUNTIME_DEVICE
-            arrays = self._filled(request, device)
+            arrays = self._arrays.of(request, device)
             timing_begun = time.monotonic()
             costs = costs_of(module, device, timer, arrays, request)
             timing_seconds = time.monotonic() - timing_begun
@@ -116,15 +115,6 @@ class RemoteRunner:
         except Exception:
             error_msg = traceback.format_exc()[-MESSAGE_LENGTH:]
         return Ran(costs, error_no, error_msg, time.monotonic() - begun, timing_seconds)
-
-    def _filled(self, request: RunRequest, device: Any) -> list[Any]:
-        """Arrays on the device, kept from one program of a task to the next."""
-        wanted = (request.arguments, request.target, request.timing.device)
-        if self._arrays_of != wanted:
-            self._arrays_of, self._arrays = None, []
-            self._arrays = random_arrays(request.arguments, device, self._session.get_function(_RANDOM_FILL))
-            self._arrays_of = wanted
-        return with_values(self._arrays, request.values, device)
 
     def _remove(self, name: str) -> None:
         """Takes the uploaded file, and the library that the server linked from it, off the server."""
