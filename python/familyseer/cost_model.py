@@ -83,6 +83,11 @@ class CostModel:
             parameters, self.notice = device_parameters(training.device)
             self.model = BoundedModel(warm_up_records, seed, parameters)
 
+    @property
+    def trusted(self) -> bool:
+        """It has learnt enough for its scores to be more than random numbers."""
+        return self.kind == "xgb" and self.model.bst is not None and self.records > self.model.num_warmup_sample
+
     def load(self, path: str) -> None:
         """Takes a model file that `save` wrote."""
         if self.kind == "xgb":

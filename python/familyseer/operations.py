@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from .errors import RequestError
 from .networks import Network, build_network
-from .tasks import TaskList, describe_tasks, extract, parse_target
+from .tasks import TaskList, choose, describe_tasks, extract, parse_target
 
 if TYPE_CHECKING:
     import tvm
@@ -52,10 +52,12 @@ class Operations:
 
         return {"gpus": gpu_count()}
 
-    def extract(self, model: str, batch: int, layout: str, target: str, cache: str | None) -> dict[str, Any]:
+    def extract(
+        self, model: str, batch: int, layout: str, target: str, only: list[int] | None, cache: str | None
+    ) -> dict[str, Any]:
         self._target = parse_target(target)
         self._network = (model, batch, layout)
-        self._tasks = extract(model, batch, layout, self._target, Path(cache) if cache else None)
+        self._tasks = choose(extract(model, batch, layout, self._target, Path(cache) if cache else None), only)
         return {
             "target": str(self._target),
             "from_cache": self._tasks.from_cache,
@@ -100,8 +102,14 @@ class Operations:
             "notices": sorted({model.notice for model in models if model.notice}),
         }
 
-    def propose(self, task: int, programs: int) -> dict[str, Any]:
-        return {"candidates": self._searching(task).propose(task, programs)}
+    def propose(self, task: int, programs: int, recipe: dict[str, Any] | None) -> dict[str, Any]:
+        from .means import Recipe
+
+        made = Recipe(**recipe) if recipe is not None else None
+        return {"candidates": self._searching(task).propose(task, programs, made)}
+
+    def foresee(self, task: int, siblings: list[int]) -> dict[str, Any]:
+        return {"gains": self._searching(max(task, *siblings)).foresee(task, siblings)}
 
     def prepare(self, task: int, candidates: list[int]) -> dict[str, Any]:
         self._searching(task).prepare(task, candidates)
@@ -118,7 +126,8 @@ class Operations:
         return {"measured": measured, "notices": self._devices.notices() if self._devices else []}
 
     def learn(self, task: int) -> dict[str, Any]:
-        return {"records": self._searching(task).learn(task)}
+        records, accuracy = self._searching(task).learn(task)
+        return {"records": records, "accuracy": accuracy}
 
     def save(self, folder: str) -> dict[str, Any]:
         """Writes `<family>.xgb` for each model, and `models.json` with what each was trained on."""

@@ -1,28 +1,26 @@
-"""Ansor behind three operations, propose, measure and learn, on real SketchPolicy and cost-model objects.
+"""Ansor behind a few operations, propose, measure, learn and foresee, on real SketchPolicy and cost-model objects.
 
-TVM's `continue_search_one_round` does the three in one; what it does besides them is done here: the best measured
-programs join the initial population, some candidates are drawn at random, and none is measured twice
-(TVM: src/auto_scheduler/search_policy/sketch_policy.cc).
+TVM's `continue_search_one_round` does the first three in one. No program is measured twice.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-import random
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 from tvm import auto_scheduler
 from tvm.auto_scheduler.measure_record import dump_record_to_string
 
+from . import means
 from .errors import RequestError
+from .means import Recipe
+from .task_search import SearchSettings, TaskSearch
 
 if TYPE_CHECKING:
     from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
-    from tvm.auto_scheduler.loop_state import StateObject
 
     from .cost_model import CostModel
     from .measuring.engine import Engine, Measured
@@ -44,33 +42,6 @@ FAILURE_KINDS = (
 )
 
 
-@dataclass(frozen=True)
-class SearchSettings:
-    """How programs are searched; the defaults are TVM's."""
-
-    population: int = 2048
-    generations: int = 4
-    eps_greedy: float = 0.05
-    use_measured_ratio: float = 0.2
-    seed: int = 0
-
-
-@dataclass
-class TaskSearch:
-    """The search on one task."""
-
-    task: SearchTask
-    model: CostModel
-    settings: SearchSettings
-    policy: auto_scheduler.SketchPolicy
-    random: random.Random
-    candidates: dict[int, StateObject] = field(default_factory=dict)
-    measuring: dict[int, Future[Measured]] = field(default_factory=dict)
-    seen: set[str] = field(default_factory=set)
-    measured: list[tuple[float, StateObject]] = field(default_factory=list)
-    to_learn: list[tuple[MeasureInput, MeasureResult]] = field(default_factory=list)
-
-
 class Search:
     """The searches on all tasks of a run, the pool of cost models they share, and the engine that measures for them."""
 
@@ -87,29 +58,26 @@ class Search:
         self._engine = engine
         self._timing = timing
         model_of = {task: model for model in models for task in model.tasks}
-        self.searches = [_task_search(index, task, model_of[index], search) for index, task in enumerate(tasks)]
+        self.searches = [TaskSearch(index, task, model_of[index], search) for index, task in enumerate(tasks)]
 
-    def propose(self, task: int, programs: int) -> list[int]:
+    def propose(self, task: int, programs: int, recipe: Recipe | None = None) -> list[int]:
         """Searches for up to `programs` candidates that were never proposed before; none: the space is exhausted."""
         search = self.searches[task]
-        settings = search.settings
-        population = list(search.policy.sample_initial_population())
-        if not population:
-            return []
-        at_random = search.random.sample(population, min(len(population), 3 * programs))
-        keep = min(len(search.measured), int(settings.use_measured_ratio * settings.population))
-        best = sorted(search.measured, key=lambda entry: entry[0])[:keep]
-        evolved = list(search.policy.evolutionary_search(population + [state for _, state in best], programs * 2))
-        randoms = int(settings.eps_greedy * programs)
-        chosen = _unseen(search, evolved, programs - randoms)
-        chosen += _unseen(search, at_random, programs - len(chosen))
-        chosen += _unseen(search, evolved, programs - len(chosen))
+        if recipe is None:
+            candidates = means.by_evolution(search, programs)
+        else:
+            candidates = means.by_recipe(search, [self.searches[donor] for donor in recipe.donors], recipe)
         ids = []
-        for state in chosen:
+        for candidate in candidates:
             number = next(self._ids)
-            search.candidates[number] = state
+            search.candidates[number] = candidate
             ids.append(number)
         return ids
+
+    def foresee(self, task: int, siblings: list[int]) -> list[float]:
+        """What the family's model expects of the task's best schedules in each sibling: by how much they raise its
+        throughput, 0 where it expects nothing or has learnt nothing yet."""
+        return [means.expected_gain(self.searches[sibling], self.searches[task]) for sibling in siblings]
 
     def measure(
         self,
@@ -148,27 +116,31 @@ class Search:
         if number not in search.candidates:
             raise RequestError(f"Task {task} has no candidate {number}. Expected numbers that propose returned.")
         if number not in search.measuring:
-            one = auto_scheduler.MeasureInput(search.task, search.candidates[number])
+            one = auto_scheduler.MeasureInput(search.task, search.candidates[number].state)
             search.measuring[number] = self._engine.submit(one, self._timing, hold=True)
         return search.measuring[number]
 
     def _take(self, task: int, number: int, measured: Measured) -> dict[str, Any]:
         search, result = self.searches[task], measured.result()
-        state = search.candidates.pop(number)
+        candidate = search.candidates.pop(number)
         del search.measuring[number]
-        one = auto_scheduler.MeasureInput(search.task, state)
+        one = auto_scheduler.MeasureInput(search.task, candidate.state)
         search.to_learn.append((one, result))
         cost = _cost(result)
         if cost is not None:
-            search.measured.append((cost, state))
-        return _measured(one, measured, cost)
+            search.measured.append((cost, candidate.state))
+        return _measured(one, measured, cost, candidate.origin)
 
-    def learn(self, task: int) -> int:
-        """Trains the cost model of the task's family on what was measured since; returns on how many records."""
+    def learn(self, task: int) -> tuple[int, float | None]:
+        """Trains the cost model of the task's family on what was measured since.
+
+        Returns on how many records, and of their pairs the share whose order it had foreseen; None: it said nothing.
+        """
         search = self.searches[task]
         pending, search.to_learn = search.to_learn, []
+        accuracy = _accuracy(search, pending)
         search.model.learn([one for one, _ in pending], [result for _, result in pending])
-        return len(pending)
+        return len(pending), accuracy
 
     def replay_log(self, path: str) -> int:
         """Takes an earlier run's records: they train the models, are not measured again, and join the populations."""
@@ -180,7 +152,7 @@ class Search:
             search = by_key.get(one.task.workload_key)
             if search is None or str(one.task.target) != target:
                 continue
-            state = _bound(search, one.state)
+            state = search.bound(one.state)
             fresh = auto_scheduler.MeasureInput(search.task, state)
             search.seen.add(str(state))
             cost = _cost(result)
@@ -196,37 +168,6 @@ class Search:
         return taken
 
 
-def _task_search(index: int, task: SearchTask, model: CostModel, settings: SearchSettings) -> TaskSearch:
-    params = {
-        "eps_greedy": settings.eps_greedy,
-        "evolutionary_search_population": settings.population,
-        "evolutionary_search_num_iters": settings.generations,
-        "sample_init_use_measured_ratio": settings.use_measured_ratio,
-        "sample_init_min_population": min(50, settings.population),
-    }
-    seed = settings.seed * 1009 + index
-    policy = auto_scheduler.SketchPolicy(task, model.model, params=params, seed=seed, verbose=0)
-    return TaskSearch(task, model, settings, policy, random.Random(seed))
-
-
-def _unseen(search: TaskSearch, states: list[StateObject], count: int) -> list[StateObject]:
-    chosen: list[StateObject] = []
-    for state in states:
-        if len(chosen) >= count:
-            break
-        bound = _bound(search, state)
-        text = str(bound)
-        if text not in search.seen:
-            search.seen.add(text)
-            chosen.append(bound)
-    return chosen
-
-
-def _bound(search: TaskSearch, state: StateObject) -> StateObject:
-    """The state with the extents of its loops, as TVM's own object: Python's wrapper of it is not taken back by TVM."""
-    return search.task.compute_dag.infer_bound_from_state(state).state_object
-
-
 def _cost(result: MeasureResult) -> float | None:
     """The mean cost in seconds; None for a program that failed."""
     if result.error_no != 0:
@@ -235,7 +176,17 @@ def _cost(result: MeasureResult) -> float | None:
     return cost if math.isfinite(cost) else None
 
 
-def _measured(one: MeasureInput, measured: Measured, cost: float | None) -> dict[str, Any]:
+def _accuracy(search: TaskSearch, pending: list[tuple[MeasureInput, MeasureResult]]) -> float | None:
+    ran = [(one.state, cost) for one, result in pending if (cost := _cost(result)) is not None]
+    if not search.model.trusted or len(ran) < 2:
+        return None
+    scores = np.asarray(search.model.model.predict(search.task, [state for state, _ in ran]))
+    costs = np.array([cost for _, cost in ran])
+    first, second = np.triu_indices(len(ran), 1)
+    return float(np.mean((scores[first] > scores[second]) == (costs[first] < costs[second])))
+
+
+def _measured(one: MeasureInput, measured: Measured, cost: float | None, origin: str) -> dict[str, Any]:
     result, error = measured.result(), measured.error_no
     return {
         "type": "measured",
@@ -244,6 +195,7 @@ def _measured(one: MeasureInput, measured: Measured, cost: float | None) -> dict
         "failure": FAILURE_KINDS[error] if error < len(FAILURE_KINDS) else "unknown",
         "message": str(measured.error_msg)[-2000:] if error else None,
         "device": measured.device,
+        "origin": origin,
         "seconds": measured.all_seconds,
         "timing_seconds": measured.timing_seconds,
     }

@@ -11,6 +11,10 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+export function wholeNumbers(text: string): number[] {
+  return text.split(",").map((part) => wholeNumber(part.trim()));
+}
+
 export function decimal(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isFinite(value)) {

@@ -1,16 +1,26 @@
 import { type Command, Option } from "commander";
 import { TuneDisplay } from "../report/tune-display.js";
-import { TUNE_DEFAULTS, type TuneOptions } from "../tuner/options.js";
+import { FAST_DEFAULTS, TUNE_DEFAULTS, TUNE_MODES, type TuneOptions } from "../tuner/options.js";
 import { tune } from "../tuner/tuner.js";
+import { ALL_MEANS, type Means } from "../tuning/recipe.js";
 import { STRATEGIES } from "../tuning/scheduler.js";
-import { decimal, example, type Finish, wholeNumber, withNetworkOptions, withWorkerOptions } from "./command.js";
+import {
+  decimal,
+  example,
+  type Finish,
+  wholeNumber,
+  wholeNumbers,
+  withNetworkOptions,
+  withWorkerOptions,
+} from "./command.js";
 import { interruptible } from "./interrupt.js";
 
-type Flags = Omit<TuneOptions, "worseRatio"> & {
-  readonly worseRatio: number | false;
-  readonly tableEvery: number;
-  readonly json?: boolean;
-};
+type Flags = Omit<TuneOptions, "worseRatio" | "means"> &
+  Means & {
+    readonly worseRatio: number | false;
+    readonly tableEvery: number;
+    readonly json?: boolean;
+  };
 
 export function addTune(program: Command, finish: Finish): void {
   const defaults = TUNE_DEFAULTS;
@@ -19,8 +29,14 @@ export function addTune(program: Command, finish: Finish): void {
     .requiredOption("--trials <n>", "programs to measure in all", wholeNumber)
     .requiredOption("--log <file>", "file that records are appended to")
     .option("--search-policy <name>", "search policy", defaults.searchPolicy)
-    .option("--trials-per-round <n>", "programs of a round", wholeNumber, defaults.trialsPerRound)
-    .option("--foresee-trials <n>", "programs of a foresee round", wholeNumber, defaults.foreseeTrials)
+    .addOption(
+      new Option("--mode <name>", "decide as the paper does, or by all means that save time (docs/fast.md)")
+        .choices(TUNE_MODES)
+        .default(defaults.mode),
+    )
+    .option("--only-tasks <ids>", "tune only these tasks of the network, e.g. 3,4,11", wholeNumbers)
+    .option("--trials-per-round <n>", `programs of a round (default: ${perMode("trialsPerRound")})`, wholeNumber)
+    .option("--foresee-trials <n>", `programs of a foresee round (default: ${perMode("foreseeTrials")})`, wholeNumber)
     .option("--seed <n>", "seed of everything that is drawn", wholeNumber, defaults.seed)
     .addOption(new Option("--strategy <name>", "how tasks are chosen").choices(STRATEGIES).default(defaults.strategy))
     .option("--early-stopping <n>", "stop after n programs without improvement", wholeNumber)
@@ -62,10 +78,16 @@ export function addTune(program: Command, finish: Finish): void {
       defaults.worseRatio,
     )
     .option("--no-worse-ratio", "time every program to the end, as TVM does")
+    .option("--no-share-schedules", "fast mode without fitting siblings' best schedules")
+    .option("--no-descent", "fast mode without moves of single tile sizes")
+    .option("--no-draft", "fast mode without the analytic draft of the first programs")
+    .option("--no-foresee-by-gain", "fast mode without foresee rounds where the model expects most")
+    .option("--no-gain-per-second", "fast mode that counts programs, not seconds")
+    .option("--no-adaptive-population", "fast mode with --population and --generations throughout")
     .option("--table-every <n>", "rounds between task tables; 0: only at the end", wholeNumber, 10)
     .option("--json", "print every event as a line of JSON instead")
     .action(async ({ tableEvery, json, worseRatio, ...flags }: Flags) => {
-      const options = { ...flags, worseRatio: worseRatio === false ? null : worseRatio };
+      const options = { ...flags, means: meansOf(flags), worseRatio: worseRatio === false ? null : worseRatio };
       const display = new TuneDisplay(process.stdout, tableEvery);
       const run = async (signal: AbortSignal) => {
         for await (const event of tune({ ...options, signal })) {
@@ -83,4 +105,13 @@ export function addTune(program: Command, finish: Finish): void {
       }
     });
   example(command, "familyseer tune --model mobilenetv2_0.5 --target native --trials 2000 --log mobilenet.log");
+}
+
+function perMode(option: keyof typeof FAST_DEFAULTS): string {
+  return `${TUNE_DEFAULTS[option]}; ${FAST_DEFAULTS[option]} in fast mode`;
+}
+
+function meansOf(flags: Means): Means {
+  const names = Object.keys(ALL_MEANS) as (keyof Means)[];
+  return Object.fromEntries(names.map((name) => [name, flags[name]])) as unknown as Means;
 }

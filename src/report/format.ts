@@ -1,5 +1,6 @@
 import Table from "cli-table3";
 import type { NamedTask, TuneEvent } from "../tuner/events.js";
+import type { FastReason } from "../tuning/fast-scheduler.js";
 import type { SearchReason, StopReason } from "../tuning/scheduler.js";
 
 /** Milliseconds for people, from seconds. */
@@ -53,22 +54,24 @@ export function taskTable(
 
 /** One line on a round: which task, why, what it brought, what failed. */
 export function roundLine(event: Extract<TuneEvent, { type: "round-finished" }>, tasks: readonly NamedTask[]): string {
-  const { round, outcome, costs, failures, seconds } = event;
+  const { round, outcome, costs, failures, origins, seconds } = event;
   const failed = Object.entries(failures).map(([kind, count]) => `${count} ${kind}`);
   const change =
     outcome.before === outcome.after
       ? `stays at ${ms(outcome.after)} ms`
       : `${ms(outcome.before)} -> ${ms(outcome.after)} ms`;
+  const means = Object.entries(origins).map(([name, { programs, best }]) => `${name} ${programs} (${ms(best)})`);
   const took = seconds.propose + seconds.measure + seconds.learn;
   return [
     `round ${round.index}: task ${round.task} (${tasks[round.task]?.words}), ${describeReason(round.reason)}: ${change}`,
     `${costs.length} measured${failed.length > 0 ? `, failed: ${failed.join(", ")}` : ""}`,
+    ...(means.length > 0 ? [means.join(", ")] : []),
     `${took.toFixed(1)} s`,
     ...(outcome.died ? ["no further rounds for it"] : []),
   ].join("; ");
 }
 
-export function describeReason(reason: SearchReason): string {
+export function describeReason(reason: SearchReason | FastReason): string {
   switch (reason.type) {
     case "warm-up":
       return "warm-up";
@@ -80,7 +83,18 @@ export function describeReason(reason: SearchReason): string {
       return `drawn among ${reason.among.length} equal gradients`;
     case "foresee":
       return `foresee in ${reason.family} after task ${reason.after}, ${reason.drawn ? "drawn" : "steepest"} of ${reason.among.length}`;
+    case "first-look":
+      return reason.first ? `first of ${reason.family}` : `first look, beside its siblings of ${reason.family}`;
+    case "expected-gain":
+      return `${rate(reason.perSecond)} expected${reason.next === null ? "" : `, next best ${rate(reason.next)}`}`;
+    case "expected-of-schedules":
+      return `foresee in ${reason.family} after task ${reason.after}: ${(100 * reason.gain).toFixed(0)} % expected of its schedules, ${rate(reason.perSecond)}`;
   }
+}
+
+/** A fall of the network's latency per second of tuning. */
+function rate(perSecond: number): string {
+  return `${(1e6 * perSecond).toPrecision(2)} us/s`;
 }
 
 export function describeStop(reason: StopReason | { readonly type: "cancelled" }): string {

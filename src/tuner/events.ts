@@ -1,4 +1,6 @@
-import type { RoundOutcome, SearchAction, StopReason } from "../tuning/scheduler.js";
+import type { FastReason } from "../tuning/fast-scheduler.js";
+import type { Origin } from "../tuning/recipe.js";
+import type { RoundOutcome, SearchReason, SearchTarget, StopReason } from "../tuning/scheduler.js";
 import type { Task } from "../tuning/task.js";
 
 /** A task with what people want to know of it. */
@@ -18,7 +20,14 @@ export interface DeviceShare {
   readonly seconds: number;
 }
 
-export interface Round extends Pick<SearchAction, "task" | "programs" | "reason"> {
+/** Programs that came from one origin, and the best cost among them in seconds; null if none ran. */
+export interface OriginShare {
+  readonly programs: number;
+  readonly best: number | null;
+}
+
+export interface Round extends SearchTarget {
+  readonly reason: SearchReason | FastReason;
   /** Counted from 0 over the whole job. */
   readonly index: number;
 }
@@ -46,6 +55,7 @@ export type TuneEvent =
       readonly message: string | null;
       /** Where it ran; null if it never did. */
       readonly device: string | null;
+      readonly origin: Origin;
     }
   | {
       readonly type: "round-finished";
@@ -53,6 +63,10 @@ export type TuneEvent =
       readonly outcome: RoundOutcome;
       readonly costs: readonly (number | null)[];
       readonly failures: Failures;
+      /** What each means gave; empty where evolution alone was at work, as in the reference. */
+      readonly origins: Readonly<Record<string, OriginShare>>;
+      /** How well the family's model had foreseen the order of the programs; null where it knew too little. */
+      readonly accuracy: number | null;
       /** What each device did in this round, by its name. */
       readonly devices: Readonly<Record<string, DeviceShare>>;
       /** Devices that were lost, came back or differ in speed, in words. */

@@ -1,7 +1,11 @@
 import type { Objective } from "../tuning/objective.js";
+import type { Means } from "../tuning/recipe.js";
 import type { Strategy } from "../tuning/scheduler.js";
 import type { ChannelName } from "../worker/channel.js";
 import type { TrainingSettings } from "../worker/protocol.js";
+
+export const TUNE_MODES = ["reference", "fast"] as const;
+export type TuneMode = (typeof TUNE_MODES)[number];
 
 /** What to tune, how long, and how. Everything but the network, the trials and the log has a default. */
 export interface TuneOptions {
@@ -16,6 +20,12 @@ export interface TuneOptions {
   /** A TVM target; `native` is this machine's CPU. */
   readonly target?: string;
   readonly searchPolicy?: string;
+  /** `reference`: the paper's decisions, one for one; `fast`: whatever means have proved to save time. */
+  readonly mode?: TuneMode;
+  /** Means of the fast mode to do without, or, all others left out, to be tried alone. */
+  readonly means?: Partial<Means>;
+  /** Tune only these of the network's tasks, by their numbers. */
+  readonly onlyTasks?: readonly number[] | null;
   readonly trialsPerRound?: number;
   readonly foreseeTrials?: number;
   readonly seed?: number;
@@ -74,6 +84,9 @@ export const TUNE_DEFAULTS = {
   layout: "NHWC",
   target: "native",
   searchPolicy: "sketch.xgb.family_op",
+  mode: "reference",
+  means: {},
+  onlyTasks: null,
   trialsPerRound: 64,
   foreseeTrials: 16,
   seed: 0,
@@ -100,6 +113,12 @@ export const TUNE_DEFAULTS = {
   worseRatio: 2,
   parallel: 0,
   channel: "zeromq",
+} as const satisfies Partial<TuneOptions>;
+
+/** What the fast mode sets otherwise. */
+export const FAST_DEFAULTS = {
+  trialsPerRound: 8,
+  foreseeTrials: 4,
 } as const satisfies Partial<TuneOptions>;
 
 export type CompleteTuneOptions = TuneOptions & Required<Pick<TuneOptions, keyof typeof TUNE_DEFAULTS>>;

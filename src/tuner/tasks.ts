@@ -12,6 +12,8 @@ export interface NetworkOptions {
   readonly batch: number;
   readonly layout: string;
   readonly target: string;
+  /** Only these of its tasks, by their numbers; null or left out: all. */
+  readonly onlyTasks?: readonly number[] | null;
 }
 
 export interface ExtractedTasks {
@@ -23,10 +25,11 @@ export interface ExtractedTasks {
 
 /** Has a worker find the tasks of a network; the second time they come from the cache. */
 export async function extractTasks(worker: Worker, network: NetworkOptions): Promise<ExtractedTasks> {
-  const { model, batch, layout, target } = network;
+  const { model, batch, layout, target, onlyTasks } = network;
+  const only = onlyTasks ? [...onlyTasks] : null;
   const found = await worker.request(
     "extract",
-    { model, batch, layout, target, cache: join(home(), "cache") },
+    { model, batch, layout, target, only, cache: join(home(), "cache") },
     { deadlineMs: EXTRACT_DEADLINE_MS },
   );
   return {

@@ -20,7 +20,8 @@ const NETWORK_TIMING = { repeat: 3, minRepeatMs: 800 } as const;
 const LAYOUT = "NHWC";
 
 /** `trials` and what else `TuneOptions` has stand in for the paper's settings. */
-export interface TuneNetworkOptions extends Partial<Omit<TuneOptions, "batch" | "layout" | "log" | "searchPolicy">> {
+export interface TuneNetworkOptions
+  extends Partial<Omit<TuneOptions, "batch" | "layout" | "log" | "mode" | "searchPolicy">> {
   readonly model: string;
   readonly batchSize?: number;
   /** Tune first, going on from the records that are there; otherwise only take them. */
@@ -59,10 +60,11 @@ async function tuneNetwork(
   options: TuneNetworkOptions & { readonly target: string },
   kind: "cuda" | "llvm",
 ): Promise<InferenceTime> {
-  const { model, batchSize: batch = 1, mode = "familyseer", signal } = options;
+  const { mode = "familyseer", ...rest } = options;
+  const { model, batchSize: batch = 1, signal } = rest;
   const folder = options.preTuned ?? join("tuning", mode);
   const log = join(folder, `${model}-${LAYOUT}-B${batch}-${kind}.json`);
-  const network = { ...options, batch, layout: LAYOUT, log } as const;
+  const network = { ...rest, batch, layout: LAYOUT, log } as const;
   if (options.tune) {
     const tasks = await countTasks(network);
     const trials = options.trials ?? TRIALS_PER_TASK * (tasks + 1);

@@ -5,19 +5,20 @@ import { InvalidRequestError } from "../errors.js";
 import { AppendOnlyFile, checkAppendable, readLog } from "../records/log.js";
 import { planCostModels } from "../tuning/cost-models.js";
 import { type Families, groupFamilies } from "../tuning/families.js";
-import { scoreAllBy, weightedSum } from "../tuning/objective.js";
-import { seededDraw } from "../tuning/random.js";
-import { type RoundOutcome, Scheduler, type SearchAction, type StopReason } from "../tuning/scheduler.js";
+import type { FastSearch, MeasuredProgram } from "../tuning/fast-scheduler.js";
+import type { Recipe } from "../tuning/recipe.js";
+import type { RoundOutcome, SearchTarget, StopReason } from "../tuning/scheduler.js";
 import { parseSearchPolicy, type SearchPolicy } from "../tuning/search-policy.js";
 import { UNMEASURED_COST } from "../tuning/task.js";
 import { isCuda } from "../worker/installation.js";
 import type { DeviceSettings, MeasuredEvent, Result } from "../worker/protocol.js";
 import { startWorker } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
+import { type Decider, makeDecider } from "./decider.js";
 import { deviceSettings } from "./devices.js";
-import type { DeviceShare, NamedTask, Round, TuneEvent } from "./events.js";
+import type { DeviceShare, NamedTask, OriginShare, Round, TuneEvent } from "./events.js";
 import { requireGpus } from "./gpus.js";
-import { type CompleteTuneOptions, TUNE_DEFAULTS, type TuneOptions } from "./options.js";
+import { type CompleteTuneOptions, FAST_DEFAULTS, TUNE_DEFAULTS, type TuneOptions } from "./options.js";
 import { extractTasks } from "./tasks.js";
 
 const MINUTE = 60_000;
@@ -46,7 +47,8 @@ export class Tuner {
   readonly #foundAhead = new Map<number, number[]>();
 
   constructor(options: TuneOptions) {
-    this.options = { ...TUNE_DEFAULTS, ...withoutUndefined(options) };
+    const fast = options.mode === "fast" ? FAST_DEFAULTS : {};
+    this.options = { ...TUNE_DEFAULTS, ...fast, ...withoutUndefined(options) };
     this.#policy = parseSearchPolicy(this.options.searchPolicy);
     this.#devices = deviceSettings(this.options);
     options.signal?.addEventListener("abort", () => this.stop(), { once: true });
@@ -87,7 +89,10 @@ export class Tuner {
         await requireGpus(worker, this.options);
       }
       const { target, tasks, families, fromCache } = await this.#extract(worker);
-      const scheduler = await this.#scheduler(tasks, families, target);
+      const scheduler = await makeDecider(this.options, tasks, families, target, async (task, siblings) => {
+        const asked = { task, siblings: [...siblings] };
+        return (await worker.request("foresee", asked, { deadlineMs: SEARCH_DEADLINE_MS })).gains;
+      });
       const { records_taken: recordsTaken, notices } = await this.#register(worker, scheduler, tasks.length, families);
       const { trials } = this.options;
       const { trialsPerRound } = scheduler;
@@ -149,31 +154,17 @@ export class Tuner {
     };
   }
 
-  async #scheduler(tasks: readonly NamedTask[], families: Families | null, target: string): Promise<Scheduler> {
-    const byKey = new Map(tasks.map((task, id) => [task.workloadKey, id]));
-    const records = this.options.loadLog === null ? [] : await readLog(this.options.loadLog);
-    const measuredBefore = records.flatMap(({ workloadKey, target: measuredOn, cost }) => {
-      const task = byKey.get(workloadKey);
-      return task === undefined || measuredOn !== target ? [] : [{ task, cost }];
-    });
-    return new Scheduler({
-      ...this.options,
-      tasks,
-      families,
-      measuredBefore,
-      scoreAll: scoreAllBy(this.options.objective ?? weightedSum(tasks)),
-      draw: seededDraw(this.options.seed),
-    });
-  }
-
   async #register(
     worker: Worker,
-    scheduler: Scheduler,
+    scheduler: Decider,
     taskCount: number,
     families: Families | null,
   ): Promise<Result<"register">> {
     const { options } = this;
-    const plans = planCostModels(taskCount, families, this.#policy.costModel, scheduler.trialsPerRound);
+    const plans = planCostModels(taskCount, families, this.#policy.costModel, scheduler.trialsPerRound).map(
+      // The first look at a family's first task is enough for a model to be better than none.
+      (plan) => (options.mode === "fast" ? { ...plan, warmUpRecords: scheduler.trialsPerRound } : plan),
+    );
     const models = await Promise.all(
       plans.map(async ({ name, kind, tasks, warmUpRecords }) => ({
         name,
@@ -221,7 +212,7 @@ export class Tuner {
 
   async #rounds(
     worker: Worker,
-    scheduler: Scheduler,
+    scheduler: Decider,
     log: AppendOnlyFile,
     journal: AppendOnlyFile,
     emit: Emit,
@@ -237,18 +228,31 @@ export class Tuner {
       }
       const round: Round = { index, task: action.task, programs: action.programs, reason: action.reason };
       emit({ type: "round-started", round });
-      const { measured, notices, seconds } = await this.#round(worker, scheduler, action, log, emit);
+      const recipe = recipeOf(action);
+      const begun = performance.now();
+      const { measured, notices, seconds, accuracy } = await this.#round(
+        worker,
+        scheduler,
+        { ...action, recipe },
+        log,
+        emit,
+      );
       failures += measured.filter((each) => each.cost === null).length;
       if (this.#stopping.signal.aborted && measured.length === 0) {
         return { reason: { type: "cancelled" }, failures };
       }
-      const outcome: RoundOutcome = await scheduler.observe(measured.map((each) => each.cost));
+      const outcome: RoundOutcome = await scheduler.observe(measured, {
+        seconds: (performance.now() - begun) / 1000,
+        accuracy,
+      });
       const finished = {
         type: "round-finished",
         round,
         outcome,
         costs: measured.map((each) => each.cost),
         failures: countFailures(measured),
+        origins: recipe === null ? {} : bestByOrigin(measured),
+        accuracy,
         devices: deviceShares(measured),
         notices,
         firstError: measured.length > 0 && measured.every((each) => each.cost === null) ? firstError(measured) : null,
@@ -262,8 +266,8 @@ export class Tuner {
   /** One round: propose, measure, learn. Every record is in the log before it counts. */
   async #round(
     worker: Worker,
-    scheduler: Scheduler,
-    { task, programs }: SearchAction,
+    scheduler: Decider,
+    { task, programs, recipe }: SearchTarget & { readonly recipe: Recipe | null },
     log: AppendOnlyFile,
     emit: Emit,
   ) {
@@ -279,9 +283,9 @@ export class Tuner {
       }
     };
 
-    const candidates = await timed("propose", this.#propose(worker, task, programs));
+    const candidates = await timed("propose", this.#propose(worker, task, programs, recipe));
     if (candidates.length === 0) {
-      return { measured, notices: [], seconds };
+      return { measured, notices: [], seconds, accuracy: null };
     }
     const { buildTimeout, runTimeout } = this.options;
     const deadlineMs = DEVICES_AWAY_MS + MINUTE + candidates.length * (buildTimeout + runTimeout) * 1000;
@@ -290,8 +294,8 @@ export class Tuner {
       measured.push(event);
       written = written.then(() => log.append([event.record]));
       written.catch(() => undefined);
-      const { cost, failure, message, device } = event;
-      emit({ type: "measured", task, cost, failure, message, device });
+      const { cost, failure, message, device, origin } = event;
+      emit({ type: "measured", task, cost, failure, message, device, origin });
     };
     const measuring = worker.request("measure", { task, candidates }, { deadlineMs, signal, onMeasured });
     let notices: readonly string[];
@@ -304,17 +308,22 @@ export class Tuner {
     } finally {
       await written;
     }
-    await timed("learn", worker.request("learn", { task }, { deadlineMs: SEARCH_DEADLINE_MS }));
-    return { measured, notices, seconds };
+    const learning = worker.request("learn", { task }, { deadlineMs: SEARCH_DEADLINE_MS });
+    const { accuracy } = await timed("learn", learning);
+    return { measured, notices, seconds, accuracy };
   }
 
   /** Up to `programs` candidates, those found ahead first; none if the search space is exhausted or the job is to end. */
-  async #propose(worker: Worker, task: number, programs: number): Promise<number[]> {
+  async #propose(worker: Worker, task: number, programs: number, recipe: Recipe | null): Promise<number[]> {
     const ahead = this.#foundAhead.get(task)?.splice(0, programs) ?? [];
     if (ahead.length === programs || this.#stopping.signal.aborted) {
       return ahead;
     }
-    const params = { task, programs: programs - ahead.length };
+    const params = {
+      task,
+      programs: programs - ahead.length,
+      recipe: recipe && { ...recipe, donors: [...recipe.donors] },
+    };
     const proposing = worker.request("propose", params, { deadlineMs: SEARCH_DEADLINE_MS });
     proposing.catch(() => undefined);
     // A search cannot be interrupted; a job that is to end does not wait for it.
@@ -323,13 +332,13 @@ export class Tuner {
   }
 
   /** While the devices measure a round, finds and builds the candidates of the round that will most likely follow. */
-  async #lookAhead(worker: Worker, scheduler: Scheduler): Promise<void> {
+  async #lookAhead(worker: Worker, scheduler: Decider): Promise<void> {
     const next = await scheduler.likelyNext();
     if (!next) {
       return;
     }
-    const { task, programs } = next;
-    const candidates = await this.#propose(worker, task, programs);
+    const { task, programs, recipe = null } = next;
+    const candidates = await this.#propose(worker, task, programs, recipe);
     this.#foundAhead.set(task, [...candidates, ...(this.#foundAhead.get(task) ?? [])]);
     if (!this.#stopping.signal.aborted) {
       await worker.request("prepare", { task, candidates }, { deadlineMs: MINUTE });
@@ -391,6 +400,21 @@ function deviceShares(measured: readonly MeasuredEvent[]): Record<string, Device
         seconds: before.seconds + timing_seconds,
       };
     }
+  }
+  return shares;
+}
+
+function recipeOf(action: SearchTarget | FastSearch): Recipe | null {
+  return "recipe" in action ? action.recipe : null;
+}
+
+/** Of each origin, how many programs it gave, and the best cost among them in seconds. */
+function bestByOrigin(measured: readonly MeasuredProgram[]): Record<string, OriginShare> {
+  const shares: Record<string, OriginShare> = {};
+  for (const { origin, cost } of measured) {
+    const before = shares[origin] ?? { programs: 0, best: null };
+    const best = cost === null ? before.best : Math.min(cost, before.best ?? cost);
+    shares[origin] = { programs: before.programs + 1, best };
   }
   return shares;
 }

@@ -6,7 +6,7 @@ import { ProtocolError } from "../errors.js";
  * Every message between the orchestrator and a worker, and every operation a worker can be asked for: docs/protocol.md.
  * This is the one source; `python/familyseer/protocol.schema.json` is made from it, and both sides validate by it.
  */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 const count = z.number().int().min(0);
 const id = z.number().int().min(0);
@@ -22,9 +22,11 @@ export const describedTask = z.object({
 });
 export type DescribedTask = z.infer<typeof describedTask>;
 
+const ORIGINS = ["sibling", "descent", "evolution", "random"] as const;
+
 /**
  * A program that was built and run, or failed; sent while `measure` goes on. Costs and times are in seconds. `device` is
- * where it ran, for `timing_seconds`; null if it never did.
+ * where it ran, for `timing_seconds`; null if it never did. `origin` is where it came from.
  */
 export const measuredEvent = z.object({
   type: z.literal("measured"),
@@ -33,6 +35,7 @@ export const measuredEvent = z.object({
   failure: z.string().nullable(),
   message: z.string().nullable(),
   device: z.string().nullable(),
+  origin: z.enum(ORIGINS),
   seconds: z.number(),
   timing_seconds: z.number(),
 });
@@ -44,6 +47,17 @@ const searchSettings = z.object({
   eps_greedy: z.number().min(0).max(1),
   use_measured_ratio: z.number().min(0).max(1),
   seed: z.number().int().min(0),
+});
+
+/** What candidates are to be made of; programs of each origin. */
+const recipe = z.object({
+  programs: z.object({ sibling: count, descent: count, evolution: count, random: count }),
+  /** Tasks whose best schedules are fitted to this one's shapes, the most alike first. */
+  donors: z.array(id),
+  population: z.number().int().min(1),
+  generations: count,
+  /** Random programs that an analytic estimate finds slow are left out. */
+  draft: z.boolean(),
 });
 
 /** Where programs run: this machine, servers of ours with a GPU each, or those of a key of the user's tracker. */
@@ -115,6 +129,8 @@ export const operations = {
       batch: z.number().int(),
       layout: z.string(),
       target: z.string(),
+      /** Numbers of the tasks to keep; null: all. */
+      only: z.array(id).min(1).nullable(),
       cache: z.string().nullable(),
     }),
     result: z.object({ target: z.string(), from_cache: z.boolean(), tasks: z.array(describedTask) }),
@@ -139,9 +155,12 @@ export const operations = {
     /** `notices`: what is not done as asked, a line each. */
     result: z.object({ records_taken: count, notices: z.array(z.string()) }),
   },
-  /** Searches for candidates on a task; fewer than asked for, or none, where the search space is exhausted. */
+  /**
+   * Searches for candidates on a task, by evolution as TVM does or by a recipe; fewer than asked for, or none, where the
+   * search space is exhausted.
+   */
   propose: {
-    params: z.object({ task: id, programs: z.number().int().min(1) }),
+    params: z.object({ task: id, programs: z.number().int().min(1), recipe: recipe.nullable() }),
     result: z.object({ candidates: z.array(id) }),
   },
   /** Begins to build candidates that will be measured later; answers at once. */
@@ -157,8 +176,16 @@ export const operations = {
     params: z.object({ task: id, candidates: z.array(id) }),
     result: z.object({ measured: count, notices: z.array(z.string()) }),
   },
-  /** Trains the cost model of the task's family on what was measured on the task since. */
-  learn: { params: z.object({ task: id }), result: z.object({ records: count }) },
+  /**
+   * Trains the cost model of the task's family on what was measured on the task since. `accuracy`: of the pairs of
+   * these programs the share that the model had in order before; null where it knew too little.
+   */
+  learn: { params: z.object({ task: id }), result: z.object({ records: count, accuracy: z.number().nullable() }) },
+  /** What the family's model expects a task's best schedules to gain in each sibling, as a share of its throughput. */
+  foresee: {
+    params: z.object({ task: id, siblings: z.array(id).min(1) }),
+    result: z.object({ gains: z.array(z.number()) }),
+  },
   /** Writes the cost models into a folder, one file each. */
   save: {
     params: z.object({ folder: z.string() }),

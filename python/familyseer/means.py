@@ -1,0 +1,157 @@
+"""Where a round's candidates come from: evolution alone, as in TVM, or by a recipe, which adds siblings' best
+schedules, moves from the task's own best program, and the best of random ones.
+
+A recipe (src/tuning/recipe.ts decides on it) says how many programs each origin gives; what one has too few of, the
+others give. Programs are ranked by the family's cost model once it has learnt enough, by the analytic draft before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tvm.auto_scheduler.feature import get_per_store_features_from_states
+
+from .draft import draft_scores
+from .schedules import fitted, neighbours, state_of, steps_of
+from .task_search import Candidate, TaskSearch
+
+if TYPE_CHECKING:
+    from tvm.auto_scheduler.loop_state import StateObject
+
+SIBLING, DESCENT, EVOLUTION, RANDOM = ORIGINS = ("sibling", "descent", "evolution", "random")
+# So many of a donor's best programs are fitted, and so many of a task's best are moved from.
+_DONATED = 3
+_MOVED_FROM = 3
+# Of so many times as many random programs as are wanted, the draft keeps a quarter to draw from.
+_SAMPLED = 8
+_DRAFT_KEEPS = 0.25
+# A model expects no more than this of one schedule: its scores mean little far from what it has seen.
+_MOST_GAIN = 1.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How many programs to take from each origin, whose schedules to fit, and how hard to evolve."""
+
+    programs: dict[str, int]
+    donors: list[int]
+    population: int
+    generations: int
+    draft: bool
+
+
+def by_evolution(search: TaskSearch, programs: int) -> list[Candidate]:
+    """What TVM's `continue_search_one_round` would measure: the best measured programs join the initial population,
+    some candidates are drawn at random (TVM: src/auto_scheduler/search_policy/sketch_policy.cc)."""
+    settings = search.settings
+    policy = search.policy(settings.population, settings.generations)
+    population = list(policy.sample_initial_population())
+    if not population:
+        return []
+    at_random = search.random.sample(population, min(len(population), 3 * programs))
+    best = search.best(int(settings.use_measured_ratio * settings.population))
+    evolved = list(policy.evolutionary_search(population + best, programs * 2))
+    taken = search.take(evolved, programs - int(settings.eps_greedy * programs), EVOLUTION)
+    taken += search.take(at_random, programs - len(taken), RANDOM)
+    return taken + search.take(evolved, programs - len(taken), EVOLUTION)
+
+
+def by_recipe(search: TaskSearch, donors: list[TaskSearch], recipe: Recipe) -> list[Candidate]:
+    """As many candidates as the recipe's programs sum up to, fewer only where all its origins are exhausted."""
+    wanted = sum(recipe.programs.values())
+    fitting = [state for donor in donors for state in _fitted(search, donor)]
+    origins = {
+        SIBLING: lambda: _ranked(search, fitting, recipe.draft),
+        DESCENT: lambda: _ranked(search, _moved(search), recipe.draft),
+        EVOLUTION: lambda: _evolved(search, fitting, recipe, 2 * wanted),
+        RANDOM: lambda: _sampled(search, wanted, recipe.draft),
+    }
+    taken: list[Candidate] = []
+    rest: dict[str, list[StateObject]] = {}
+    for origin, count in recipe.programs.items():
+        if count > 0:
+            rest[origin] = origins[origin]()
+            taken += search.take(rest[origin], count, origin)
+    if EVOLUTION in rest and len(taken) < wanted:
+        rest.setdefault(RANDOM, origins[RANDOM]())
+    for origin, states in rest.items():
+        taken += search.take(states, wanted - len(taken), origin)
+    return taken
+
+
+def expected_gain(search: TaskSearch, donor: TaskSearch) -> float:
+    """By how much the family's model expects the donor's best schedules to raise the throughput of a sibling's best
+    program; 0 where it expects nothing or knows too little."""
+    states = [state for state in _fitted(search, donor) if str(state) not in search.seen]
+    best = search.best(1)
+    if not states or not best or not search.model.trusted:
+        return 0.0
+    scores = np.asarray(search.model.model.predict(search.task, [*best, *states]))
+    if not scores[0] > 0:
+        return 0.0
+    return float(np.clip(scores[1:].max() / scores[0] - 1, 0, _MOST_GAIN))
+
+
+def _fitted(search: TaskSearch, donor: TaskSearch) -> list[StateObject]:
+    """The donor's best schedules with tile sizes fitted to this task, best first."""
+    states = []
+    for state in donor.best(_DONATED):
+        source = (donor, str(state))
+        if source not in search.fitted:
+            schedules = fitted(steps_of(donor.task, state), donor.stages, search.stages)
+            search.fitted[source] = _valid(search, schedules)
+        states += search.fitted[source]
+    return states
+
+
+def _moved(search: TaskSearch) -> list[StateObject]:
+    """Programs one move of a tile size, an unrolling or a compute location from the best that has any left unseen."""
+    for state in search.best(_MOVED_FROM):
+        text = str(state)
+        if text not in search.moved:
+            search.moved[text] = _valid(search, neighbours(steps_of(search.task, state), search.stages))
+        unseen = [moved for moved in search.moved[text] if str(moved) not in search.seen]
+        if unseen:
+            return unseen
+    return []
+
+
+def _evolved(search: TaskSearch, fitting: list[StateObject], recipe: Recipe, count: int) -> list[StateObject]:
+    """Evolved from random programs, the best measured ones and the siblings' schedules."""
+    policy = search.policy(recipe.population, recipe.generations)
+    population = list(policy.sample_initial_population())
+    best = search.best(int(search.settings.use_measured_ratio * recipe.population))
+    start = [*population, *best, *fitting]
+    return list(policy.evolutionary_search(start, count)) if start else []
+
+
+def _sampled(search: TaskSearch, count: int, draft: bool) -> list[StateObject]:
+    """Random programs; with `draft` from the better ones of many."""
+    sample = list(search.policy(_SAMPLED * count, 0).sample_initial_population())
+    if draft and sample:
+        order = np.argsort(-_draft(search, sample), kind="stable")
+        sample = [sample[index] for index in order[: max(count, int(_DRAFT_KEEPS * len(sample)))]]
+    search.random.shuffle(sample)
+    return sample
+
+
+def _ranked(search: TaskSearch, states: list[StateObject], draft: bool) -> list[StateObject]:
+    """The most promising first, as far as anything is known."""
+    states = [state for state in states if str(state) not in search.seen]
+    if not states or not (search.model.trusted or draft):
+        return states
+    trusted = search.model.trusted
+    scores = np.asarray(search.model.model.predict(search.task, states)) if trusted else _draft(search, states)
+    return [states[index] for index in np.argsort(-scores, kind="stable")]
+
+
+def _draft(search: TaskSearch, states: list[StateObject]) -> np.ndarray:
+    features = get_per_store_features_from_states(states, search.task)
+    return draft_scores([np.asarray(rows, dtype=np.float32) for rows in features], search.task.target.kind.name)
+
+
+def _valid(search: TaskSearch, schedules: list[list]) -> list[StateObject]:
+    states = (state_of(search.task, steps) for steps in schedules)
+    return [state for state in states if state is not None]

@@ -1,0 +1,106 @@
+"""The search on one task: what was proposed and measured of it, and TVM's policies that search it."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tvm import auto_scheduler
+
+from .schedules import Stage, stages_of
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
+    from tvm.auto_scheduler.loop_state import StateObject
+
+    from .cost_model import CostModel
+    from .measuring.engine import Measured
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How programs are searched; the defaults are TVM's."""
+
+    population: int = 2048
+    generations: int = 4
+    eps_greedy: float = 0.05
+    use_measured_ratio: float = 0.2
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A program that is not measured yet, and where it came from."""
+
+    state: StateObject
+    origin: str
+
+
+class TaskSearch:
+    """The search on one task.
+
+    `measured` has the cost in seconds and the program of all that ran, `seen` the text of all that were ever proposed.
+    """
+
+    def __init__(self, index: int, task: SearchTask, model: CostModel, settings: SearchSettings) -> None:
+        self.task = task
+        self.model = model
+        self.settings = settings
+        self.candidates: dict[int, Candidate] = {}
+        self.measuring: dict[int, Future[Measured]] = {}
+        self.seen: set[str] = set()
+        self.measured: list[tuple[float, StateObject]] = []
+        self.to_learn: list[tuple[MeasureInput, MeasureResult]] = []
+        # Valid programs made of a donor's program, and of one of this task's own by one move each (means.py).
+        self.fitted: dict[tuple[TaskSearch, str], list[StateObject]] = {}
+        self.moved: dict[str, list[StateObject]] = {}
+        self._seed = settings.seed * 1009 + index
+        self.random = random.Random(self._seed)
+        self._policies: dict[tuple[int, int], auto_scheduler.SketchPolicy] = {}
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of the task's compute DAG before any step."""
+        return stages_of(self.task.compute_dag)
+
+    def policy(self, population: int, generations: int) -> auto_scheduler.SketchPolicy:
+        """TVM's search policy for populations of that size, evolved so many times."""
+        key = (population, generations)
+        if key not in self._policies:
+            params = {
+                "eps_greedy": self.settings.eps_greedy,
+                "evolutionary_search_population": population,
+                "evolutionary_search_num_iters": generations,
+                "sample_init_use_measured_ratio": self.settings.use_measured_ratio,
+                "sample_init_min_population": min(50, population),
+            }
+            self._policies[key] = auto_scheduler.SketchPolicy(
+                self.task, self.model.model, params=params, seed=self._seed, verbose=0
+            )
+        return self._policies[key]
+
+    def best(self, count: int) -> list[StateObject]:
+        """The best measured programs, best first."""
+        return [state for _, state in sorted(self.measured, key=lambda entry: entry[0])[:count]]
+
+    def take(self, states: list[StateObject], count: int, origin: str) -> list[Candidate]:
+        """Candidates from the first `count` states that were never proposed; from now on they count as proposed."""
+        taken: list[Candidate] = []
+        for state in states:
+            if len(taken) >= count:
+                break
+            bound = self.bound(state)
+            text = str(bound)
+            if text not in self.seen:
+                self.seen.add(text)
+                taken.append(Candidate(bound, origin))
+        return taken
+
+    def bound(self, state: StateObject) -> StateObject:
+        """The state with the extents of its loops, as TVM's own object: Python's wrapper of it is not taken back by
+        TVM."""
+        return self.task.compute_dag.infer_bound_from_state(state).state_object

@@ -1,0 +1,101 @@
+import { readLog } from "../records/log.js";
+import type { Families } from "../tuning/families.js";
+import {
+  type ExpectGains,
+  type FastAction,
+  FastScheduler,
+  type MeasuredProgram,
+  type RoundReport,
+} from "../tuning/fast-scheduler.js";
+import { scoreAllBy, weightedSum } from "../tuning/objective.js";
+import { seededDraw } from "../tuning/random.js";
+import { ALL_MEANS, type Recipe } from "../tuning/recipe.js";
+import { type Action, type RoundOutcome, Scheduler, type SearchTarget } from "../tuning/scheduler.js";
+import type { Task } from "../tuning/task.js";
+import type { CompleteTuneOptions } from "./options.js";
+
+/** What decides in a job, the reference's scheduler or the fast one, asked in the same way. */
+export interface Decider {
+  readonly trialsPerRound: number;
+  readonly trials: number;
+  readonly score: number;
+  readonly bestCosts: readonly number[];
+  next(): Promise<Action | FastAction>;
+  likelyNext(): Promise<(SearchTarget & { readonly recipe?: Recipe }) | null>;
+  observe(measured: readonly MeasuredProgram[], report: RoundReport): Promise<RoundOutcome>;
+}
+
+/** The decider that the options ask for, with the records of `loadLog` taken over. */
+export async function makeDecider(
+  options: CompleteTuneOptions,
+  tasks: readonly Task[],
+  families: Families | null,
+  target: string,
+  expectGains: ExpectGains,
+): Promise<Decider> {
+  const measuredBefore = await earlierRecords(options, tasks, target);
+  if (options.mode === "fast") {
+    return new FastScheduler({
+      ...options,
+      tasks,
+      families,
+      measuredBefore,
+      objective: options.objective ?? null,
+      means: { ...ALL_MEANS, ...options.means },
+      expectGains,
+    });
+  }
+  const scheduler = new Scheduler({
+    ...options,
+    tasks,
+    families,
+    measuredBefore,
+    scoreAll: scoreAllBy(options.objective ?? weightedSum(tasks)),
+    draw: seededDraw(options.seed),
+  });
+  return new ByReference(scheduler);
+}
+
+/** The reference's scheduler takes costs alone. */
+class ByReference implements Decider {
+  constructor(private readonly scheduler: Scheduler) {}
+
+  get trialsPerRound(): number {
+    return this.scheduler.trialsPerRound;
+  }
+
+  get trials(): number {
+    return this.scheduler.trials;
+  }
+
+  get score(): number {
+    return this.scheduler.score;
+  }
+
+  get bestCosts(): readonly number[] {
+    return this.scheduler.bestCosts;
+  }
+
+  next(): Promise<Action> {
+    return this.scheduler.next();
+  }
+
+  likelyNext(): Promise<SearchTarget | null> {
+    return this.scheduler.likelyNext();
+  }
+
+  observe(measured: readonly MeasuredProgram[]): Promise<RoundOutcome> {
+    return this.scheduler.observe(measured.map(({ cost }) => cost));
+  }
+}
+
+async function earlierRecords(options: CompleteTuneOptions, tasks: readonly Task[], target: string) {
+  if (options.loadLog === null) {
+    return [];
+  }
+  const byKey = new Map(tasks.map((task, id) => [task.workloadKey, id]));
+  return (await readLog(options.loadLog)).flatMap(({ workloadKey, target: measuredOn, cost }) => {
+    const task = byKey.get(workloadKey);
+    return task === undefined || measuredOn !== target ? [] : [{ task, cost }];
+  });
+}

@@ -1,0 +1,546 @@
+import TinyQueue from "tinyqueue";
+import { InvalidRequestError } from "../errors.js";
+import type { Families } from "./families.js";
+import { Likeness } from "./likeness.js";
+import type { Objective } from "./objective.js";
+import { ALL_MEANS, type Means, type Origin, OriginShares, type Recipe } from "./recipe.js";
+import type { RoundOutcome, StopReason } from "./scheduler.js";
+import { type Task, UNMEASURED_COST } from "./task.js";
+
+/** What a family's model expects a task's best schedules to gain in each sibling, as a share of its throughput. */
+export type ExpectGains = (task: number, siblings: readonly number[]) => Promise<readonly number[]>;
+
+export interface FastSchedulerOptions {
+  readonly tasks: readonly Task[];
+  /** Null: each task is a family of its own. */
+  readonly families: Families | null;
+  /** What to make small; null: the weighted sum of the tasks' costs. */
+  readonly objective: Objective | null;
+  /** Programs to measure in the whole job. A round is never cut short, so a job may end a round above it. */
+  readonly trials: number;
+  /** Programs of a round; the first look at a family's first task takes twice as many. */
+  readonly trialsPerRound: number;
+  /** Programs of the first look at each further task of a family, and of a foresee round at most. */
+  readonly foreseeTrials: number;
+  readonly expectGains: ExpectGains;
+  /** Programs of a generation and generations, where the population does not adapt. */
+  readonly population: number;
+  readonly generations: number;
+  readonly means?: Means;
+  /** A bound on each task's cost from below, in seconds, where one is known. */
+  readonly leastCosts?: readonly (number | null)[];
+  /** Stop the job after this many programs without a better objective; null: never. */
+  readonly earlyStopping?: number | null;
+  /** Stop a task after this many programs without a better program; null: never. */
+  readonly taskEarlyStopping?: number | null;
+  /** Programs of an earlier run, oldest first, cost in seconds or null for one that failed. */
+  readonly measuredBefore?: readonly { readonly task: number; readonly cost: number | null }[];
+}
+
+export const FAST_SCHEDULER_DEFAULTS = {
+  means: ALL_MEANS,
+  leastCosts: [],
+  earlyStopping: null,
+  taskEarlyStopping: null,
+  measuredBefore: [],
+} as const satisfies Partial<FastSchedulerOptions>;
+
+/** Why a task was chosen. `perSecond` is what the objective was expected to fall by, per second or per program. */
+export type FastReason =
+  | { readonly type: "first-look"; readonly family: string; readonly first: boolean }
+  | { readonly type: "expected-gain"; readonly perSecond: number; readonly next: number | null }
+  | {
+      readonly type: "expected-of-schedules";
+      readonly family: string;
+      readonly after: number;
+      readonly gain: number;
+      readonly perSecond: number;
+    };
+
+export type FastAction =
+  | {
+      readonly type: "search";
+      readonly task: number;
+      readonly programs: number;
+      readonly reason: FastReason;
+      readonly recipe: Recipe;
+    }
+  | { readonly type: "stop"; readonly reason: StopReason };
+
+export type FastSearch = Extract<FastAction, { type: "search" }>;
+
+/** A program that was measured: seconds, or null if it failed, and where it came from. */
+export interface MeasuredProgram {
+  readonly cost: number | null;
+  readonly origin: Origin;
+}
+
+/** What a round gives besides its programs: the seconds it took, and the model's accuracy, null where it knew too little. */
+export interface RoundReport {
+  readonly seconds: number;
+  /** Of the pairs of the round's programs, the share whose order the family's model had foreseen. */
+  readonly accuracy: number | null;
+}
+
+/** Before a task's second round its gain is taken to be half of what it lacks to the best throughput of its family. */
+const LEAST_PRIOR = 0.1;
+const MOST_PRIOR = 0.5;
+/** How much the last round counts in what the next is expected to gain, and in the seconds it is expected to take. */
+const NEWEST = 0.5;
+/** A round that gained more than this share makes its siblings candidates for a foresee round. */
+const WORTH_FORESEEING = 0.02;
+/** Looks at a task of which no program ran, each twice as large as the one before. */
+const UNMEASURED_LOOKS = 4;
+/** A task is done when its best cost is within this factor of what the machine can do. */
+const AT_THE_ROOF = 1.1;
+/** Populations by the share of pairs that the model ordered rightly. */
+const POPULATIONS = [
+  { accuracy: 0.85, population: 512, generations: 3 },
+  { accuracy: 0.75, population: 256, generations: 3 },
+  { accuracy: 0.65, population: 128, generations: 2 },
+  { accuracy: 0, population: 64, generations: 2 },
+] as const;
+/** So many siblings give their schedules, and so many are asked for what they expect of another's; of so many at most. */
+const DONORS = 6;
+const LOOKED_AT = 32;
+
+const NO_PROGRAMS: Readonly<Record<Origin, number>> = { sibling: 0, descent: 0, evolution: 0, random: 0 };
+
+/** What is known of a family. */
+interface Family {
+  readonly name: string;
+  readonly likeness: Likeness;
+  readonly shares: OriginShares;
+  /** FLOP/s; 0 until a program ran. */
+  bestThroughput: number;
+  /** How much of the order of programs the model foresees lately, 0 to 1. */
+  accuracy: number | null;
+}
+
+interface State {
+  readonly family: Family;
+  looks: number;
+  unimproved: number;
+  best: number;
+  /** Share of its cost that the next round is expected to take off. */
+  expected: number;
+  /** Seconds a program takes, with its share of searching and learning. */
+  secondsPerProgram: number | null;
+  dead: boolean;
+}
+
+/** A task's expected gain as it was after so many of its looks; outdated when there were more. */
+interface Ranked {
+  readonly task: number;
+  readonly looks: number;
+  readonly rate: number;
+}
+
+/**
+ * Decides which task to search next, and by what means: first a look at every task, the first of each family a larger
+ * one, then whatever is expected to lower the objective most per second.
+ */
+export class FastScheduler {
+  readonly trialsPerRound: number;
+  readonly #options: Required<FastSchedulerOptions>;
+  readonly #states: State[];
+  /** Tasks still to be looked at, the next one last. */
+  readonly #toLookAt: number[];
+  readonly #ranking = new TinyQueue<Ranked>([], (a, b) => b.rate - a.rate);
+  #secondsPerProgram = 1;
+  /** Foresee rounds that may pay, the most promising first. */
+  #foresee: FastSearch[] = [];
+  #improved: number | null = null;
+  #pending: FastSearch | null = null;
+  #trials = 0;
+  /** Of the tasks that have a program: the sum of their weighted costs; of the others, the weights. */
+  #measuredCost = 0;
+  #unmeasuredWeight = 0;
+  #bestScore = Number.POSITIVE_INFINITY;
+  #bestScoreTrials = 0;
+
+  /** @throws InvalidRequestError for options that no job can run with. */
+  constructor(options: FastSchedulerOptions) {
+    this.#options = { ...FAST_SCHEDULER_DEFAULTS, ...options };
+    const { tasks, trials, measuredBefore } = this.#options;
+    checkOptions(this.#options);
+    this.trialsPerRound = Math.min(options.trialsPerRound, Math.floor(trials / tasks.length));
+    const families = options.families ?? new Map(tasks.map((_, id) => [String(id), [id]]));
+    const states = new Map<number, State>();
+    for (const [name, ids] of families) {
+      const likeness = new Likeness(ids, tasks);
+      const family = { name, likeness, shares: new OriginShares(), bestThroughput: 0, accuracy: null };
+      for (const id of ids) {
+        states.set(id, newState(family));
+      }
+    }
+    this.#states = tasks.map((_, id) => states.get(id) ?? missing(id));
+    this.#unmeasuredWeight = tasks.reduce((sum, { weight }) => sum + weight, 0);
+    for (const { task, cost } of measuredBefore) {
+      this.#state(task).looks = 1;
+      this.#improve(task, cost ?? UNMEASURED_COST);
+    }
+    const work = (id: number) => (tasks[id]?.weight ?? 1) * (tasks[id]?.flops ?? 0);
+    const order = [...families.values()].flatMap((ids) => [...ids].sort((a, b) => work(b) - work(a)));
+    this.#toLookAt = order.filter((id) => this.#state(id).best === UNMEASURED_COST).toReversed();
+    for (const id of order.filter((each) => this.#state(each).best < UNMEASURED_COST)) {
+      this.#state(id).expected = this.#prior(id);
+      this.#rank(id);
+    }
+  }
+
+  /** The next thing to do. Asking again before `observe()` gives the same answer. */
+  async next(): Promise<FastAction> {
+    if (this.#pending) {
+      return this.#pending;
+    }
+    const action = await this.#decide();
+    this.#pending = action.type === "search" ? action : null;
+    return action;
+  }
+
+  /** Takes what the last search action measured; nothing at all says that its means are exhausted. */
+  async observe(measured: readonly MeasuredProgram[], report: RoundReport): Promise<RoundOutcome> {
+    const action = this.#pending;
+    if (!action) {
+      throw new Error("observe() was called with no search pending; call next() first.");
+    }
+    this.#pending = null;
+    const { task } = action;
+    const state = this.#state(task);
+    const before = state.best;
+    const foreseen = action.reason.type === "expected-of-schedules";
+    this.#improve(task, Math.min(...measured.map(({ cost }) => cost ?? UNMEASURED_COST)));
+    state.looks += 1;
+    state.unimproved = state.best < before ? 0 : state.unimproved + measured.length;
+    this.#trials += measured.length;
+    this.#learn(task, before, measured, report);
+    state.dead = (measured.length === 0 && !foreseen) || this.#isDone(task);
+    if (!state.dead && state.best < UNMEASURED_COST) {
+      this.#rank(task);
+    } else if (!state.dead) {
+      this.#toLookAt.push(task);
+    }
+    this.#improved = !foreseen && state.best < before * (1 - WORTH_FORESEEING) ? task : null;
+    const { score } = this;
+    if (score < this.#bestScore) {
+      this.#bestScore = score;
+      this.#bestScoreTrials = this.#trials;
+    }
+    return {
+      before: measuredOrNull(before),
+      after: measuredOrNull(state.best),
+      died: state.dead,
+      score,
+      trials: this.#trials,
+    };
+  }
+
+  /** What the next search will most likely be, while the pending one is still measured. */
+  async likelyNext(): Promise<FastSearch | null> {
+    const look = this.#toLookAt.at(-1);
+    return look === undefined ? this.#mostGain(this.#pending?.task) : this.#firstLook(look);
+  }
+
+  /** Programs measured so far. */
+  get trials(): number {
+    return this.#trials;
+  }
+
+  /** The objective of the best costs; tasks of which no program ran count with {@link UNMEASURED_COST}. */
+  get score(): number {
+    const { objective } = this.#options;
+    return objective ? objective(this.bestCosts) : this.#measuredCost + this.#unmeasuredWeight * UNMEASURED_COST;
+  }
+
+  /** Best cost of each task in seconds; {@link UNMEASURED_COST} where no program ran. */
+  get bestCosts(): number[] {
+    return this.#states.map(({ best }) => best);
+  }
+
+  async #decide(): Promise<FastAction> {
+    if (this.#trials >= this.#options.trials) {
+      return stop({ type: "trials-spent", trials: this.#trials });
+    }
+    const look = this.#toLookAt.pop();
+    if (look !== undefined) {
+      return this.#firstLook(look);
+    }
+    const unimproved = this.#trials - this.#bestScoreTrials;
+    if (unimproved >= (this.#options.earlyStopping ?? Number.POSITIVE_INFINITY)) {
+      return stop({ type: "no-improvement", trials: unimproved });
+    }
+    const most = this.#mostGain();
+    if (!most) {
+      return stop({ type: "all-tasks-dead" });
+    }
+    await this.#lookForForeseen();
+    const foreseen = this.#foresee.shift();
+    return foreseen && perSecond(foreseen) > perSecond(most) ? foreseen : most;
+  }
+
+  #firstLook(task: number): FastSearch {
+    const { family, looks } = this.#state(task);
+    const donors = this.#donors(task);
+    const first = donors.length === 0;
+    const size = first ? 2 * this.trialsPerRound : Math.min(this.#options.foreseeTrials, this.trialsPerRound);
+    const programs = size * 2 ** looks;
+    const fitting = this.#options.means.shareSchedules ? Math.min(donors.length, 1) * Math.ceil(0.75 * programs) : 0;
+    const recipe = this.#recipe(family, donors, { sibling: fitting, random: programs - fitting });
+    return { type: "search", task, programs, reason: { type: "first-look", family: family.name, first }, recipe };
+  }
+
+  /** The round that is expected to gain most; but not on one task. */
+  #mostGain(except?: number): FastSearch | null {
+    const [most, next] = this.#twoBest(except);
+    if (!most) {
+      return null;
+    }
+    const { task, rate } = most;
+    const { family } = this.#state(task);
+    const { means } = this.#options;
+    const donors = means.shareSchedules ? this.#donors(task) : [];
+    const origins: Origin[] = [];
+    if (means.descent) {
+      origins.push("descent");
+    }
+    if (donors.length > 0) {
+      origins.push("sibling");
+    }
+    origins.push("evolution");
+    const programs = this.trialsPerRound;
+    const recipe = this.#recipe(family, donors, family.shares.share(programs, origins));
+    const reason: FastReason = { type: "expected-gain", perSecond: rate, next: next?.rate ?? null };
+    return { type: "search", task, programs, reason, recipe };
+  }
+
+  /** The two tasks that are expected to gain most per second, of those not dead. */
+  #twoBest(except?: number): Ranked[] {
+    // Under another objective than the sum a round on one task can change what all others gain.
+    const ranking = this.#options.objective === null ? this.#ranking : this.#rankedAnew();
+    const best: Ranked[] = [];
+    const putBack: Ranked[] = [];
+    while (best.length < 2) {
+      const ranked = ranking.pop();
+      if (!ranked) {
+        break;
+      }
+      const { looks, dead } = this.#state(ranked.task);
+      if (ranked.looks === looks && !dead) {
+        putBack.push(ranked);
+        if (ranked.task !== except) {
+          best.push(ranked);
+        }
+      }
+    }
+    for (const ranked of putBack) {
+      ranking.push(ranked);
+    }
+    return best;
+  }
+
+  #rankedAnew(): TinyQueue<Ranked> {
+    const known = [...this.#states.keys()].filter((id) => this.#state(id).best < UNMEASURED_COST);
+    return new TinyQueue(
+      known.map((id) => this.#ranked(id)),
+      (a, b) => b.rate - a.rate,
+    );
+  }
+
+  #rank(task: number): void {
+    this.#ranking.push(this.#ranked(task));
+  }
+
+  #ranked(task: number): Ranked {
+    const { looks, expected } = this.#state(task);
+    return { task, looks, rate: this.#rate(task, expected, this.trialsPerRound) };
+  }
+
+  /** After a round that improved a task: which siblings its schedules are expected to improve, the most gain first. */
+  async #lookForForeseen(): Promise<void> {
+    const after = this.#improved;
+    this.#improved = null;
+    const { means, foreseeTrials, expectGains } = this.#options;
+    if (after === null || !means.foreseeByGain || !means.shareSchedules) {
+      return;
+    }
+    const { family } = this.#state(after);
+    const siblings = this.#donors(after).filter((id) => !this.#state(id).dead);
+    if (siblings.length === 0) {
+      return;
+    }
+    const gains = await expectGains(after, siblings);
+    const programs = Math.max(1, Math.floor(foreseeTrials / 2));
+    const recipe = this.#recipe(family, [after], { sibling: programs });
+    this.#foresee = siblings
+      .flatMap((task, index): FastSearch[] => {
+        const gain = gains[index] ?? 0;
+        const rate = this.#rate(task, (gain / (1 + gain)) * (family.accuracy ?? 0), programs);
+        const reason: FastReason = { type: "expected-of-schedules", family: family.name, after, gain, perSecond: rate };
+        return gain > WORTH_FORESEEING ? [{ type: "search", task, programs, reason, recipe }] : [];
+      })
+      .sort((a, b) => perSecond(b) - perSecond(a));
+  }
+
+  /** By how much the objective falls per second (or program) if a round takes that share off the task's cost. */
+  #rate(task: number, share: number, programs: number): number {
+    const { secondsPerProgram } = this.#state(task);
+    const seconds = this.#options.means.gainPerSecond ? (secondsPerProgram ?? this.#secondsPerProgram) : 1;
+    return this.#fall(task, share) / (seconds * programs);
+  }
+
+  /** By how much the objective falls if that share is taken off the task's cost. */
+  #fall(task: number, share: number): number {
+    const { objective, tasks } = this.#options;
+    const { best } = this.#state(task);
+    return objective === null
+      ? (tasks[task]?.weight ?? 1) * best * share
+      : objective(this.bestCosts) - objective(this.bestCosts.with(task, best * (1 - share)));
+  }
+
+  /** Takes a task's new cost in seconds, if it is better than its best. */
+  #improve(task: number, cost: number): void {
+    const state = this.#state(task);
+    if (!(cost < state.best)) {
+      return;
+    }
+    const { weight = 1, flops = 0 } = this.#options.tasks[task] ?? {};
+    if (state.best === UNMEASURED_COST) {
+      this.#unmeasuredWeight -= weight;
+      this.#measuredCost += weight * cost;
+    } else {
+      this.#measuredCost += weight * (cost - state.best);
+    }
+    state.best = cost;
+    state.family.bestThroughput = Math.max(state.family.bestThroughput, flops / cost);
+  }
+
+  /** What a round says of the rounds to come: how long they take, and what they gain. */
+  #learn(task: number, before: number, measured: readonly MeasuredProgram[], { seconds, accuracy }: RoundReport): void {
+    const state = this.#state(task);
+    const { family } = state;
+    if (measured.length > 0) {
+      const pace = seconds / measured.length;
+      state.secondsPerProgram = mixed(state.secondsPerProgram, pace);
+      this.#secondsPerProgram = mixed(this.#secondsPerProgram, pace);
+    }
+    if (accuracy !== null) {
+      family.accuracy = mixed(family.accuracy, accuracy);
+    }
+    if (before === UNMEASURED_COST) {
+      state.expected = this.#prior(task);
+    } else {
+      family.shares.observe(before, measured);
+      state.expected = mixed(state.expected, (before - state.best) / before);
+    }
+  }
+
+  /** What a task is expected to gain before it has been searched: half of what it lacks to its family's best throughput. */
+  #prior(task: number): number {
+    const { family, best } = this.#state(task);
+    const throughput = (this.#options.tasks[task]?.flops ?? 0) / best;
+    const lacking = family.bestThroughput > 0 ? 1 - throughput / family.bestThroughput : 0;
+    return Math.min(MOST_PRIOR, Math.max(LEAST_PRIOR, lacking / 2));
+  }
+
+  #isDone(task: number): boolean {
+    const { best, unimproved, looks } = this.#state(task);
+    const least = this.#options.leastCosts[task] ?? 0;
+    return (
+      best <= AT_THE_ROOF * least ||
+      unimproved > (this.#options.taskEarlyStopping ?? Number.POSITIVE_INFINITY) ||
+      (best === UNMEASURED_COST && looks >= UNMEASURED_LOOKS)
+    );
+  }
+
+  #recipe(family: Family, donors: readonly number[], programs: Partial<Record<Origin, number>>): Recipe {
+    const { means, population, generations } = this.#options;
+    const accuracy = family.accuracy ?? 0;
+    const adapted = POPULATIONS.find((each) => accuracy >= each.accuracy) ?? POPULATIONS[3];
+    const evolution = means.adaptivePopulation ? adapted : { population, generations };
+    return {
+      programs: { ...NO_PROGRAMS, ...programs },
+      donors,
+      population: evolution.population,
+      generations: evolution.generations,
+      draft: means.draft,
+    };
+  }
+
+  /** The most alike of a task's siblings that have a program. */
+  #donors(task: number): number[] {
+    const donors: number[] = [];
+    let looked = 0;
+    for (const sibling of this.#state(task).family.likeness.near(task)) {
+      looked += 1;
+      if (this.#state(sibling).best < UNMEASURED_COST) {
+        donors.push(sibling);
+      }
+      if (donors.length === DONORS || looked === LOOKED_AT) {
+        break;
+      }
+    }
+    return donors;
+  }
+
+  #state(task: number): State {
+    const state = this.#states[task];
+    if (!state) {
+      throw new Error(`There is no task ${task}.`);
+    }
+    return state;
+  }
+}
+
+function newState(family: Family): State {
+  return {
+    family,
+    looks: 0,
+    unimproved: 0,
+    best: UNMEASURED_COST,
+    expected: MOST_PRIOR,
+    secondsPerProgram: null,
+    dead: false,
+  };
+}
+
+function missing(id: number): never {
+  throw new InvalidRequestError(`Task ${id} is in no family. Expected each task in one.`);
+}
+
+/** The newest counts half. */
+function mixed(before: number | null, newest: number): number {
+  return before === null ? newest : (1 - NEWEST) * before + NEWEST * newest;
+}
+
+function checkOptions({ tasks, trials, trialsPerRound, foreseeTrials }: Required<FastSchedulerOptions>): void {
+  if (tasks.length === 0) {
+    throw new InvalidRequestError("There is no task to tune. Expected at least one.");
+  }
+  if (trials < tasks.length) {
+    throw new InvalidRequestError(
+      `${trials} trials are too few: there are ${tasks.length} tasks, and each is measured at least once. ` +
+        `Ask for ${tasks.length} trials or more.`,
+    );
+  }
+  for (const [what, value] of [
+    ["trials per round", trialsPerRound],
+    ["programs of a foresee round", foreseeTrials],
+  ] as const) {
+    if (!Number.isInteger(value) || value < 1) {
+      throw new InvalidRequestError(`${what} is ${value}. Expected a whole number of at least 1.`);
+    }
+  }
+}
+
+function stop(reason: StopReason): FastAction {
+  return { type: "stop", reason };
+}
+
+function perSecond({ reason }: FastSearch): number {
+  return reason.type === "first-look" ? 0 : reason.perSecond;
+}
+
+function measuredOrNull(cost: number): number | null {
+  return cost === UNMEASURED_COST ? null : cost;
+}

@@ -1,0 +1,85 @@
+/** Where a candidate of a round can come from. */
+export const ORIGINS = ["sibling", "descent", "evolution", "random"] as const;
+export type Origin = (typeof ORIGINS)[number];
+
+/** The means of the fast mode; each can be left out, and an ablation (docs/results/time-to-latency.md) says what it is worth. */
+export interface Means {
+  /** Siblings' best schedules, tile sizes fitted, are candidates and join the evolution. */
+  readonly shareSchedules: boolean;
+  /** Moves of single tile sizes from a task's best program are candidates. */
+  readonly descent: boolean;
+  /** Before the model has learnt anything, an analytic estimate drops the hopeless of the random programs. */
+  readonly draft: boolean;
+  /** A foresee round goes where the family's model expects the most of it, if that is more than elsewhere. */
+  readonly foreseeByGain: boolean;
+  /** Rounds are given by gain per second, not per program. */
+  readonly gainPerSecond: boolean;
+  /** The evolution's population follows how well the model ordered the last programs. */
+  readonly adaptivePopulation: boolean;
+}
+
+export const ALL_MEANS: Means = {
+  shareSchedules: true,
+  descent: true,
+  draft: true,
+  foreseeByGain: true,
+  gainPerSecond: true,
+  adaptivePopulation: true,
+};
+
+/** What a round's candidates are to be made of: programs of each origin, whose schedules to fit, how hard to evolve. */
+export interface Recipe {
+  readonly programs: Readonly<Record<Origin, number>>;
+  /** Siblings, the most alike first. */
+  readonly donors: readonly number[];
+  readonly population: number;
+  readonly generations: number;
+  readonly draft: boolean;
+}
+
+/** What an origin is taken to have gained, and from how many programs, before it has been tried. */
+const PRIOR_GAIN = 0.2;
+const PRIOR_PROGRAMS = 4;
+/** What was gained counts less and less, so that an origin that has run dry loses its share. */
+const FORGETTING = 0.8;
+/** A search by evolution takes the time of a few programs, so it is not made for fewer than this. */
+const LEAST_EVOLVED = 3;
+
+/** Shares out a round's programs by what each origin's programs have gained: the logarithm of cost before over after. */
+export class OriginShares {
+  readonly #gained = new Map<Origin, number>();
+  readonly #programs = new Map<Origin, number>();
+
+  /** Takes what a round's programs of each origin gained over the task's best cost (seconds) before the round. */
+  observe(best: number, measured: readonly { readonly origin: Origin; readonly cost: number | null }[]): void {
+    for (const origin of ORIGINS) {
+      const programs = measured.filter((each) => each.origin === origin);
+      if (programs.length === 0) {
+        continue;
+      }
+      const gain = Math.max(0, ...programs.map(({ cost }) => (cost === null ? 0 : Math.log(best / cost))));
+      this.#gained.set(origin, FORGETTING * (this.#gained.get(origin) ?? 0) + gain);
+      this.#programs.set(origin, FORGETTING * (this.#programs.get(origin) ?? 0) + programs.length);
+    }
+  }
+
+  /** So many programs shared out in proportion to what the origins are worth. */
+  share(programs: number, origins: readonly Origin[]): Record<Origin, number> {
+    const shares: Record<Origin, number> = { sibling: 0, descent: 0, evolution: 0, random: 0 };
+    const next = (origin: Origin) => this.#worth(origin) / (shares[origin] + 1);
+    for (let count = 0; count < programs; count += 1) {
+      shares[origins.reduce((a, b) => (next(b) > next(a) ? b : a))] += 1;
+    }
+    if (shares.evolution > 0 && shares.evolution < Math.min(LEAST_EVOLVED, programs)) {
+      return this.share(
+        programs,
+        origins.filter((origin) => origin !== "evolution"),
+      );
+    }
+    return shares;
+  }
+
+  #worth(origin: Origin): number {
+    return ((this.#gained.get(origin) ?? 0) + PRIOR_GAIN) / ((this.#programs.get(origin) ?? 0) + PRIOR_PROGRAMS);
+  }
+}

@@ -1,0 +1,233 @@
+import assert from "node:assert/strict";
+import { InvalidRequestError } from "../../src/errors.js";
+import { groupFamilies } from "../../src/tuning/families.js";
+import {
+  type FastAction,
+  FastScheduler,
+  type FastSchedulerOptions,
+  type FastSearch,
+} from "../../src/tuning/fast-scheduler.js";
+import { Likeness } from "../../src/tuning/likeness.js";
+import { weightedSum } from "../../src/tuning/objective.js";
+import { seededDraw } from "../../src/tuning/random.js";
+import { ALL_MEANS, type Origin, OriginShares } from "../../src/tuning/recipe.js";
+import type { Task } from "../../src/tuning/task.js";
+
+function task(coreOperation: string, weight = 1, flops = 1e6, dag = "a"): Task {
+  return {
+    description: "",
+    workloadKey: `["${dag.repeat(32)}", 1]`,
+    weight,
+    flops,
+    coreOperation,
+    similarityTags: [],
+  };
+}
+
+const CONVS_AND_DENSE = [task("nn.conv2d"), task("nn.conv2d", 5), task("nn.conv2d", 2), task("nn.dense")];
+const SECOND = { seconds: 1, accuracy: null };
+
+function scheduler(tasks: readonly Task[], options: Partial<FastSchedulerOptions> = {}): FastScheduler {
+  return new FastScheduler({
+    tasks,
+    families: groupFamilies(tasks, "op"),
+    objective: null,
+    trials: 1000,
+    trialsPerRound: 8,
+    foreseeTrials: 4,
+    population: 2048,
+    generations: 4,
+    expectGains: async (_task, siblings) => siblings.map(() => 0),
+    ...options,
+  });
+}
+
+async function search(of: FastScheduler): Promise<FastSearch> {
+  const action: FastAction = await of.next();
+  assert.ok(action.type === "search");
+  return action;
+}
+
+/** Does a round in which every program takes that long. */
+async function round(of: FastScheduler, seconds: number, origin: Origin = "random"): Promise<FastSearch> {
+  const action = await search(of);
+  await of.observe(
+    Array.from({ length: action.programs }, () => ({ cost: seconds, origin })),
+    SECOND,
+  );
+  return action;
+}
+
+/** Looks at every task; task i takes i + 1 ms. */
+async function lookAtAll(of: FastScheduler, tasks: readonly Task[]): Promise<FastSearch[]> {
+  const looks: FastSearch[] = [];
+  for (const _ of tasks) {
+    const action = await search(of);
+    looks.push(await round(of, (action.task + 1) / 1000));
+  }
+  return looks;
+}
+
+describe("fast scheduler", () => {
+  it("looks at every task once, at the one with most work of each family first and longest", async () => {
+    const looks = await lookAtAll(scheduler(CONVS_AND_DENSE), CONVS_AND_DENSE);
+    assert.deepEqual(
+      looks.map((each) => [each.task, each.programs]),
+      [
+        [1, 16],
+        [2, 4],
+        [0, 4],
+        [3, 16],
+      ],
+    );
+    assert.deepEqual(looks[0]?.recipe.programs, { sibling: 0, descent: 0, evolution: 0, random: 16 });
+    assert.deepEqual(looks[1]?.recipe.programs, { sibling: 3, descent: 0, evolution: 0, random: 1 });
+    assert.deepEqual(looks[1]?.recipe.donors, [1]);
+  });
+
+  it("then searches where most is expected per second", async () => {
+    const ours = scheduler(CONVS_AND_DENSE);
+    await lookAtAll(ours, CONVS_AND_DENSE);
+    const first = await round(ours, 1);
+    assert.equal(first.task, 1, "five times two milliseconds");
+    assert.ok(first.reason.type === "expected-gain" && first.reason.perSecond > (first.reason.next ?? 0));
+    for (let count = 0; count < 5; count += 1) {
+      await round(ours, 1);
+    }
+    assert.notEqual((await search(ours)).task, 1, "nothing was gained on it");
+  });
+
+  it("prefers of equal gains the task whose programs take less time", async () => {
+    const tasks = [task("nn.conv2d"), task("nn.dense")];
+    const choose = async (gainPerSecond: boolean) => {
+      const ours = scheduler(tasks, { means: { ...ALL_MEANS, gainPerSecond } });
+      for (const seconds of [10, 1]) {
+        const { programs } = await search(ours);
+        const cost = seconds === 10 ? 0.0011 : 0.001;
+        await ours.observe(
+          Array.from({ length: programs }, () => ({ cost, origin: "random" })),
+          {
+            seconds,
+            accuracy: null,
+          },
+        );
+      }
+      return (await search(ours)).task;
+    };
+    assert.equal(await choose(true), 1);
+    assert.equal(await choose(false), 0);
+  });
+
+  it("gives a foresee round to the sibling that a better schedule is expected to help most", async () => {
+    const asked: (readonly number[])[] = [];
+    const ours = scheduler(CONVS_AND_DENSE, {
+      expectGains: async (after, siblings) => {
+        asked.push([after, ...siblings]);
+        return siblings.map((id) => (id === 2 ? 1 : 0));
+      },
+    });
+    await lookAtAll(ours, CONVS_AND_DENSE);
+    const { programs } = await search(ours);
+    const better = { cost: 0.001, origin: "descent" } as const;
+    await ours.observe(
+      Array.from({ length: programs }, () => better),
+      { seconds: 1, accuracy: 1 },
+    );
+    const foresee = await search(ours);
+    assert.deepEqual(asked.at(-1), [1, 0, 2]);
+    assert.ok(foresee.reason.type === "expected-of-schedules");
+    assert.deepEqual([foresee.task, foresee.programs, foresee.reason.after], [2, 2, 1]);
+    assert.deepEqual(foresee.recipe.donors, [1]);
+  });
+
+  it("goes on with a task of which no program ran, with more each time, then gives it up", async () => {
+    const ours = scheduler([task("nn.dense"), task("nn.conv2d")], { trialsPerRound: 2 });
+    const sizes: number[] = [];
+    for (;;) {
+      const action = await search(ours);
+      if (action.task !== 0) {
+        break;
+      }
+      sizes.push(action.programs);
+      await ours.observe(
+        Array.from({ length: action.programs }, () => ({ cost: null, origin: "random" })),
+        SECOND,
+      );
+    }
+    assert.deepEqual(sizes, [4, 8, 16, 32]);
+    await round(ours, 1);
+    assert.equal((await search(ours)).task, 1);
+  });
+
+  it("stops a task that is as fast as the machine can be, a job that no longer improves, and at its trials", async () => {
+    const tasks = [task("nn.dense"), task("nn.conv2d")];
+    const atTheRoof = scheduler(tasks, { leastCosts: [0.001, 0.002] });
+    await lookAtAll(atTheRoof, tasks);
+    assert.deepEqual(await atTheRoof.next(), { type: "stop", reason: { type: "all-tasks-dead" } });
+
+    const unimproved = scheduler(tasks, { earlyStopping: 16 });
+    await lookAtAll(unimproved, tasks);
+    await round(unimproved, 1);
+    await round(unimproved, 1);
+    assert.deepEqual(await unimproved.next(), { type: "stop", reason: { type: "no-improvement", trials: 16 } });
+
+    const short = scheduler(tasks, { trials: 32, trialsPerRound: 8 });
+    await lookAtAll(short, tasks);
+    assert.deepEqual(await short.next(), { type: "stop", reason: { type: "trials-spent", trials: 32 } });
+  });
+
+  it("decides alike by the sum of costs and by the same sum as somebody's objective", async () => {
+    const jobs = [null, weightedSum(CONVS_AND_DENSE)].map((objective) => scheduler(CONVS_AND_DENSE, { objective }));
+    const [decided, again] = await Promise.all(
+      jobs.map(async (job) => {
+        const draw = seededDraw(1);
+        const tasks: number[] = [];
+        for (let count = 0; count < 40; count += 1) {
+          tasks.push((await round(job, (1 + (await draw(1000))) / 1e5)).task);
+        }
+        return tasks;
+      }),
+    );
+    assert.deepEqual(decided, again);
+  });
+
+  it("takes over earlier records, and says what is wrong with options", async () => {
+    const ours = scheduler(CONVS_AND_DENSE, {
+      measuredBefore: CONVS_AND_DENSE.map((_, id) => ({ task: id, cost: 1 })),
+    });
+    assert.ok(Math.abs(ours.score - 9) < 1e-9);
+    assert.equal((await search(ours)).reason.type, "expected-gain");
+    assert.throws(() => scheduler(CONVS_AND_DENSE, { trials: 3 }), InvalidRequestError);
+    assert.throws(() => scheduler(CONVS_AND_DENSE, { trialsPerRound: 0 }), InvalidRequestError);
+    assert.throws(() => scheduler([]), InvalidRequestError);
+  });
+});
+
+describe("origins", () => {
+  it("share a round by what their programs gained, evolution only for a few at least", () => {
+    const shares = new OriginShares();
+    assert.deepEqual(shares.share(8, ["descent", "sibling", "evolution"]), {
+      sibling: 4,
+      descent: 4,
+      evolution: 0,
+      random: 0,
+    });
+    shares.observe(1, [
+      { origin: "descent", cost: 1 },
+      ...Array.from({ length: 20 }, () => ({ origin: "sibling", cost: null }) as const),
+    ]);
+    shares.observe(1, [{ origin: "evolution", cost: 0.5 }]);
+    const after = shares.share(8, ["descent", "sibling", "evolution"]);
+    assert.ok(after.evolution > after.descent && after.descent > after.sibling, JSON.stringify(after));
+    assert.deepEqual(shares.share(4, ["evolution"]).evolution, 4);
+  });
+});
+
+describe("likeness", () => {
+  it("puts tasks of the same compute DAG first, then the nearest by FLOPs", () => {
+    const tasks = [task("x", 1, 1e6, "b"), task("x", 1, 9e6), task("x", 1, 1e6), task("x", 1, 2e6), task("x", 1, 30e6)];
+    const likeness = new Likeness([0, 1, 2, 3, 4], tasks);
+    assert.deepEqual([...likeness.near(3)], [2, 1, 4, 0]);
+    assert.deepEqual([...likeness.near(0)], [4, 1, 3, 2]);
+  });
+});
