@@ -5,7 +5,7 @@ import { InvalidRequestError } from "../errors.js";
 import { AppendOnlyFile, checkAppendable, readLog } from "../records/log.js";
 import { planCostModels } from "../tuning/cost-models.js";
 import { type Families, groupFamilies } from "../tuning/families.js";
-import { scoreAllBy, weightedSum } from "../tuning/objective.js";
+import { scoreAllBy } from "../tuning/objective.js";
 import { seededDraw } from "../tuning/random.js";
 import { type RoundOutcome, Scheduler, type SearchAction, type StopReason } from "../tuning/scheduler.js";
 import { parseSearchPolicy, type SearchPolicy } from "../tuning/search-policy.js";
@@ -161,7 +161,7 @@ export class Tuner {
       tasks,
       families,
       measuredBefore,
-      scoreAll: scoreAllBy(this.options.objective ?? weightedSum(tasks)),
+      scoreAll: this.options.objective ? scoreAllBy(this.options.objective) : null,
       draw: seededDraw(this.options.seed),
     });
   }
