@@ -78,11 +78,11 @@ export function describeReason(reason: SearchReason | FastReason): string {
     case "next-in-turn":
       return "next in turn";
     case "steepest":
-      return `steepest gradient ${Math.min(...reason.gradients).toExponential(2)}`;
+      return `steepest gradient ${reason.gradient.toExponential(2)}`;
     case "drawn":
-      return `drawn among ${reason.among.length} equal gradients`;
+      return `drawn among ${reason.among} equal gradients`;
     case "foresee":
-      return `foresee in ${reason.family} after task ${reason.after}, ${reason.drawn ? "drawn" : "steepest"} of ${reason.among.length}`;
+      return `foresee in ${reason.family} after task ${reason.after}, ${reason.drawn ? "drawn" : "steepest"} of ${reason.among}`;
     case "first-look":
       return reason.first ? `first of ${reason.family}` : `first look, beside its siblings of ${reason.family}`;
     case "expected-gain":

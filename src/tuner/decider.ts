@@ -7,7 +7,7 @@ import {
   type MeasuredProgram,
   type RoundReport,
 } from "../tuning/fast-scheduler.js";
-import { scoreAllBy, weightedSum } from "../tuning/objective.js";
+import { scoreAllBy } from "../tuning/objective.js";
 import { seededDraw } from "../tuning/random.js";
 import { ALL_MEANS, type Recipe } from "../tuning/recipe.js";
 import { type Action, type RoundOutcome, Scheduler, type SearchTarget } from "../tuning/scheduler.js";
@@ -50,7 +50,7 @@ export async function makeDecider(
     tasks,
     families,
     measuredBefore,
-    scoreAll: scoreAllBy(options.objective ?? weightedSum(tasks)),
+    scoreAll: options.objective ? scoreAllBy(options.objective) : null,
     draw: seededDraw(options.seed),
   });
   return new ByReference(scheduler);

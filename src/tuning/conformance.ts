@@ -1,6 +1,5 @@
 import { FamilySeerError } from "../errors.js";
 import { groupFamilies } from "./families.js";
-import { scoreAllBy, weightedSum } from "./objective.js";
 import { Scheduler, type Strategy } from "./scheduler.js";
 import { parseSearchPolicy } from "./search-policy.js";
 import { type Task, UNMEASURED_COST } from "./task.js";
@@ -50,7 +49,6 @@ export async function replay(scenario: Scenario): Promise<Trace> {
     scheduler = new Scheduler({
       ...scenario,
       families,
-      scoreAll: scoreAllBy(weightedSum(scenario.tasks)),
       draw: () => {
         ties += 1;
         return 0;

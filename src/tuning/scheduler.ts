@@ -1,10 +1,12 @@
 import { InvalidRequestError } from "../errors.js";
 import type { Families } from "./families.js";
-import { gradientOf, steppedCosts } from "./gradient.js";
-import { type ScoreAll, scoresOf } from "./objective.js";
+import { slopeOf } from "./gradient.js";
+import { type Candidate, type Gradients, ObjectiveGradients, WeightedSumGradients } from "./gradients.js";
+import { type ScoreAll, scoreAllBy, weightedSum } from "./objective.js";
 import type { Draw } from "./random.js";
 import { SimilarityGroups } from "./similarity.js";
 import { type Task, UNMEASURED_COST } from "./task.js";
+import { TaskOrder } from "./task-order.js";
 
 export const STRATEGIES = ["gradient", "round-robin"] as const;
 export type Strategy = (typeof STRATEGIES)[number];
@@ -16,7 +18,11 @@ export interface SchedulerOptions {
   readonly tasks: readonly Task[];
   /** Null: no families, and so no foresee rounds; the decisions are TVM's own. */
   readonly families: Families | null;
-  readonly scoreAll: ScoreAll;
+  /**
+   * The objective; null: the weighted sum, the latency of the whole network, for which a decision costs O(log n) for n
+   * tasks. Any other is asked for n scores per decision.
+   */
+  readonly scoreAll?: ScoreAll | null;
   /** Programs to measure in the whole job. A round is never cut short, so a job may end a round above it. */
   readonly trials: number;
   /** Programs per round; less is asked for where `trials` would not give every task a round. */
@@ -56,6 +62,7 @@ export interface StartingPoint {
 }
 
 export const SCHEDULER_DEFAULTS = {
+  scoreAll: null,
   strategy: "gradient",
   alpha: 0.2,
   beta: 2,
@@ -69,19 +76,21 @@ export const SCHEDULER_DEFAULTS = {
   startAt: [],
 } as const satisfies Partial<SchedulerOptions>;
 
-/** Why a task was chosen. `gradients[i]` is task i's when the round (or the main round before it) was chosen. */
+/** Why a task was chosen. `gradient` is the task's when the round (or the main round before it) was chosen. */
 export type SearchReason =
   | { readonly type: "warm-up" }
   | { readonly type: "next-in-turn" }
-  | { readonly type: "steepest"; readonly gradients: readonly number[] }
-  | { readonly type: "drawn"; readonly among: readonly number[]; readonly gradients: readonly number[] }
+  | { readonly type: "steepest"; readonly gradient: number }
+  /** All gradients were equal; `among` so many tasks. */
+  | { readonly type: "drawn"; readonly among: number; readonly gradient: number }
+  /** `among` so many siblings that are not dead; drawn where their gradients were all equal. */
   | {
       readonly type: "foresee";
       readonly family: string;
       readonly after: number;
-      readonly among: readonly number[];
+      readonly among: number;
       readonly drawn: boolean;
-      readonly gradients: readonly number[];
+      readonly gradient: number;
     };
 
 export type StopReason =
@@ -111,6 +120,17 @@ export interface RoundOutcome {
   readonly trials: number;
 }
 
+/** The task with the most negative gradient; `tied` has all that were compared if their gradients are all equal. */
+interface Steepest extends Candidate {
+  readonly tied: readonly number[] | null;
+}
+
+/** The sibling to foresee after a main round. */
+interface Sibling extends Steepest {
+  readonly family: string;
+  readonly among: number;
+}
+
 interface TaskState {
   rounds: number;
   bestRound: number;
@@ -131,12 +151,23 @@ export class Scheduler {
   readonly #similarity: SimilarityGroups;
   readonly #states: TaskState[];
   readonly #dead: Set<number>;
+  readonly #order: TaskOrder;
+  /** How many of each family's tasks are not dead. */
+  readonly #alive = new Map<string, number>();
+  readonly #gradients: Gradients;
+  /** Tasks whose slope may have changed since `#gradients` got it. */
+  readonly #changed: Set<number>;
+  /** Where to look for the next task alive after each. */
+  readonly #following: number[];
   readonly #actions: AsyncGenerator<Action, never>;
   #bestCosts: number[];
   #score = Number.NaN;
   #trials = 0;
   #bestScore = Number.NaN;
   #bestScoreTrials = 0;
+  /** Tasks whose cost is not below {@link MEASURED_BELOW}. */
+  #unmeasured: number;
+  #sibling: Sibling | null = null;
   #pending: SearchAction | null = null;
 
   /** @throws InvalidRequestError for options that no job can run with. */
@@ -145,7 +176,6 @@ export class Scheduler {
     this.#tasks = options.tasks;
     checkOptions(this.#options);
     this.trialsPerRound = Math.min(options.trialsPerRound, Math.floor(options.trials / options.tasks.length));
-    this.#similarity = new SimilarityGroups(options.tasks);
     const startAt = options.tasks.map((_, id) => this.#options.startAt[id] ?? NOTHING_DONE);
     this.#states = startAt.map(({ rounds, bestRound, history }) => ({ rounds, bestRound, history: [...history] }));
     this.#bestCosts = startAt.map(({ bestCost }) => bestCost);
@@ -153,6 +183,15 @@ export class Scheduler {
     if (this.#options.measuredBefore.length > 0) {
       this.#restore();
     }
+    this.#similarity = new SimilarityGroups(options.tasks, this.#bestCosts, this.rounds);
+    this.#order = new TaskOrder(options.tasks.length, this.#options.families);
+    for (const [family, members] of this.#options.families ?? []) {
+      this.#alive.set(family, members.filter((id) => !this.#dead.has(id)).length);
+    }
+    this.#gradients = this.#makeGradients();
+    this.#changed = new Set(this.#states.keys());
+    this.#following = options.tasks.map((_, id) => (id + 1) % options.tasks.length);
+    this.#unmeasured = this.#bestCosts.filter((cost) => !(cost < MEASURED_BELOW)).length;
     this.#actions = this.#decide();
   }
 
@@ -182,6 +221,7 @@ export class Scheduler {
     // A foresee round moves a sibling on without counting as one of its rounds (FamilySeer, section 4.2).
     if (action.reason.type !== "foresee") {
       state.rounds += 1;
+      this.#similarity.countRound(task);
     }
     for (const cost of costs) {
       if (cost !== null && cost < this.#bestCost(task)) {
@@ -189,11 +229,15 @@ export class Scheduler {
         this.#bestCosts[task] = cost;
       }
     }
+    if (this.#bestCost(task) < before) {
+      this.#tellCost(task, before);
+    }
     const unimproved = (state.rounds - state.bestRound) * programs;
     const died = costs.length === 0 || unimproved > (this.#options.taskEarlyStopping ?? Number.POSITIVE_INFINITY);
     if (died) {
-      this.#dead.add(task);
+      this.#markDead(task);
     }
+    this.#changed.add(task);
     state.history.push(this.#bestCost(task));
     this.#trials += costs.length;
     await this.#rescore();
@@ -217,25 +261,22 @@ export class Scheduler {
     }
     const { trialsPerRound } = this;
     if (pending.reason.type === "warm-up") {
-      const next = this.#states.findIndex(({ rounds }, id) => rounds === 0 && id > pending.task);
-      return next < 0 ? null : { task: next, programs: trialsPerRound };
+      const next = this.#nextUnsearched(pending.task + 1);
+      return next === null ? null : { task: next, programs: trialsPerRound };
     }
     if (pending.reason.type === "next-in-turn") {
       return { task: this.#nextAlive(pending.task), programs: trialsPerRound };
     }
-    if (pending.reason.type !== "foresee") {
-      const sibling = this.#sibling(pending.task, pending.reason.gradients);
-      if (sibling) {
-        const drawn = sibling.tied && sibling.among.length > 1;
-        return drawn ? null : { task: sibling.task, programs: this.#options.foreseeTrials };
-      }
+    const sibling = this.#sibling;
+    if (pending.reason.type !== "foresee" && sibling) {
+      const drawn = sibling.tied && sibling.among > 1;
+      return drawn ? null : { task: sibling.task, programs: this.#options.foreseeTrials };
     }
     if (this.#trials + pending.programs >= this.#options.trials) {
       return null;
     }
-    const gradients = await this.#gradients(pending);
-    const { index, tied } = mostNegative(gradients);
-    return tied ? null : { task: index, programs: trialsPerRound };
+    const steepest = await this.#steepest(pending);
+    return !steepest || steepest.tied ? null : { task: steepest.task, programs: trialsPerRound };
   }
 
   /** Programs measured so far. */
@@ -286,20 +327,17 @@ export class Scheduler {
   async *#decide(): AsyncGenerator<Action, never> {
     await this.#rescore();
     yield* this.#warmUp();
-    let inTurn = -1;
+    let task = this.#tasks.length - 1;
     let stop = this.#stopBeforeRound();
     while (!stop) {
-      let choice: { task: number; reason: SearchReason };
-      const gradients = await this.#gradients();
-      if (this.#options.strategy === "round-robin") {
-        inTurn = this.#nextAlive(inTurn);
-        choice = { task: inTurn, reason: { type: "next-in-turn" } };
-      } else {
-        choice = await this.#steepest(gradients);
+      const choice = await this.#chooseAfter(task);
+      task = choice.task;
+      this.#sibling = await this.#steepestSibling(task);
+      yield this.#search(task, this.trialsPerRound, choice.reason);
+      if (this.#sibling) {
+        yield await this.#foresee(task, this.#sibling);
       }
-      yield this.#search(choice.task, this.trialsPerRound, choice.reason);
-      yield* this.#foresee(choice.task, gradients);
-      this.#similarity.removeIfUnlike(choice.task, this.#bestCosts, this.rounds, this.#options.beta);
+      this.#note(this.#similarity.removeIfUnlike(task, this.#options.beta));
       stop = this.#stopWithoutImprovement() ?? this.#stopBeforeRound();
     }
     for (;;) {
@@ -308,95 +346,144 @@ export class Scheduler {
   }
 
   *#warmUp(): Generator<Action> {
-    for (const [task, state] of this.#states.entries()) {
-      if (state.rounds === 0) {
-        yield this.#search(task, this.trialsPerRound, { type: "warm-up" });
-      }
+    for (let task = this.#nextUnsearched(0); task !== null; task = this.#nextUnsearched(task + 1)) {
+      yield this.#search(task, this.trialsPerRound, { type: "warm-up" });
     }
     this.#bestScore = this.#score;
     this.#bestScoreTrials = this.#trials;
     for (const [task, cost] of this.#bestCosts.entries()) {
       if (cost === UNMEASURED_COST && this.#options.giveUpUnmeasured) {
-        this.#dead.add(task);
+        this.#markDead(task);
       }
     }
   }
 
-  async *#foresee(after: number, gradients: readonly number[]): AsyncGenerator<Action> {
-    const sibling = this.#sibling(after, gradients);
-    if (!sibling) {
-      return;
+  async #chooseAfter(last: number): Promise<{ task: number; reason: SearchReason }> {
+    if (this.#options.strategy === "round-robin") {
+      return { task: this.#nextAlive(last), reason: { type: "next-in-turn" } };
     }
-    const { family, among, tied } = sibling;
-    const task = tied ? (among[await this.#options.draw(among.length)] ?? after) : sibling.task;
-    const reason: SearchReason = { type: "foresee", family, after, among, drawn: tied, gradients };
-    yield this.#search(task, this.#options.foreseeTrials, reason);
+    const steepest = await this.#steepest();
+    if (!steepest) {
+      throw new Error("No task is left to search.");
+    }
+    const { task, tied, gradient } = steepest;
+    if (!tied) {
+      return { task, reason: { type: "steepest", gradient } };
+    }
+    // Both references draw among all tasks here, dead ones too.
+    const among = this.#tasks.length;
+    return { task: await this.#options.draw(among), reason: { type: "drawn", among, gradient } };
   }
 
-  /** The sibling to foresee after a round on a task, `tied` if a draw decides; null if there is none. */
-  #sibling(after: number, gradients: readonly number[]) {
-    for (const [family, members] of this.#options.families ?? []) {
-      const among = members.includes(after) ? members.filter((id) => id !== after && !this.#dead.has(id)) : [];
-      if (among.length > 0) {
-        const { index, tied } = mostNegative(among.map((id) => gradients[id] ?? 0));
-        return { family, among, tied, task: among[index] ?? after };
-      }
-    }
-    return null;
+  async #foresee(after: number, { family, task, gradient, among, tied }: Sibling): Promise<SearchAction> {
+    const drawn = tied !== null;
+    const sibling = drawn ? (tied[await this.#options.draw(tied.length)] ?? task) : task;
+    const reason: SearchReason = { type: "foresee", family, after, among, drawn, gradient };
+    return this.#search(sibling, this.#options.foreseeTrials, reason);
   }
 
   #search(task: number, programs: number, reason: SearchReason): SearchAction {
     return { type: "search", task, programs, reason };
   }
 
-  async #steepest(gradients: readonly number[]): Promise<{ task: number; reason: SearchReason }> {
-    const { index, tied } = mostNegative(gradients);
-    if (!tied) {
-      return { task: index, reason: { type: "steepest", gradients } };
+  /** Of all tasks; as if `unimproved`, a search still going on, were done and had improved nothing. */
+  async #steepest(unimproved: SearchAction | null = null): Promise<Steepest | null> {
+    this.#tellSlopes();
+    const supposed = unimproved
+      ? { task: unimproved.task, slope: this.#slope(unimproved.task, unimproved) }
+      : undefined;
+    const candidates = await this.#gradients.candidates([this.#order.all], supposed);
+    const steepest = steepestOf(candidates, this.#tasks.length - this.#dead.size);
+    // To the references a dead task's gradient is 0.
+    return steepest && this.#dead.size > 0 && steepest.gradient < 0 ? { ...steepest, tied: null } : steepest;
+  }
+
+  /** The sibling to foresee after a round on a task, by the gradients before the round; null if there is none. */
+  async #steepestSibling(after: number): Promise<Sibling | null> {
+    const family = this.#order.family(after);
+    const among = family === null ? 0 : (this.#alive.get(family) ?? 0) - (this.#dead.has(after) ? 0 : 1);
+    if (family === null || among === 0) {
+      return null;
     }
-    const among = [...gradients.keys()];
-    return { task: await this.#options.draw(among.length), reason: { type: "drawn", among, gradients } };
+    this.#tellSlopes();
+    const steepest = steepestOf(await this.#gradients.candidates(this.#order.siblings(after)), among);
+    return steepest && { ...steepest, family, among };
+  }
+
+  #makeGradients(): Gradients {
+    const { scoreAll } = this.#options;
+    const weights = this.#tasks.map((task) => task.weight);
+    return scoreAll === null && weights.every((weight) => weight >= 0 && weight < Number.POSITIVE_INFINITY)
+      ? new WeightedSumGradients(weights, this.#bestCosts, this.#order)
+      : new ObjectiveGradients(scoreAll ?? scoreAllBy(weightedSum(this.#tasks)), this.#bestCosts, this.#order);
   }
 
   async #rescore(): Promise<void> {
-    const [score] = await scoresOf(this.#options.scoreAll, [this.#bestCosts]);
-    this.#score = score ?? Number.NaN;
+    this.#score = await this.#gradients.rescore();
   }
 
-  /** Of every task, 0 for dead ones; as if `unimproved`, a search still going on, were done and had improved nothing. */
-  async #gradients(unimproved: SearchAction | null = null): Promise<number[]> {
-    // Foresee rounds choose by gradient too, so with families round-robin needs them as well.
-    if (this.#options.strategy === "round-robin" && !this.#options.families) {
-      return [];
+  /** Passes on that a task's best cost, `before` until now, has fallen. */
+  #tellCost(task: number, before: number): void {
+    const cost = this.#bestCost(task);
+    this.#unmeasured -= cost < MEASURED_BELOW && !(before < MEASURED_BELOW) ? 1 : 0;
+    this.#gradients.setCost(task, cost);
+    this.#note(this.#similarity.setCost(task, cost));
+  }
+
+  #tellSlopes(): void {
+    for (const task of this.#changed) {
+      this.#gradients.setSlope(task, this.#slope(task));
     }
-    const alive = [...this.#states.keys()].filter((id) => !this.#dead.has(id));
-    const vectors = alive.map((id) => steppedCosts(this.#bestCosts, id));
-    const steppedScores = new Map(
-      (await scoresOf(this.#options.scoreAll, vectors)).map((score, i) => [alive[i], score]),
-    );
-    return this.#states.map((state, id) => {
-      const steppedScore = steppedScores.get(id);
-      if (steppedScore === undefined) {
-        return 0;
+    this.#changed.clear();
+  }
+
+  #note(changed: Iterable<number>): void {
+    for (const task of changed) {
+      this.#changed.add(task);
+    }
+  }
+
+  /** Null for a dead task. */
+  #slope(task: number, unimproved: SearchAction | null = null): number | null {
+    if (this.#dead.has(task)) {
+      return null;
+    }
+    const { rounds, history } = this.#state(task);
+    const best = this.#bestCost(task);
+    const progress = {
+      best,
+      rounds: rounds + (unimproved && unimproved.reason.type !== "foresee" ? 1 : 0),
+      history: unimproved ? [...history, best] : history,
+      flops: this.#tasks[task]?.flops ?? Number.NaN,
+      groupThroughput: this.#similarity.bestThroughput(task),
+    };
+    return slopeOf(progress, this.#options);
+  }
+
+  #markDead(task: number): void {
+    const family = this.#order.family(task);
+    if (family !== null && !this.#dead.has(task)) {
+      this.#alive.set(family, (this.#alive.get(family) ?? 0) - 1);
+    }
+    this.#dead.add(task);
+    this.#changed.add(task);
+  }
+
+  #nextUnsearched(from: number): number | null {
+    for (let task = from; task < this.#states.length; task += 1) {
+      if (this.#states[task]?.rounds === 0) {
+        return task;
       }
-      const best = this.#bestCost(id);
-      const going = id === unimproved?.task;
-      const progress = {
-        best,
-        rounds: state.rounds + (going && unimproved.reason.type !== "foresee" ? 1 : 0),
-        history: going ? [...state.history, best] : state.history,
-        flops: this.#tasks[id]?.flops ?? Number.NaN,
-        groupThroughput: this.#similarity.bestThroughput(id, this.#bestCosts),
-      };
-      return gradientOf(id, progress, this.#score, steppedScore, this.#options);
-    });
+    }
+    return null;
   }
 
   #nextAlive(from: number): number {
-    let task = from;
-    do {
-      task = (task + 1) % this.#tasks.length;
-    } while (this.#dead.has(task));
+    let task = this.#following[from] ?? 0;
+    while (this.#dead.has(task)) {
+      task = this.#following[task] ?? 0;
+    }
+    this.#following[from] = task;
     return task;
   }
 
@@ -415,9 +502,7 @@ export class Scheduler {
     }
     const unimproved = this.#trials - this.#bestScoreTrials;
     const stop =
-      this.#options.earlyStopping !== null &&
-      unimproved >= this.#options.earlyStopping &&
-      this.#bestCosts.every((cost) => cost < MEASURED_BELOW);
+      this.#options.earlyStopping !== null && unimproved >= this.#options.earlyStopping && this.#unmeasured === 0;
     return stop ? { type: "no-improvement", trials: unimproved } : null;
   }
 
@@ -461,10 +546,22 @@ export class Scheduler {
 
 const NOTHING_DONE: StartingPoint = { rounds: 0, bestRound: 0, bestCost: UNMEASURED_COST, history: [], dead: false };
 
-/** The first of the most negative; tied if none differs, where both references draw among all. */
-function mostNegative(gradients: readonly number[]): { readonly index: number; readonly tied: boolean } {
-  const least = Math.min(...gradients);
-  return { index: gradients.indexOf(least), tied: least === Math.max(...gradients) };
+/**
+ * The first of the most negative; tied if none differs, where both references draw among all. `count`: how many tasks
+ * the candidates were taken from.
+ */
+function steepestOf(candidates: readonly Candidate[], count: number): Steepest | null {
+  const [first, ...others] = candidates;
+  if (!first) {
+    return null;
+  }
+  const steepest = others.reduce((least, each) => (isBefore(each, least) ? each : least), first);
+  const tied = candidates.length === count && candidates.every(({ gradient }) => gradient === steepest.gradient);
+  return { ...steepest, tied: tied ? candidates.map(({ task }) => task) : null };
+}
+
+function isBefore(one: Candidate, other: Candidate): boolean {
+  return one.gradient < other.gradient || (one.gradient === other.gradient && one.task < other.task);
 }
 
 function measuredOrNull(cost: number): number | null {
