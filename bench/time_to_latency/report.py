@@ -15,7 +15,7 @@ from .curves import Curve, Point, Ratios, ratios, reached
 
 # Per cent of TVM's end, and whether first or for good.
 WITHIN = tuple((per_cent, for_good) for per_cent in (5, 1, 0) for for_good in (False, True))
-OVER = ("", " / TVM's to there", " / TVM's whole")
+OVER = ("", " / TVM's there", " / TVM's whole")
 HEADLINE_PER_CENT = 1
 
 
@@ -40,7 +40,7 @@ def lines(outcomes: Outcomes, sides: Sequence[str], headline: str) -> list[str]:
     own = [_ratios(by_side, headline, HEADLINE_PER_CENT, False).seconds for by_side in outcomes.values()]
     middle, least, most = _spread(own)
     figure = f"{_number(middle)} of TVM's (median of {_seeds(outcomes)}, min {_number(least)}, max {_number(most)})"
-    text += ["", f"wall-clock time to within {HEADLINE_PER_CENT} % of TVM's end: {figure}"]
+    text += ["", f"{headline}:", f"wall-clock time to within {HEADLINE_PER_CENT} % of TVM's end: {figure}"]
     return text
 
 
@@ -56,7 +56,10 @@ def _table(outcomes: Outcomes, side: str) -> list[str]:
     """When the side is how near to TVM's end; over what TVM itself took to there, and over its whole run."""
     row = "  {:<14}" + "{:<24}" * 6
     head = row.format("within", *(f"{name}{over}" for name in ("seconds", "programs") for over in OVER))
-    text = [f"{side}, median (min, max) over {_seeds(outcomes)}:", head.rstrip()]
+    text = [
+        f"{side}, median (min, max) over {_seeds(outcomes)}; over what TVM took to get there, over its whole run:",
+        head.rstrip(),
+    ]
     for per_cent, for_good in WITHIN:
         points = [_point(by_side, side, per_cent, for_good) for by_side in outcomes.values()]
         each = [_ratios(by_side, side, per_cent, for_good) for by_side in outcomes.values()]

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 
 from time_to_latency.curves import Curve, Measured, Point, curve, improvements, needed, ratios, reached, without
 from time_to_latency.report import Outcome, lines
+from time_to_latency.retime import Session
 from time_to_latency.runs import RunError, read_run
 
 # Programs of two tasks; "lucky" was timed at 1 s by its run.
@@ -132,3 +133,20 @@ def test_a_run_with_a_record_too_many_is_refused(tmp_path: Path) -> None:
     write_run(tmp_path, [record("a", 1, 0.5)], [])
     with pytest.raises(RunError, match="1 records and the times of 0"):
         read_run(tmp_path, {"a": 0})
+
+
+def test_of_two_passes_the_smaller_median_counts_and_failing_once_is_not_failing(tmp_path: Path) -> None:
+    passes = [
+        {"a": [2.0, 1.0, 9.0], "b": None, "c": None, "half": [1.0]},
+        {"a": [3.0, 1.5, 1.0], "b": [4.0], "c": None},
+    ]
+    assert Session(tmp_path / "times.json", {}, passes).costs() == {"a": 1.5, "b": 4.0, "c": None}
+
+
+def test_only_runs_that_were_timed_together_are_compared(tmp_path: Path) -> None:
+    session = Session.open(tmp_path / "times.json", {"tvm": "1", "fast": "2", "paper": "3"})
+    session.passes[0]["a"] = [1.0]
+    session.save()
+    assert Session.open(session.file, {"tvm": "1", "fast": "2"}).passes == session.passes
+    assert Session.open(session.file, {"tvm": "1", "fast": "done again"}).passes == [{}, {}]
+    assert Session.open(session.file, {"tvm": "1", "wide": "4"}).passes == [{}, {}]
