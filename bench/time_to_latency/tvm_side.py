@@ -1,4 +1,5 @@
-"""One tuning by TVM's own TaskScheduler with its default settings, in a process of its own.
+"""One tuning by TVM's own TaskScheduler with its default settings, in a process of its own; or by the drop-in with the
+original FamilySeer's decisions, and all else TVM's.
 
 Writes TVM's records to `records.json` and, in the same order, the seconds from the beginning of the tuning to
 `seconds.json`. Its clock stands still while it waits for `--lock`, which it holds during each round: other work can be
@@ -8,46 +9,54 @@ done between rounds without disturbing it.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import fcntl
 import json
 import random
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from familyseer.networks import LAYOUTS
+from familyseer.task_scheduler import TVM_TASK_SCHEDULER, TaskScheduler
 from familyseer.tasks import extract, parse_target
 from tvm import auto_scheduler
-from tvm.auto_scheduler import task_scheduler
 from tvm.auto_scheduler.measure import PythonBasedMeasureCallback
+from tvm.auto_scheduler.task_scheduler import PrintTableInfo, TaskSchedulerCallback
+
+SCHEDULERS = {"tvm": (TVM_TASK_SCHEDULER, "default"), "familyseer": (TaskScheduler, "sketch.xgb.family_op")}
 
 
 class Clock:
     """Seconds since it was made, without those spent waiting for the lock."""
 
-    def __init__(self, lock: Path | None) -> None:
+    def __init__(self) -> None:
         self._begun = time.time()
-        self._lock = lock
         self._waited = 0.0
 
     def at(self, timestamp: float) -> float:
         return timestamp - self._begun - self._waited
 
-    @contextlib.contextmanager
-    def undisturbed(self) -> Iterator[None]:
-        if self._lock is None:
-            yield
-            return
-        with self._lock.open("w") as file:
-            begun = time.time()
-            # Others that wait for it may have it first.
-            time.sleep(0.5)
-            fcntl.flock(file, fcntl.LOCK_EX)
-            self._waited += time.time() - begun
-            yield
+    def wait(self, file: IO[str]) -> None:
+        begun = time.time()
+        # Others that wait for it may have it first.
+        time.sleep(0.5)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        self._waited += time.time() - begun
+
+
+class Undisturbed(TaskSchedulerCallback):
+    """Holds the lock during each round."""
+
+    def __init__(self, clock: Clock, lock: Path) -> None:
+        self._clock = clock
+        self._file = lock.open("w")
+
+    def pre_tune(self, task_scheduler: object, task_id: int) -> None:
+        self._clock.wait(self._file)
+
+    def post_tune(self, task_scheduler: object, task_id: int) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_UN)
 
 
 class Seconds(PythonBasedMeasureCallback):
@@ -64,6 +73,7 @@ class Seconds(PythonBasedMeasureCallback):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scheduler", choices=SCHEDULERS, default="tvm")
     parser.add_argument("--network", required=True)
     parser.add_argument("--layout", choices=LAYOUTS, default="NHWC")
     parser.add_argument("--tasks", type=int, nargs="*", default=[])
@@ -78,22 +88,24 @@ def main() -> None:
     chosen = arguments.tasks or range(len(task_list.tasks))
     random.seed(arguments.seed)
     np.random.seed(arguments.seed)
-    clock = Clock(arguments.lock)
-
-    class Alternating(task_scheduler.TaskScheduler):
-        def _tune_task(self, task: int) -> None:
-            with clock.undisturbed():
-                super()._tune_task(task)
-
+    clock = Clock()
     seconds = Seconds(clock)
     option = auto_scheduler.TuningOptions(
         num_measure_trials=arguments.trials,
         measure_callbacks=[auto_scheduler.RecordToFile(str(arguments.out / "records.json")), seconds],
     )
-    scheduler = Alternating([task_list.tasks[index] for index in chosen], [task_list.weights[index] for index in chosen])
-    scheduler.tune(option)
+    scheduler_class, search_policy = SCHEDULERS[arguments.scheduler]
+    scheduler = scheduler_class(
+        [task_list.tasks[index] for index in chosen],
+        [task_list.weights[index] for index in chosen],
+        callbacks=[PrintTableInfo(), *([Undisturbed(clock, arguments.lock)] if arguments.lock else [])],
+    )
+    scheduler.tune(option, search_policy=search_policy)
     end = clock.at(time.time())
-    (arguments.out / "seconds.json").write_text(json.dumps({"seconds": seconds.seconds, "end": end}))
+    # Whole or not at all: that it is there says that the run is finished.
+    whole = arguments.out / "seconds.json.part"
+    whole.write_text(json.dumps({"seconds": seconds.seconds, "end": end}))
+    whole.replace(arguments.out / "seconds.json")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,54 @@
+"""From the finished runs of one seed to their curves: what counts, timed by the neutral timer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tvm import auto_scheduler
+
+from .curves import Improvement, curve, improvements, needed, without
+from .report import Outcome
+from .retime import Session, retime
+from .runs import Run, RunError
+
+
+def outcomes_of(
+    runs: Mapping[str, Run],
+    tasks: Mapping[int, auto_scheduler.SearchTask],
+    weights: Mapping[int, float],
+    file: Path,
+    seed: int,
+    lock: Path | None,
+) -> tuple[dict[str, Outcome], list[int]]:
+    """Each side's outcome, and the tasks that were left out; `file` keeps the times.
+
+    The latency is that of the tasks TVM's side found a program for. TVM cannot build any program of some (dense layers
+    of one row on 0.18), and a latency without one would never be defined on its side.
+    """
+    found = {side: improvements(run.measured) for side, run in runs.items()}
+
+    def wanted(failed: set[str]) -> set[str]:
+        compared = _compared(found["tvm"], failed)
+        return set().union(*(needed(without(each, failed), compared) for each in found.values()))
+
+    session = Session.open(file, {side: run.fingerprint for side, run in runs.items()})
+    records = {program: line for run in runs.values() for program, line in run.records.items()}
+    by_key = {task.workload_key: task for task in tasks.values()}
+    costs = retime(session, wanted, records, by_key, seed, lock)
+
+    failed = {program for program, cost in costs.items() if cost is None}
+    ran = {program: cost for program, cost in costs.items() if cost is not None}
+    compared = _compared(found["tvm"], failed)
+    if not compared:
+        raise RunError(f"No program of TVM's side of seed {seed} ran. Expected one of some task.")
+    kept = {task: weight for task, weight in weights.items() if task in compared}
+    outcomes = {
+        side: Outcome(curve(without(found[side], failed), kept, ran, run.seconds, len(run.measured)), run.failures)
+        for side, run in runs.items()
+    }
+    return outcomes, sorted(weights.keys() - compared)
+
+
+def _compared(found: list[Improvement], failed: set[str]) -> set[int]:
+    return {one.task for one in without(found, failed)}

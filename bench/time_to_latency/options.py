@@ -1,0 +1,93 @@
+"""The command's options, and what they choose."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from pathlib import Path
+
+from familyseer.core_operation import core_operation
+from familyseer.tasks import TaskList
+
+from .runs import RunError
+from .sides import SIDES, Side, command_line_side
+
+FULL = {"trials": 1000, "seeds": [0, 1, 2], "sides": ["tvm", "fast", "paper"], "only_tasks": None}
+# Two pointwise convolutions of one family, two rounds each.
+SMALL = {"trials": 256, "seeds": [0], "sides": ["tvm", "fast"], "only_tasks": [29, 31]}
+
+
+def parse(description: str | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="npm run bench:time-to-latency --",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--network", default="mobilenetv2_0.5")
+    parser.add_argument("--only-tasks", type=_numbers, metavar="1,2,3", help="only these tasks of the network")
+    parser.add_argument("--family", help="only the tasks with this core operation, e.g. nn.conv2d")
+    parser.add_argument("--trials", type=int, help="programs that each side measures (1000)")
+    parser.add_argument("--seeds", type=_numbers, metavar="0,1,2", help="a run of each side for each (0,1,2)")
+    parser.add_argument(
+        "--sides", type=lambda text: text.split(","), help=f"tvm and others of {', '.join(SIDES)} (all)"
+    )
+    parser.add_argument(
+        "--side",
+        action="append",
+        default=[],
+        metavar="NAME=ARGS",
+        help='one side more, `familyseer tune` with these arguments: --side "no-descent=--mode fast --no-descent"',
+    )
+    parser.add_argument("--small", action="store_true", help="about 20 minutes: 256 programs of two tasks, seed 0")
+    parser.add_argument(
+        "--lock",
+        type=Path,
+        help="a file to hold a lock (flock) of while timing, so that others can work in between: TVM's side holds it "
+        "for a round at a time, with its clock standing still while it waits, ours for the whole run",
+    )
+    parser.add_argument("--out", type=Path, help="folder for report and curves (default: report, beside the runs)")
+    arguments = parser.parse_args()
+    for name, value in (SMALL if arguments.small else FULL).items():
+        if getattr(arguments, name) is None and not (name == "only_tasks" and arguments.family):
+            setattr(arguments, name, value)
+    return arguments
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def chosen_sides(arguments: argparse.Namespace) -> dict[str, Side]:
+    """By name, in the order in which they run. Raises RunError."""
+    unknown = [name for name in arguments.sides if name not in SIDES]
+    if unknown:
+        raise RunError(f"Unknown side: {unknown[0]}. Expected one of {', '.join(SIDES)}; --side NAME=ARGS adds others.")
+    sides = {name: SIDES[name] for name in arguments.sides}
+    for text in arguments.side:
+        name, equals, rest = text.partition("=")
+        if not equals or not re.fullmatch(r"[\w.-]+", name) or name in SIDES:
+            raise RunError(
+                f'--side is "{text}". Expected NAME=ARGS with a name of its own, e.g. "wide=--population 512".'
+            )
+        sides[name] = command_line_side(shlex.split(rest))
+    if "tvm" not in sides or len(sides) < 2:
+        raise RunError(f"The sides are {', '.join(sides)}. Expected tvm and at least one to compare with it.")
+    return sides
+
+
+def chosen_tasks(arguments: argparse.Namespace, task_list: TaskList) -> list[int]:
+    """The ids of the tasks that are tuned. Raises RunError."""
+    everything = range(len(task_list.tasks))
+    if arguments.family and arguments.only_tasks:
+        raise RunError("Both --family and --only-tasks are given. Expected one of the two.")
+    if arguments.family:
+        families = [core_operation(task.compute_dag) for task in task_list.tasks]
+        if arguments.family not in families:
+            names = ", ".join(sorted({str(family) for family in families}))
+            raise RunError(f"{arguments.network} has no family {arguments.family}. Expected one of {names}.")
+        return [index for index in everything if families[index] == arguments.family]
+    wrong = [index for index in arguments.only_tasks or () if index not in everything]
+    if wrong:
+        raise RunError(f"{arguments.network} has no task {wrong[0]}. Expected ids from 0 to {len(everything) - 1}.")
+    return sorted(set(arguments.only_tasks or everything))
