@@ -1,0 +1,164 @@
+"""The draft ranks real programs without having seen one; the roofline is below what any of them takes."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+import tvm
+from familyseer.draft import draft_scores
+from familyseer.roofline import Machine, compulsory_bytes, least_seconds, measure_machine
+from familyseer.tasks import GPU_LIMITS, parse_target
+from tvm import auto_scheduler, te
+from tvm.auto_scheduler.feature import get_per_store_features_from_states
+from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
+
+SIZE = 256
+PROGRAMS = 16
+NATIVE = parse_target("native")
+
+
+def matmul(target: tvm.target.Target = NATIVE) -> auto_scheduler.SearchTask:
+    limits = auto_scheduler.HardwareParams(**GPU_LIMITS) if target.kind.name == "cuda" else None
+    return auto_scheduler.SearchTask(
+        matmul_auto_scheduler_test, (SIZE, SIZE, SIZE), target=target, hardware_params=limits
+    )
+
+
+def score(task: auto_scheduler.SearchTask, *states: auto_scheduler.loop_state.State, **options: int) -> np.ndarray:
+    objects = [state.state_object if hasattr(state, "state_object") else state for state in states]
+    return draft_scores(get_per_store_features_from_states(objects, task), task.target.kind.name, **options)
+
+
+def seconds_of(task: auto_scheduler.SearchTask, state: auto_scheduler.loop_state.StateObject) -> float:
+    module = tvm.build(*task.compute_dag.apply_steps_from_state(state), task.target)
+    arrays = [tvm.nd.array(np.ones((SIZE, SIZE), "float32")) for _ in range(3)]
+    return min(module.time_evaluator(module.entry_name, tvm.cpu(), number=1, repeat=5)(*arrays).results)
+
+
+@pytest.fixture(scope="module")
+def sampled() -> tuple[auto_scheduler.SearchTask, list[auto_scheduler.loop_state.StateObject], np.ndarray]:
+    """Random programs of a matmul, and the seconds they really take."""
+    task = matmul()
+    parameters = {"sample_init_min_population": PROGRAMS}
+    policy = auto_scheduler.SketchPolicy(task, auto_scheduler.RandomModel(), params=parameters, seed=0, verbose=0)
+    states = list(policy.sample_initial_population())[:PROGRAMS]
+    return task, states, np.array([seconds_of(task, state) for state in states])
+
+
+@pytest.fixture(scope="module")
+def machine() -> Machine:
+    measured = measure_machine(NATIVE)
+    assert measured is not None
+    return measured
+
+
+def test_random_programs_are_ranked_much_as_they_run(sampled: tuple) -> None:
+    task, states, seconds = sampled
+    scores = score(task, *states)
+    correlation = np.corrcoef(np.argsort(np.argsort(-seconds)), np.argsort(np.argsort(scores)))[0, 1]
+    assert correlation > 0.3
+    better_half = np.argsort(-scores)[: PROGRAMS // 2]
+    assert seconds[better_half].min() < 1.5 * seconds.min()
+
+
+def test_a_vectorised_loop_is_preferred_and_one_that_strides_is_not() -> None:
+    task = matmul()
+    result = task.compute_dag.ops[-1].output(0)
+
+    def with_innermost(axis: int, vectorised: bool) -> auto_scheduler.loop_state.State:
+        state = task.compute_dag.get_init_state()
+        i, j, k = state[result].iters
+        state.reorder(result, [each for each in (i, k, j) if each is not (i, j)[axis]] + [(i, j)[axis]])
+        if vectorised:
+            state.vectorize(result, state[result].iters[-1])
+        return state
+
+    vectorised, strided = score(task, with_innermost(1, True), with_innermost(0, False))
+    # Scores are minus cycles.
+    assert vectorised / strided < 0.25
+
+
+def test_parallel_loops_cost_a_launch_and_pay_on_many_cores() -> None:
+    task = matmul()
+    result = task.compute_dag.ops[-1].output(0)
+    serial, parallel = task.compute_dag.get_init_state(), task.compute_dag.get_init_state()
+    parallel.parallel(result, parallel[result].iters[0])
+    alone, launched = score(task, serial, parallel, cores=1)
+    assert launched < alone
+    alone, spread = score(task, serial, parallel, cores=16)
+    assert spread / alone < 1 / 8
+
+
+def test_a_program_without_features_scores_minus_infinity(sampled: tuple) -> None:
+    task, states, _ = sampled
+    features = list(get_per_store_features_from_states(states[:3], task))
+    expected = draft_scores(features, "llvm")
+    # What TVM gives for a program it fails to lower.
+    features[1] = np.zeros((1, features[0].shape[1]))
+    scores = draft_scores(features, "llvm")
+    assert list(np.isneginf(scores)) == [False, True, False]
+    assert scores[0] == expected[0] and scores[2] == expected[2]
+    assert draft_scores([], "llvm").shape == (0,)
+    assert np.isneginf(draft_scores([features[1]], "cuda")).all()
+
+
+def test_two_thousand_programs_take_less_than_a_third_of_a_second(sampled: tuple) -> None:
+    task, states, _ = sampled
+    features = list(get_per_store_features_from_states(states, task)) * (2000 // PROGRAMS)
+    draft_scores(features, "llvm")
+    begun = time.perf_counter()
+    draft_scores(features, "llvm")
+    assert time.perf_counter() - begun < 0.3
+
+
+def test_on_a_gpu_whole_warps_and_enough_blocks_are_preferred() -> None:
+    task = matmul(tvm.target.Target("cuda -arch=sm_70"))
+    result = task.compute_dag.ops[-1].output(0)
+
+    def bound(threads: int) -> auto_scheduler.loop_state.State:
+        state = task.compute_dag.get_init_state()
+        i, j, _ = state[result].iters
+        both = state.fuse(result, [i, j])
+        outer, inner = state.split(result, both, [threads])
+        state.bind(result, outer, "blockIdx.x")
+        state.bind(result, inner, "threadIdx.x")
+        return state
+
+    whole, part, few_blocks = score(task, bound(128), bound(8), bound(SIZE * SIZE // 8))
+    assert whole > part
+    assert whole > few_blocks
+
+
+def test_no_real_program_is_faster_than_the_roofline(sampled: tuple, machine: Machine) -> None:
+    task, _, seconds = sampled
+    least = least_seconds(task.compute_dag, machine.flops_per_second, machine.bytes_per_second)
+    assert 0 < least < seconds.min()
+    # Nor is it far below: random programs reach a hundredth of the peak at least.
+    assert seconds.min() < 100 * least
+
+
+def test_a_machine_does_billions_of_operations_a_second_and_has_no_gpu_or_other_cpu(machine: Machine) -> None:
+    assert 1e9 < machine.flops_per_second < 1e14
+    assert 1e9 < machine.bytes_per_second < 1e14
+    assert measure_machine(tvm.target.Target("cuda -arch=sm_70")) is None
+    assert measure_machine(tvm.target.Target("llvm -mcpu=generic -mattr=+neon")) is None
+    assert measure_machine(tvm.target.Target("llvm -mtriple=aarch64-linux-gnu")) is None
+
+
+def test_the_slower_of_arithmetic_and_traffic_counts() -> None:
+    dag = matmul().compute_dag
+    assert compulsory_bytes(dag) == 3 * SIZE * SIZE * 4
+    assert least_seconds(dag, dag.flop_ct, 1e30) == pytest.approx(1)
+    assert least_seconds(dag, 1e30, 3 * SIZE * SIZE * 4) == pytest.approx(1)
+
+
+def test_inputs_count_as_far_as_they_are_read() -> None:
+    source, indices = te.placeholder((100, 64), name="source"), te.placeholder((3,), "int32", name="indices")
+    taken = te.compute((3, 64), lambda i, j: source[indices[i], j], name="taken")
+    assert compulsory_bytes(auto_scheduler.ComputeDAG([source, indices, taken])) == (3 * 64 + 3 + 3 * 64) * 4
+    strided = te.compute((50, 64), lambda i, j: source[i * 2, j] + 1.0, name="strided")
+    assert compulsory_bytes(auto_scheduler.ComputeDAG([source, strided])) == 2 * 50 * 64 * 4
+    diagonal = te.compute((64,), lambda i: source[i, i] + 1.0, name="diagonal")
+    assert compulsory_bytes(auto_scheduler.ComputeDAG([source, diagonal])) == 2 * 64 * 4
