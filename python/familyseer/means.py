@@ -14,6 +14,7 @@ import numpy as np
 from tvm.auto_scheduler.feature import get_per_store_features_from_states
 
 from .draft import draft_scores
+from .measuring.cpus import tvm_threads
 from .schedules import fitted, neighbours, state_of, steps_of
 from .task_search import Candidate, TaskSearch
 
@@ -149,7 +150,8 @@ def _ranked(search: TaskSearch, states: list[StateObject], draft: bool) -> list[
 
 def _draft(search: TaskSearch, states: list[StateObject]) -> np.ndarray:
     features = get_per_store_features_from_states(states, search.task)
-    return draft_scores([np.asarray(rows, dtype=np.float32) for rows in features], search.task.target.kind.name)
+    rows = [np.asarray(each, dtype=np.float32) for each in features]
+    return draft_scores(rows, search.task.target.kind.name, tvm_threads())
 
 
 def _valid(search: TaskSearch, schedules: list[list]) -> list[StateObject]:
