@@ -77,7 +77,7 @@ async function runJob(kind: Kind, taskCount: number, seed: number) {
     await scheduler.likelyNext();
     const round = rounds[task] ?? 0;
     rounds[task] = round + 1;
-    await scheduler.observe(new Array<number | null>(programs).fill(costs(task, round)));
+    await scheduler.observe(Array.from<number | null>({ length: programs }).fill(costs(task, round)));
   }
   const seconds = (performance.now() - begun) / 1000;
   const megabytes = (heap() - heapBefore) / 1e6;

@@ -59,26 +59,25 @@ def by_evolution(search: TaskSearch, programs: int) -> list[Candidate]:
     return taken + search.take(evolved, programs - len(taken), EVOLUTION)
 
 
-def by_recipe(search: TaskSearch, donors: list[TaskSearch], recipe: Recipe) -> list[Candidate]:
-    """As many candidates as the recipe's programs sum up to, fewer only where all its origins are exhausted."""
-    wanted = sum(recipe.programs.values())
+def by_recipe(search: TaskSearch, donors: list[TaskSearch], recipe: Recipe, programs: int) -> list[Candidate]:
+    """Up to `programs` candidates; fewer only where the recipe's origins are exhausted, or TVM can lower no more."""
     fitting = [state for donor in donors for state in _fitted(search, donor)]
     origins = {
         SIBLING: lambda: _ranked(search, fitting, recipe.draft),
         DESCENT: lambda: _ranked(search, _moved(search), recipe.draft),
-        EVOLUTION: lambda: _evolved(search, fitting, recipe, 2 * wanted),
-        RANDOM: lambda: _sampled(search, wanted, recipe.draft),
+        EVOLUTION: lambda: _evolved(search, fitting, recipe, 2 * programs),
+        RANDOM: lambda: _sampled(search, programs, recipe.draft),
     }
     taken: list[Candidate] = []
-    rest: dict[str, list[StateObject]] = {}
+    found: dict[str, list[StateObject]] = {}
     for origin, count in recipe.programs.items():
         if count > 0:
-            rest[origin] = origins[origin]()
-            taken += search.take(rest[origin], count, origin)
-    if EVOLUTION in rest and len(taken) < wanted:
-        rest.setdefault(RANDOM, origins[RANDOM]())
-    for origin, states in rest.items():
-        taken += search.take(states, wanted - len(taken), origin)
+            found[origin] = origins[origin]()
+            taken += search.take(found[origin], min(count, programs - len(taken)), origin, lowered=True)
+    if EVOLUTION in found and len(taken) < programs:
+        found.setdefault(RANDOM, origins[RANDOM]())
+    for origin, states in found.items():
+        taken += search.take(states, programs - len(taken), origin, lowered=True)
     return taken
 
 

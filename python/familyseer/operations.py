@@ -106,7 +106,8 @@ class Operations:
         from .means import Recipe
 
         made = Recipe(**recipe) if recipe is not None else None
-        return {"candidates": self._searching(task).propose(task, programs, made)}
+        candidates, refusal = self._searching(task).propose(task, programs, made)
+        return {"candidates": candidates, "refusal": refusal}
 
     def foresee(self, task: int, siblings: list[int]) -> dict[str, Any]:
         return {"gains": self._searching(max(task, *siblings)).foresee(task, siblings)}

@@ -60,19 +60,20 @@ class Search:
         model_of = {task: model for model in models for task in model.tasks}
         self.searches = [TaskSearch(index, task, model_of[index], search) for index, task in enumerate(tasks)]
 
-    def propose(self, task: int, programs: int, recipe: Recipe | None = None) -> list[int]:
-        """Searches for up to `programs` candidates that were never proposed before; none: the space is exhausted."""
+    def propose(self, task: int, programs: int, recipe: Recipe | None = None) -> tuple[list[int], str | None]:
+        """Searches for up to `programs` candidates that were never proposed before; none: the space is exhausted, or TVM
+        can lower no program, and then its error is given, too."""
         search = self.searches[task]
         if recipe is None:
             candidates = means.by_evolution(search, programs)
         else:
-            candidates = means.by_recipe(search, [self.searches[donor] for donor in recipe.donors], recipe)
+            candidates = means.by_recipe(search, [self.searches[each] for each in recipe.donors], recipe, programs)
         ids = []
         for candidate in candidates:
             number = next(self._ids)
             search.candidates[number] = candidate
             ids.append(number)
-        return ids
+        return ids, None if ids else search.refusal
 
     def foresee(self, task: int, siblings: list[int]) -> list[float]:
         """What the family's model expects of the task's best schedules in each sibling: by how much they raise its

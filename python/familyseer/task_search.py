@@ -55,6 +55,7 @@ class TaskSearch:
         self.seen: set[str] = set()
         self.measured: list[tuple[float, StateObject]] = []
         self.to_learn: list[tuple[MeasureInput, MeasureResult]] = []
+        self.refusal: str | None = None
         # Valid programs made of a donor's program, and of one of this task's own by one move each (means.py).
         self.fitted: dict[tuple[TaskSearch, str], list[StateObject]] = {}
         self.moved: dict[str, list[StateObject]] = {}
@@ -87,8 +88,11 @@ class TaskSearch:
         """The best measured programs, best first."""
         return [state for _, state in sorted(self.measured, key=lambda entry: entry[0])[:count]]
 
-    def take(self, states: list[StateObject], count: int, origin: str) -> list[Candidate]:
-        """Candidates from the first `count` states that were never proposed; from now on they count as proposed."""
+    def take(self, states: list[StateObject], count: int, origin: str, lowered: bool = False) -> list[Candidate]:
+        """Candidates from the first `count` states that were never proposed; from now on they count as proposed.
+
+        With `lowered` none is taken that TVM cannot lower: a building of it would fail. `refusal` is the last such error.
+        """
         taken: list[Candidate] = []
         for state in states:
             if len(taken) >= count:
@@ -97,8 +101,18 @@ class TaskSearch:
             text = str(bound)
             if text not in self.seen:
                 self.seen.add(text)
-                taken.append(Candidate(bound, origin))
+                if not lowered or self._lowers(bound):
+                    taken.append(Candidate(bound, origin))
         return taken
+
+    def _lowers(self, state: StateObject) -> bool:
+        """Of some tasks TVM's own rewrite of constant layouts lowers no program (dense layers with a bias at batch 1)."""
+        try:
+            self.task.compute_dag.apply_steps_from_state(state, layout_rewrite=self.task.layout_rewrite_option)
+        except Exception as error:
+            self.refusal = str(error).strip().splitlines()[-1]
+            return False
+        return True
 
     def bound(self, state: StateObject) -> StateObject:
         """The state with the extents of its loops, as TVM's own object: Python's wrapper of it is not taken back by

@@ -283,9 +283,10 @@ export class Tuner {
       }
     };
 
-    const candidates = await timed("propose", this.#propose(worker, task, programs, recipe));
+    const { candidates, refusal } = await timed("propose", this.#propose(worker, task, programs, recipe));
     if (candidates.length === 0) {
-      return { measured, notices: [], seconds, accuracy: null };
+      const notices = refusal === null ? [] : [`TVM can lower no program of task ${task}: ${refusal}`];
+      return { measured, notices, seconds, accuracy: null };
     }
     const { buildTimeout, runTimeout } = this.options;
     const deadlineMs = DEVICES_AWAY_MS + MINUTE + candidates.length * (buildTimeout + runTimeout) * 1000;
@@ -314,10 +315,15 @@ export class Tuner {
   }
 
   /** Up to `programs` candidates, those found ahead first; none if the search space is exhausted or the job is to end. */
-  async #propose(worker: Worker, task: number, programs: number, recipe: Recipe | null): Promise<number[]> {
+  async #propose(
+    worker: Worker,
+    task: number,
+    programs: number,
+    recipe: Recipe | null,
+  ): Promise<{ candidates: number[]; refusal: string | null }> {
     const ahead = this.#foundAhead.get(task)?.splice(0, programs) ?? [];
     if (ahead.length === programs || this.#stopping.signal.aborted) {
-      return ahead;
+      return { candidates: ahead, refusal: null };
     }
     const params = {
       task,
@@ -327,8 +333,8 @@ export class Tuner {
     const proposing = worker.request("propose", params, { deadlineMs: SEARCH_DEADLINE_MS });
     proposing.catch(() => undefined);
     // A search cannot be interrupted; a job that is to end does not wait for it.
-    const proposed = await Promise.race([proposing, aborted(this.#stopping.signal)]);
-    return [...ahead, ...(proposed?.candidates ?? [])];
+    const proposed = await unlessAborted(proposing, this.#stopping.signal);
+    return { candidates: [...ahead, ...(proposed?.candidates ?? [])], refusal: proposed?.refusal ?? null };
   }
 
   /** While the devices measure a round, finds and builds the candidates of the round that will most likely follow. */
@@ -338,7 +344,7 @@ export class Tuner {
       return;
     }
     const { task, programs, recipe = null } = next;
-    const candidates = await this.#propose(worker, task, programs, recipe);
+    const { candidates } = await this.#propose(worker, task, programs, recipe);
     this.#foundAhead.set(task, [...candidates, ...(this.#foundAhead.get(task) ?? [])]);
     if (!this.#stopping.signal.aborted) {
       await worker.request("prepare", { task, candidates }, { deadlineMs: MINUTE });
@@ -370,13 +376,17 @@ async function modelFile(folder: string, name: string): Promise<string | null> {
   return (await stat(file).catch(() => null)) ? file : null;
 }
 
-function aborted(signal: AbortSignal): Promise<null> {
-  return new Promise((resolve) => {
-    if (signal.aborted) {
-      resolve(null);
-    }
-    signal.addEventListener("abort", () => resolve(null), { once: true });
+/** What `work` gives, or null as soon as `signal` aborts. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  const done = new AbortController();
+  const aborted = new Promise<null>((resolve) => {
+    signal.addEventListener("abort", () => resolve(null), { once: true, signal: done.signal });
   });
+  try {
+    return signal.aborted ? null : await Promise.race([work, aborted]);
+  } finally {
+    done.abort();
+  }
 }
 
 function countFailures(measured: readonly MeasuredEvent[]): Record<string, number> {

@@ -157,11 +157,11 @@ export const operations = {
   },
   /**
    * Searches for candidates on a task, by evolution as TVM does or by a recipe; fewer than asked for, or none, where the
-   * search space is exhausted.
+   * search space is exhausted. `refusal`: why TVM can lower none, where that is the reason.
    */
   propose: {
     params: z.object({ task: id, programs: z.number().int().min(1), recipe: recipe.nullable() }),
-    result: z.object({ candidates: z.array(id) }),
+    result: z.object({ candidates: z.array(id), refusal: z.string().nullable() }),
   },
   /** Begins to build candidates that will be measured later; answers at once. */
   prepare: {

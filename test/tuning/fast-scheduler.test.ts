@@ -183,7 +183,7 @@ describe("fast scheduler", () => {
         const draw = seededDraw(1);
         const tasks: number[] = [];
         for (let count = 0; count < 40; count += 1) {
-          tasks.push((await round(job, (1 + (await draw(1000))) / 1e5)).task);
+          tasks.push((await round(job, (1 + draw(1000)) / 1e5)).task);
         }
         return tasks;
       }),
