@@ -64,6 +64,17 @@ class Operations:
             "tasks": describe_tasks(self._tasks),
         }
 
+    def bounds(self) -> dict[str, Any]:
+        from .roofline import least_seconds, measure_machine
+
+        if self._tasks is None or self._target is None:
+            raise RequestError("There are no tasks yet. Expected extract before bounds.")
+        machine = measure_machine(self._target)
+        if machine is None:
+            return {"least_costs": None}
+        peak, bandwidth = machine.flops_per_second, machine.bytes_per_second
+        return {"least_costs": [least_seconds(task.compute_dag, peak, bandwidth) for task in self._tasks.tasks]}
+
     def register(
         self,
         cost_models: list[dict[str, Any]],

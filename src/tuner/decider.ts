@@ -1,18 +1,15 @@
 import { readLog } from "../records/log.js";
 import type { Families } from "../tuning/families.js";
-import {
-  type ExpectGains,
-  type FastAction,
-  FastScheduler,
-  type MeasuredProgram,
-  type RoundReport,
-} from "../tuning/fast-scheduler.js";
+import { type FastAction, FastScheduler, type MeasuredProgram, type RoundReport } from "../tuning/fast-scheduler.js";
 import { scoreAllBy } from "../tuning/objective.js";
 import { seededDraw } from "../tuning/random.js";
 import { ALL_MEANS, type Recipe } from "../tuning/recipe.js";
 import { type Action, type RoundOutcome, Scheduler, type SearchTarget } from "../tuning/scheduler.js";
 import type { Task } from "../tuning/task.js";
+import type { Worker } from "../worker/worker.js";
 import type { CompleteTuneOptions } from "./options.js";
+
+const DEADLINE = { deadlineMs: 5 * 60_000 };
 
 /** What decides in a job, the reference's scheduler or the fast one, asked in the same way. */
 export interface Decider {
@@ -25,24 +22,28 @@ export interface Decider {
   observe(measured: readonly MeasuredProgram[], report: RoundReport): Promise<RoundOutcome>;
 }
 
-/** The decider that the options ask for, with the records of `loadLog` taken over. */
+/** The decider that the options ask for, with the records of `loadLog` taken over; the fast one asks the worker, too. */
 export async function makeDecider(
   options: CompleteTuneOptions,
   tasks: readonly Task[],
   families: Families | null,
   target: string,
-  expectGains: ExpectGains,
+  worker: Worker,
 ): Promise<Decider> {
   const measuredBefore = await earlierRecords(options, tasks, target);
   if (options.mode === "fast") {
+    const means = { ...ALL_MEANS, ...options.means };
+    const bounds = means.roofline ? await worker.request("bounds", {}, DEADLINE) : null;
     return new FastScheduler({
       ...options,
       tasks,
       families,
       measuredBefore,
       objective: options.objective ?? null,
-      means: { ...ALL_MEANS, ...options.means },
-      expectGains,
+      means,
+      leastCosts: bounds?.least_costs ?? [],
+      expectGains: async (task, siblings) =>
+        (await worker.request("foresee", { task, siblings: [...siblings] }, DEADLINE)).gains,
     });
   }
   const scheduler = new Scheduler({

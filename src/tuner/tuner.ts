@@ -89,10 +89,7 @@ export class Tuner {
         await requireGpus(worker, this.options);
       }
       const { target, tasks, families, fromCache } = await this.#extract(worker);
-      const scheduler = await makeDecider(this.options, tasks, families, target, async (task, siblings) => {
-        const asked = { task, siblings: [...siblings] };
-        return (await worker.request("foresee", asked, { deadlineMs: SEARCH_DEADLINE_MS })).gains;
-      });
+      const scheduler = await makeDecider(this.options, tasks, families, target, worker);
       const { records_taken: recordsTaken, notices } = await this.#register(worker, scheduler, tasks.length, families);
       const { trials } = this.options;
       const { trialsPerRound } = scheduler;

@@ -82,7 +82,10 @@ export interface RoundReport {
   readonly accuracy: number | null;
 }
 
-/** Before a task's second round its gain is taken to be half of what it lacks to the best throughput of its family. */
+/**
+ * After its first look a task is expected to gain half of what it lacks to the best throughput of its family, within
+ * these bounds; alone in its family, the mean of them.
+ */
 const LEAST_PRIOR = 0.1;
 const MOST_PRIOR = 0.5;
 /** How much the last round counts in what the next is expected to gain, and in the seconds it is expected to take. */
@@ -146,6 +149,8 @@ export class FastScheduler {
   readonly #states: State[];
   /** Tasks still to be looked at, the next one last. */
   readonly #toLookAt: number[];
+  /** Tasks that had their first look since the ranking was last used. */
+  #newlyLookedAt: number[] = [];
   readonly #ranking = new TinyQueue<Ranked>([], (a, b) => b.rate - a.rate);
   #secondsPerProgram = 1;
   /** Foresee rounds that may pay, the most promising first. */
@@ -183,10 +188,7 @@ export class FastScheduler {
     const work = (id: number) => (tasks[id]?.weight ?? 1) * (tasks[id]?.flops ?? 0);
     const order = [...families.values()].flatMap((ids) => [...ids].sort((a, b) => work(b) - work(a)));
     this.#toLookAt = order.filter((id) => this.#state(id).best === UNMEASURED_COST).toReversed();
-    for (const id of order.filter((each) => this.#state(each).best < UNMEASURED_COST)) {
-      this.#state(id).expected = this.#prior(id);
-      this.#rank(id);
-    }
+    this.#newlyLookedAt = order.filter((id) => this.#state(id).best < UNMEASURED_COST);
   }
 
   /** The next thing to do. Asking again before `observe()` gives the same answer. */
@@ -216,10 +218,8 @@ export class FastScheduler {
     this.#trials += measured.length;
     this.#learn(task, before, measured, report);
     state.dead = (measured.length === 0 && !foreseen) || this.#isDone(task);
-    if (!state.dead && state.best < UNMEASURED_COST) {
-      this.#rank(task);
-    } else if (!state.dead) {
-      this.#toLookAt.push(task);
+    if (!state.dead) {
+      this.#queue(task, before);
     }
     this.#improved = !foreseen && state.best < before * (1 - WORTH_FORESEEING) ? task : null;
     const { score } = this;
@@ -314,8 +314,24 @@ export class FastScheduler {
     return { type: "search", task, programs, reason, recipe };
   }
 
+  /** Puts a task where it waits for its next search: looked at again, or ranked among the others. */
+  #queue(task: number, before: number): void {
+    if (this.#state(task).best === UNMEASURED_COST) {
+      this.#toLookAt.push(task);
+    } else if (before === UNMEASURED_COST) {
+      this.#newlyLookedAt.push(task);
+    } else {
+      this.#ranking.push(this.#ranked(task));
+    }
+  }
+
   /** The two tasks that are expected to gain most per second, of those not dead. */
   #twoBest(except?: number): Ranked[] {
+    // Only now is it known how far the siblings of each have come.
+    for (const task of this.#newlyLookedAt.splice(0)) {
+      this.#state(task).expected = this.#prior(task);
+      this.#ranking.push(this.#ranked(task));
+    }
     // Under another objective than the sum a round on one task can change what all others gain.
     const ranking = this.#options.objective === null ? this.#ranking : this.#rankedAnew();
     const best: Ranked[] = [];
@@ -345,10 +361,6 @@ export class FastScheduler {
       known.map((id) => this.#ranked(id)),
       (a, b) => b.rate - a.rate,
     );
-  }
-
-  #rank(task: number): void {
-    this.#ranking.push(this.#ranked(task));
   }
 
   #ranked(task: number): Ranked {
@@ -427,20 +439,20 @@ export class FastScheduler {
     if (accuracy !== null) {
       family.accuracy = mixed(family.accuracy, accuracy);
     }
-    if (before === UNMEASURED_COST) {
-      state.expected = this.#prior(task);
-    } else {
+    if (before < UNMEASURED_COST) {
       family.shares.observe(before, measured);
       state.expected = mixed(state.expected, (before - state.best) / before);
     }
   }
 
-  /** What a task is expected to gain before it has been searched: half of what it lacks to its family's best throughput. */
+  /** What a task is expected to gain before it has been searched, by what its siblings have reached. */
   #prior(task: number): number {
     const { family, best } = this.#state(task);
+    if (family.likeness.size === 1 || family.bestThroughput <= 0) {
+      return (LEAST_PRIOR + MOST_PRIOR) / 2;
+    }
     const throughput = (this.#options.tasks[task]?.flops ?? 0) / best;
-    const lacking = family.bestThroughput > 0 ? 1 - throughput / family.bestThroughput : 0;
-    return Math.min(MOST_PRIOR, Math.max(LEAST_PRIOR, lacking / 2));
+    return Math.min(MOST_PRIOR, Math.max(LEAST_PRIOR, (1 - throughput / family.bestThroughput) / 2));
   }
 
   #isDone(task: number): boolean {

@@ -16,6 +16,11 @@ export class Likeness {
     this.#places = new Map(this.#order.map((id, place) => [id, place]));
   }
 
+  /** How many tasks the family has. */
+  get size(): number {
+    return this.#order.length;
+  }
+
   /** The other tasks of the family, the most alike first. */
   *near(task: number): Generator<number> {
     const place = this.#places.get(task) ?? 0;

@@ -16,6 +16,8 @@ export interface Means {
   readonly gainPerSecond: boolean;
   /** The evolution's population follows how well the model ordered the last programs. */
   readonly adaptivePopulation: boolean;
+  /** A task that is nearly as fast as the machine can be is searched no further. */
+  readonly roofline: boolean;
 }
 
 export const ALL_MEANS: Means = {
@@ -25,6 +27,7 @@ export const ALL_MEANS: Means = {
   foreseeByGain: true,
   gainPerSecond: true,
   adaptivePopulation: true,
+  roofline: true,
 };
 
 /** What a round's candidates are to be made of: programs of each origin, whose schedules to fit, how hard to evolve. */

@@ -135,6 +135,11 @@ export const operations = {
     }),
     result: z.object({ target: z.string(), from_cache: z.boolean(), tasks: z.array(describedTask) }),
   },
+  /**
+   * A bound on each task's cost from below, in seconds, by what this machine's CPU computes and moves at most; null where
+   * the target is not this CPU. Takes a second in which nothing else may run.
+   */
+  bounds: { params: z.object({}), result: z.object({ least_costs: z.array(z.number()).nullable() }) },
   /** Makes a search policy for each task and the pool of cost models, and takes over an earlier log's records. */
   register: {
     params: z.object({
