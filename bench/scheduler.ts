@@ -1,16 +1,18 @@
-import { groupFamilies, Scheduler, type SchedulerOptions, type Task, weightedSum } from "../src/index.js";
+import { groupFamilies, Scheduler, type SchedulerOptions, seededDraw, type Task, weightedSum } from "../src/index.js";
+import { table } from "../src/report/format.js";
 import { scoreAllBy } from "../src/tuning/objective.js";
-import { seededDraw } from "../src/tuning/random.js";
 
 /**
  * What deciding costs as the tasks of a job become more: scripted jobs, whose programs are a table look-up, with
- * rounds in proportion to tasks. Each round is what `tune` does: next, likelyNext, observe.
+ * rounds in proportion to tasks. Each round is what `tune` does: next, likelyNext, observe. An argument picks the kinds
+ * of jobs whose name has it.
  */
 const TASK_COUNTS = [10, 100, 1000, 10_000];
 const ROUNDS_PER_TASK = 5;
 const TRIALS_PER_ROUND = 16;
-/** Small jobs are run again until this much time was measured. */
-const LEAST_SECONDS = 0.5;
+/** Jobs are run again, with other seeds, until so much time was measured, or so many were run. */
+const LEAST_SECONDS = 3;
+const MOST_JOBS = 100;
 
 interface Kind {
   readonly name: string;
@@ -23,40 +25,65 @@ interface Kind {
 }
 
 const KINDS: readonly Kind[] = [
-  { name: "weighted sum, no families", families: false, mostTasks: 10_000 },
-  { name: "weighted sum, families and foresee rounds", families: true, mostTasks: 10_000 },
-  { name: "weighted sum, families, 1 task in 100 never runs", families: true, failing: 100, mostTasks: 1000 },
-  { name: "objective of the user's, families", families: true, asked: true, mostTasks: 1000 },
+  { name: "weighted sum", families: false, mostTasks: 10_000 },
+  { name: "weighted sum, families", families: true, mostTasks: 10_000 },
+  { name: "weighted sum, families, one task in ten never runs", families: true, failing: 10, mostTasks: 1000 },
+  { name: "an objective of the user's, families", families: true, asked: true, mostTasks: 1000 },
 ];
 
-for (const kind of KINDS) {
-  console.log(`\n${kind.name}`);
-  console.log("tasks  decisions  seconds  decisions/s  heap (MB)  time / (n log n), relative to the size before");
-  let before: number | null = null;
+interface Job {
+  readonly taskCount: number;
+  readonly decisions: number;
+  readonly seconds: number;
+  readonly megabytes: number;
+}
+
+await runJob({ name: "warm-up of the engine", families: true, mostTasks: 100 }, 100, 0);
+for (const kind of KINDS.filter(({ name }) => name.includes(process.argv[2] ?? ""))) {
+  const jobs: Job[] = [];
   for (const taskCount of TASK_COUNTS.filter((count) => count <= kind.mostTasks)) {
-    const { decisions, seconds, megabytes } = await measure(kind, taskCount);
-    const perWork = seconds / (taskCount * Math.log(taskCount));
-    const growth = before === null ? "-" : (perWork / before).toFixed(2);
-    before = perWork;
-    const figures = [taskCount, decisions, seconds.toFixed(4), Math.round(decisions / seconds), megabytes.toFixed(2)];
-    console.log([...figures, growth].join("  "));
+    jobs.push(await medianJob(kind, taskCount));
   }
+  console.log(`\n${kind.name}`);
+  console.log(
+    table(
+      ["tasks", "decisions", "seconds", "decisions/s", "memory (MB)", "growth, n^", "of n log n, n^"],
+      jobs.map((job, index) => [
+        job.taskCount,
+        job.decisions,
+        job.seconds.toFixed(4),
+        Math.round(job.decisions / job.seconds),
+        job.megabytes.toFixed(2),
+        ...exponents(jobs[index - 1], job),
+      ]),
+    ),
+  );
 }
 
-/** The median job of several; the heap is what one scheduler holds at its job's end. */
-async function measure(kind: Kind, taskCount: number) {
-  await runJob(kind, taskCount, 0);
-  const runs: { decisions: number; seconds: number; megabytes: number }[] = [];
-  for (let seed = 1, spent = 0; runs.length < 3 || spent < LEAST_SECONDS; seed += 1) {
-    const run = await runJob(kind, taskCount, seed);
-    runs.push(run);
-    spent += run.seconds;
+/** The exponents by which the time, and n log n, grew from one size to the next. */
+function exponents(from: Job | undefined, to: Job): string[] {
+  if (!from) {
+    return ["-", "-"];
   }
-  runs.sort((a, b) => a.seconds - b.seconds);
-  return runs[Math.floor(runs.length / 2)] ?? { decisions: 0, seconds: Number.NaN, megabytes: Number.NaN };
+  const grown = (work: (job: Job) => number) =>
+    (Math.log(work(to) / work(from)) / Math.log(to.taskCount / from.taskCount)).toFixed(2);
+  return [grown((job) => job.seconds), grown((job) => job.taskCount * Math.log(job.taskCount))];
 }
 
-async function runJob(kind: Kind, taskCount: number, seed: number) {
+/** The median by time. */
+async function medianJob(kind: Kind, taskCount: number): Promise<Job> {
+  const first = await runJob(kind, taskCount, 1);
+  const jobs = [first];
+  for (let seed = 2, spent = first.seconds; spent < LEAST_SECONDS && jobs.length < MOST_JOBS; seed += 1) {
+    const job = await runJob(kind, taskCount, seed);
+    jobs.push(job);
+    spent += job.seconds;
+  }
+  jobs.sort((a, b) => a.seconds - b.seconds);
+  return jobs[Math.floor(jobs.length / 2)] ?? first;
+}
+
+async function runJob(kind: Kind, taskCount: number, seed: number): Promise<Job> {
   const { tasks, costs } = scriptedJob(kind, taskCount, seed);
   const options: SchedulerOptions = {
     tasks,
@@ -77,14 +104,16 @@ async function runJob(kind: Kind, taskCount: number, seed: number) {
     await scheduler.likelyNext();
     const round = rounds[task] ?? 0;
     rounds[task] = round + 1;
-    await scheduler.observe(Array.from<number | null>({ length: programs }).fill(costs(task, round)));
+    const cost = costs(task, round);
+    await scheduler.observe(Array.from({ length: programs }, () => cost));
   }
   const seconds = (performance.now() - begun) / 1000;
+  // What the scheduler still holds at its end.
   const megabytes = (heap() - heapBefore) / 1e6;
   if (scheduler.trials < options.trials) {
     throw new Error(`The job ended after ${scheduler.trials} of ${options.trials} trials.`);
   }
-  return { decisions, seconds, megabytes };
+  return { taskCount, decisions, seconds, megabytes };
 }
 
 /** Ten core operations, four similarity tags, FLOPs over three orders of magnitude; costs that fall round by round. */
@@ -112,6 +141,7 @@ function scriptedJob(kind: Kind, taskCount: number, seed: number) {
   return { tasks, costs };
 }
 
+/** Bytes in use after garbage collection, where Node was started with --expose-gc. */
 function heap(): number {
   globalThis.gc?.();
   return process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers;

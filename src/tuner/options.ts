@@ -40,7 +40,7 @@ export interface TuneOptions {
   readonly taskEarlyStopping?: number | null;
   /** Search a task no further if no program ran of it in warm-up. */
   readonly giveUpUnmeasured?: boolean;
-  /** What to make small; the default is the sum of latencies times weights. */
+  /** What to make small; the default is the sum of latencies times weights. Any other is asked once per task and decision. */
   readonly objective?: Objective;
   /** An earlier log whose records count as measured and train the cost models. */
   readonly loadLog?: string | null;

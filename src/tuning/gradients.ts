@@ -155,13 +155,17 @@ export class WeightedSumGradients implements Gradients {
     if (first === undefined) {
       return [];
     }
-    const bound = this.#candidate(first).gradient / (1 + 2 * this.#doubt());
-    return this.#upTo(bound, ranges).map((place) => this.#candidate(place));
+    const likely = this.#candidate(first);
+    // No gradient can be less than its product times (1 + the doubt); twice, for the rounding of these two lines.
+    const bound = likely.gradient / (1 + 2 * this.#doubt());
+    return this.#upTo(bound, ranges).map((place) => (place === first ? likely : this.#candidate(place)));
   }
 
   /**
-   * The most by which rounding can change a gradient, relative to it. Each of the n additions of either sum is wrong by
-   * at most half a unit in the last place of the greatest partial sum; 16 more stand for the other operations.
+   * The most by which rounding can make a gradient differ from weight times slope, relative to it. Each of the n
+   * additions of either sum is wrong by at most half a unit in the last place of the greatest partial sum, which, as no
+   * term but the stepped one is negative, is the whole sum or the step; 16 more stand for all other operations. It is
+   * large, and with it the number of candidates, where a task that was never measured is in the sum with 1e10 s.
    */
   #doubt(): number {
     const greatest = Math.max(this.#score, STEP * this.#mostWeight);

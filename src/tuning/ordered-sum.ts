@@ -3,6 +3,8 @@ const UNITS_PER_OCTAVE = 2 ** 53;
 /** Distance of neighbouring doubles by the exponent bits that they share. */
 const UNITS = Float64Array.from({ length: 2047 }, (_, exponent) => 2 ** (exponent - 1075));
 const NOT_BUILT = -1;
+/** So few terms are added sooner one by one than at once (measured: 8, 16 and 32 differ little). */
+const ADDED_ONE_BY_ONE = 16;
 
 /**
  * Adds numbers up as `terms.reduce((sum, term) => sum + term, 0)` does, to the last bit, but in O(log n) after a term
@@ -57,8 +59,12 @@ export class OrderedSum {
     if (first + length <= from || to <= first) {
       return sum;
     }
-    if (length === 1) {
-      return sum + at(this.#totals, node);
+    if (length <= ADDED_ONE_BY_ONE) {
+      let result = sum;
+      for (let index = Math.max(first, from); index < Math.min(first + length, to); index += 1) {
+        result += at(this.#totals, this.#leaves + index);
+      }
+      return result;
     }
     const jumped = from <= first && first + length <= to ? this.#addAtOnce(sum, node) : null;
     if (jumped !== null) {
