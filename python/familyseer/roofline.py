@@ -87,7 +87,11 @@ def _loads(operation: te.ComputeOp) -> list[tvm.tir.ProducerLoad]:
 
 def _most_elements(load: tvm.tir.ProducerLoad, operation: te.ComputeOp) -> int:
     """How many elements one access can read at most: an index has no more values than the loops it depends on."""
-    extents = {axis.var: int(axis.dom.extent) for axis in [*operation.axis, *operation.reduce_axis]}
+    # An extent may depend on another loop's variable (adaptive pooling); then the shape alone is the limit.
+    extents = {
+        axis.var: int(axis.dom.extent) if isinstance(axis.dom.extent, tvm.tir.IntImm) else math.inf
+        for axis in [*operation.axis, *operation.reduce_axis]
+    }
     everything: set[tvm.tir.Var] = set()
     elements = 1
     for index, extent in zip(load.indices, load.producer.shape):
@@ -108,7 +112,8 @@ def _is_here(target: tvm.target.Target) -> bool:
     if target.attrs.get("mtriple") not in (None, tvm.target.Target("llvm").attrs.get("mtriple")):
         return False
     cpu = str(target.attrs.get("mcpu", ""))
-    return cpu in ("", "generic", tvm.get_global_func("target.llvm_get_system_cpu")())
+    this_cpu = tvm.get_global_func("target.llvm_get_system_cpu", allow_missing=True)
+    return cpu in ("", "generic") or (this_cpu is not None and cpu == this_cpu())
 
 
 @dataclass(frozen=True)

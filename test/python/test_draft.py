@@ -9,17 +9,17 @@ import pytest
 import tvm
 from familyseer.draft import draft_scores
 from familyseer.roofline import Machine, compulsory_bytes, least_seconds, measure_machine
-from familyseer.tasks import GPU_LIMITS, parse_target
-from tvm import auto_scheduler, te
+from familyseer.tasks import GPU_LIMITS
+from tvm import auto_scheduler, te, topi
 from tvm.auto_scheduler.feature import get_per_store_features_from_states
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
 
 SIZE = 256
-PROGRAMS = 16
-NATIVE = parse_target("native")
+PROGRAMS = 32
+CPU = tvm.target.Target("llvm")
 
 
-def matmul(target: tvm.target.Target = NATIVE) -> auto_scheduler.SearchTask:
+def matmul(target: tvm.target.Target = CPU) -> auto_scheduler.SearchTask:
     limits = auto_scheduler.HardwareParams(**GPU_LIMITS) if target.kind.name == "cuda" else None
     return auto_scheduler.SearchTask(
         matmul_auto_scheduler_test, (SIZE, SIZE, SIZE), target=target, hardware_params=limits
@@ -49,18 +49,18 @@ def sampled() -> tuple[auto_scheduler.SearchTask, list[auto_scheduler.loop_state
 
 @pytest.fixture(scope="module")
 def machine() -> Machine:
-    measured = measure_machine(NATIVE)
+    measured = measure_machine(CPU)
     assert measured is not None
     return measured
 
 
-def test_random_programs_are_ranked_much_as_they_run(sampled: tuple) -> None:
+def test_the_better_half_of_random_programs_is_faster_and_has_the_fastest_or_nearly(sampled: tuple) -> None:
     task, states, seconds = sampled
     scores = score(task, *states)
-    correlation = np.corrcoef(np.argsort(np.argsort(-seconds)), np.argsort(np.argsort(scores)))[0, 1]
-    assert correlation > 0.3
-    better_half = np.argsort(-scores)[: PROGRAMS // 2]
-    assert seconds[better_half].min() < 1.5 * seconds.min()
+    by_score = np.argsort(-scores)
+    better, worse = seconds[by_score[: PROGRAMS // 2]], seconds[by_score[PROGRAMS // 2 :]]
+    assert np.median(better) < np.median(worse)
+    assert better.min() < 1.5 * seconds.min()
 
 
 def test_a_vectorised_loop_is_preferred_and_one_that_strides_is_not() -> None:
@@ -106,7 +106,7 @@ def test_a_program_without_features_scores_minus_infinity(sampled: tuple) -> Non
 
 def test_two_thousand_programs_take_less_than_a_third_of_a_second(sampled: tuple) -> None:
     task, states, _ = sampled
-    features = list(get_per_store_features_from_states(states, task)) * (2000 // PROGRAMS)
+    features = list(get_per_store_features_from_states(states, task)) * (2000 // PROGRAMS + 1)
     draft_scores(features, "llvm")
     begun = time.perf_counter()
     draft_scores(features, "llvm")
@@ -162,3 +162,6 @@ def test_inputs_count_as_far_as_they_are_read() -> None:
     assert compulsory_bytes(auto_scheduler.ComputeDAG([source, strided])) == 2 * 50 * 64 * 4
     diagonal = te.compute((64,), lambda i: source[i, i] + 1.0, name="diagonal")
     assert compulsory_bytes(auto_scheduler.ComputeDAG([source, diagonal])) == 2 * 64 * 4
+    images = te.placeholder((1, 7, 7, 32), name="images")
+    pooled = topi.nn.adaptive_pool(images, (1, 1), "avg", "NHWC")
+    assert compulsory_bytes(auto_scheduler.ComputeDAG([images, pooled])) == (7 * 7 * 32 + 32) * 4
