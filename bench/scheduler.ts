@@ -1,5 +1,6 @@
 import { groupFamilies, Scheduler, type SchedulerOptions, seededDraw, type Task, weightedSum } from "../src/index.js";
 import { table } from "../src/report/format.js";
+import { FastScheduler } from "../src/tuning/fast-scheduler.js";
 import { scoreAllBy } from "../src/tuning/objective.js";
 
 /**
@@ -17,6 +18,8 @@ const MOST_JOBS = 100;
 interface Kind {
   readonly name: string;
   readonly families: boolean;
+  /** The fast mode's scheduler; the model expects something of every sibling. */
+  readonly fast?: boolean;
   /** The objective as a function that can only be asked. */
   readonly asked?: boolean;
   /** One task in so many has no program that runs; its cost of 1e10 s stays in the sum. */
@@ -27,6 +30,7 @@ interface Kind {
 const KINDS: readonly Kind[] = [
   { name: "weighted sum", families: false, mostTasks: 10_000 },
   { name: "weighted sum, families", families: true, mostTasks: 10_000 },
+  { name: "fast mode, families", families: true, fast: true, mostTasks: 10_000 },
   { name: "weighted sum, families, one task in ten never runs", families: true, failing: 10, mostTasks: 1000 },
   { name: "an objective of the user's, families", families: true, asked: true, mostTasks: 1000 },
 ];
@@ -95,7 +99,7 @@ async function runJob(kind: Kind, taskCount: number, seed: number): Promise<Job>
   };
   const heapBefore = heap();
   const begun = performance.now();
-  const scheduler = new Scheduler(options);
+  const scheduler = kind.fast ? fastScheduler(options) : new Scheduler(options);
   const rounds = tasks.map(() => 0);
   let decisions = 0;
   for (let action = await scheduler.next(); action.type === "search"; action = await scheduler.next()) {
@@ -105,7 +109,12 @@ async function runJob(kind: Kind, taskCount: number, seed: number): Promise<Job>
     const round = rounds[task] ?? 0;
     rounds[task] = round + 1;
     const cost = costs(task, round);
-    await scheduler.observe(Array.from({ length: programs }, () => cost));
+    if (scheduler instanceof FastScheduler) {
+      const measured = Array.from({ length: programs }, () => ({ cost, origin: "descent" as const }));
+      await scheduler.observe(measured, { seconds: programs, accuracy: 0.8 });
+    } else {
+      await scheduler.observe(Array.from({ length: programs }, () => cost));
+    }
   }
   const seconds = (performance.now() - begun) / 1000;
   // What the scheduler still holds at its end.
@@ -114,6 +123,20 @@ async function runJob(kind: Kind, taskCount: number, seed: number): Promise<Job>
     throw new Error(`The job ended after ${scheduler.trials} of ${options.trials} trials.`);
   }
   return { taskCount, decisions, seconds, megabytes };
+}
+
+function fastScheduler({ tasks, families, trials, trialsPerRound }: SchedulerOptions): FastScheduler {
+  return new FastScheduler({
+    tasks,
+    families,
+    objective: null,
+    trials,
+    trialsPerRound,
+    foreseeTrials: trialsPerRound,
+    population: 1,
+    generations: 1,
+    expectGains: async (_task, siblings) => siblings.map((id) => (id % 10) / 10),
+  });
 }
 
 /** Ten core operations, four similarity tags, FLOPs over three orders of magnitude; costs that fall round by round. */

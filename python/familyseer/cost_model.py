@@ -102,6 +102,11 @@ class CostModel:
             self.model.num_warmup_sample = -1
             self.sources.append(path)
 
+    def doubt(self) -> None:
+        """Leaves an earlier job's trees out from the next training on, where it has any."""
+        if isinstance(self.model, BoundedModel):
+            self.model.forget_loaded()
+
     def learn(self, inputs: list[MeasureInput], results: list[MeasureResult]) -> None:
         if inputs:
             self.model.update(inputs, results)
@@ -196,6 +201,11 @@ class BoundedModel(PythonBasedModel):
         # TVM's own files do not say; it, too, starts anew with the first records.
         self._foundation_records = int(loaded.attr(RECORDS_ATTRIBUTE) or 0)
         self.num_warmup_sample = -1
+
+    def forget_loaded(self) -> None:
+        """Learns from its own records alone from now on."""
+        if self._foundation_records > len(self._costs):
+            self._foundation, self._foundation_records = None, 0
 
     def _predict(self, task: SearchTask, states: list[StateObject]) -> tuple[np.ndarray, list[np.ndarray]]:
         features = [np.asarray(rows, dtype=np.float32) for rows in get_per_store_features_from_states(states, task)]

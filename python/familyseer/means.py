@@ -15,8 +15,8 @@ from tvm.auto_scheduler.feature import get_per_store_features_from_states
 
 from .draft import draft_scores
 from .measuring.cpus import tvm_threads
-from .schedules import fitted, neighbours, state_of, steps_of
-from .task_search import Candidate, TaskSearch
+from .schedules import UNROLL_CPU, UNROLL_GPU, fitted, neighbours, state_of, steps_of
+from .task_search import Candidate, Donor, TaskSearch
 
 if TYPE_CHECKING:
     from tvm.auto_scheduler.loop_state import StateObject
@@ -62,7 +62,7 @@ def by_evolution(search: TaskSearch, programs: int) -> list[Candidate]:
 
 def by_recipe(search: TaskSearch, donors: list[TaskSearch], recipe: Recipe, programs: int) -> list[Candidate]:
     """Up to `programs` candidates; fewer only where the recipe's origins are exhausted, or TVM can lower no more."""
-    fitting = [state for donor in donors for state in _fitted(search, donor)]
+    fitting = [state for donor in [*donors, *search.carried] for state in _fitted(search, donor)]
     origins = {
         SIBLING: lambda: _ranked(search, fitting, recipe.draft),
         DESCENT: lambda: _ranked(search, _moved(search), recipe.draft),
@@ -95,15 +95,13 @@ def expected_gain(search: TaskSearch, donor: TaskSearch) -> float:
     return float(np.clip(scores[1:].max() / scores[0] - 1, 0, _MOST_GAIN))
 
 
-def _fitted(search: TaskSearch, donor: TaskSearch) -> list[StateObject]:
+def _fitted(search: TaskSearch, donor: Donor) -> list[StateObject]:
     """The donor's best schedules with tile sizes fitted to this task, best first."""
     states = []
-    for state in donor.best(_DONATED):
-        source = (donor, str(state))
-        if source not in search.fitted:
-            schedules = fitted(steps_of(donor.task, state), donor.stages, search.stages)
-            search.fitted[source] = _valid(search, schedules)
-        states += search.fitted[source]
+    for name, steps in donor.donations(_DONATED):
+        if (donor, name) not in search.fitted:
+            search.fitted[donor, name] = _valid(search, fitted(steps, donor.stages, search.stages))
+        states += search.fitted[donor, name]
     return states
 
 
@@ -112,7 +110,8 @@ def _moved(search: TaskSearch) -> list[StateObject]:
     for state in search.best(_MOVED_FROM):
         text = str(state)
         if text not in search.moved:
-            search.moved[text] = _valid(search, neighbours(steps_of(search.task, state), search.stages))
+            unroll = UNROLL_CPU if search.task.target.kind.name == "llvm" else UNROLL_GPU
+            search.moved[text] = _valid(search, neighbours(steps_of(search.task, state), search.stages, unroll))
         unseen = [moved for moved in search.moved[text] if str(moved) not in search.seen]
         if unseen:
             return unseen

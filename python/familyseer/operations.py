@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from .search import Search
 
 
+SCHEDULES = "schedules.json"
+
+
 class Operations:
     """One method per operation; parameters and results are those of the protocol."""
 
@@ -78,11 +81,13 @@ class Operations:
     def register(
         self,
         cost_models: list[dict[str, Any]],
+        schedules: str | None,
         log: str | None,
         search: dict[str, Any],
         training: dict[str, Any],
         measure: dict[str, Any],
     ) -> dict[str, Any]:
+        from .carried import load_schedules
         from .cost_model import CostModel, TrainingSettings
         from .measuring.devices import make_devices
         from .measuring.engine import Engine, EngineSettings
@@ -105,9 +110,11 @@ class Operations:
             if plan["model_file"] is not None:
                 model.load(plan["model_file"])
             models.append(model)
+        carried = load_schedules(Path(schedules), str(self._target)) if schedules is not None else []
         self._devices = make_devices(measure["devices"], str(self._target))
         engine = Engine(EngineSettings(**measure["building"]), self._devices)
-        self._search = Search(self._tasks.tasks, models, settings, engine, Timing(**measure["timing"]))
+        timing = Timing(**measure["timing"])
+        self._search = Search(self._tasks.tasks, models, settings, engine, timing, carried)
         return {
             "records_taken": self._search.replay_log(log) if log is not None else 0,
             "notices": sorted({model.notice for model in models if model.notice}),
@@ -142,7 +149,9 @@ class Operations:
         return {"records": records, "accuracy": accuracy}
 
     def save(self, folder: str) -> dict[str, Any]:
-        """Writes `<family>.xgb` for each model, and `models.json` with what each was trained on."""
+        """Writes `<family>.xgb` for each model, `models.json` with what each was trained on, and the best schedules."""
+        from .carried import save_schedules
+
         if self._search is None:
             raise RequestError("There are no cost models yet. Expected register before save.")
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -159,6 +168,7 @@ class Operations:
                     "sources": model.sources,
                 }
             )
+        save_schedules(Path(folder) / SCHEDULES, str(self._target), self._search.searches)
         (Path(folder) / "models.json").write_text(json.dumps(saved, indent=2) + "\n")
         return {"models": saved}
 

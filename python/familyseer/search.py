@@ -22,12 +22,16 @@ from .task_search import SearchSettings, TaskSearch
 if TYPE_CHECKING:
     from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
 
+    from .carried import Carried
     from .cost_model import CostModel
     from .measuring.engine import Engine, Measured
     from .measuring.run import Timing
 
 # How soon a measuring that is cancelled notices it.
 _CANCEL_SECONDS = 0.2
+# An earlier job's model that orders fewer of the pairs of so many programs than this is not believed any more.
+_BELIEVED = 0.6
+_CHECKED_BY = 8
 # By auto_scheduler.MeasureErrorNo.
 FAILURE_KINDS = (
     None,
@@ -52,17 +56,25 @@ class Search:
         search: SearchSettings,
         engine: Engine,
         timing: Timing,
+        carried: list[Carried] | None = None,
     ) -> None:
+        """`carried`: the best schedules of an earlier job."""
         self.models = models
         self._ids = itertools.count()
         self._engine = engine
         self._timing = timing
         model_of = {task: model for model in models for task in model.tasks}
-        self.searches = [TaskSearch(index, task, model_of[index], search) for index, task in enumerate(tasks)]
+        of_family: dict[str, list[Carried]] = {}
+        for earlier in carried or []:
+            of_family.setdefault(earlier.family, []).append(earlier)
+        self.searches = [
+            TaskSearch(index, task, model_of[index], search, of_family.get(model_of[index].name, []))
+            for index, task in enumerate(tasks)
+        ]
 
     def propose(self, task: int, programs: int, recipe: Recipe | None = None) -> tuple[list[int], str | None]:
-        """Searches for up to `programs` candidates that were never proposed before; none: the space is exhausted, or TVM
-        can lower no program, and then its error is given, too."""
+        """Searches for up to `programs` candidates that were never proposed before; none: the space is exhausted, or
+        TVM can lower no program, and then its error is given, too."""
         search = self.searches[task]
         if recipe is None:
             candidates = means.by_evolution(search, programs)
@@ -140,6 +152,8 @@ class Search:
         search = self.searches[task]
         pending, search.to_learn = search.to_learn, []
         accuracy = _accuracy(search, pending)
+        if accuracy is not None and accuracy < _BELIEVED and len(pending) >= _CHECKED_BY:
+            search.model.doubt()
         search.model.learn([one for one, _ in pending], [result for _, result in pending])
         return len(pending), accuracy
 

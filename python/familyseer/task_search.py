@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tvm import auto_scheduler
 
-from .schedules import Stage, stages_of
+from .schedules import Stage, Steps, stages_of, steps_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from concurrent.futures import Future
 
     from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
@@ -40,16 +41,34 @@ class Candidate:
     origin: str
 
 
+class Donor(Protocol):
+    """A task, of this job or an earlier one, whose best schedules can be fitted to another."""
+
+    @property
+    def stages(self) -> tuple[Stage, ...]: ...
+
+    def donations(self, count: int) -> list[tuple[str, Steps]]: ...
+
+
 class TaskSearch:
     """The search on one task.
 
     `measured` has the cost in seconds and the program of all that ran, `seen` the text of all that were ever proposed.
     """
 
-    def __init__(self, index: int, task: SearchTask, model: CostModel, settings: SearchSettings) -> None:
+    def __init__(
+        self,
+        index: int,
+        task: SearchTask,
+        model: CostModel,
+        settings: SearchSettings,
+        carried: Sequence[Donor] = (),
+    ) -> None:
+        """`carried`: tasks of an earlier job of the same family."""
         self.task = task
         self.model = model
         self.settings = settings
+        self.carried = carried
         self.candidates: dict[int, Candidate] = {}
         self.measuring: dict[int, Future[Measured]] = {}
         self.seen: set[str] = set()
@@ -57,7 +76,7 @@ class TaskSearch:
         self.to_learn: list[tuple[MeasureInput, MeasureResult]] = []
         self.refusal: str | None = None
         # Valid programs made of a donor's program, and of one of this task's own by one move each (means.py).
-        self.fitted: dict[tuple[TaskSearch, str], list[StateObject]] = {}
+        self.fitted: dict[tuple[Donor, str], list[StateObject]] = {}
         self.moved: dict[str, list[StateObject]] = {}
         self._seed = settings.seed * 1009 + index
         self.random = random.Random(self._seed)
@@ -88,10 +107,14 @@ class TaskSearch:
         """The best measured programs, best first."""
         return [state for _, state in sorted(self.measured, key=lambda entry: entry[0])[:count]]
 
+    def donations(self, count: int) -> list[tuple[str, Steps]]:
+        """The best programs' steps, and a name for each."""
+        return [(str(state), steps_of(self.task, state)) for state in self.best(count)]
+
     def take(self, states: list[StateObject], count: int, origin: str, lowered: bool = False) -> list[Candidate]:
         """Candidates from the first `count` states that were never proposed; from now on they count as proposed.
 
-        With `lowered` none is taken that TVM cannot lower: a building of it would fail. `refusal` is the last such error.
+        With `lowered` none is taken that TVM cannot lower: a building of it would fail. `refusal` is the last error.
         """
         taken: list[Candidate] = []
         for state in states:
@@ -106,7 +129,7 @@ class TaskSearch:
         return taken
 
     def _lowers(self, state: StateObject) -> bool:
-        """Of some tasks TVM's own rewrite of constant layouts lowers no program (dense layers with a bias at batch 1)."""
+        """Of some tasks TVM's own rewrite of constant layouts lowers no program: dense layers with a bias at batch 1."""
         try:
             self.task.compute_dag.apply_steps_from_state(state, layout_rewrite=self.task.layout_rewrite_option)
         except Exception as error:

@@ -46,7 +46,10 @@ export function addTune(program: Command, finish: Finish): void {
     .option("--gamma <x>", "kept for TVM's sake, decides nothing", decimal, defaults.gamma)
     .option("--backward-window <n>", "rounds a gradient looks back", wholeNumber, defaults.backwardWindow)
     .option("--load-log <file>", "take over the records of an earlier log")
-    .option("--load-models <folder>", "start from cost models that an earlier run saved")
+    .option(
+      "--load-models <folder>",
+      "start from cost models, and in fast mode from schedules, that an earlier run saved",
+    )
     .addOption(
       new Option("--training <mode>", "cost of training: bounded, or as TVM's own")
         .choices(["bounded", "reference"])

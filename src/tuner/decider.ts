@@ -41,6 +41,7 @@ export async function makeDecider(
       measuredBefore,
       objective: options.objective ?? null,
       means,
+      carriedOver: options.loadModels !== null,
       leastCosts: bounds?.least_costs ?? [],
       expectGains: async (task, siblings) =>
         (await worker.request("foresee", { task, siblings: [...siblings] }, DEADLINE)).gains,

@@ -44,7 +44,7 @@ export interface TuneOptions {
   readonly objective?: Objective;
   /** An earlier log whose records count as measured and train the cost models. */
   readonly loadLog?: string | null;
-  /** A folder of cost models an earlier run saved. */
+  /** A folder of cost models an earlier run saved; the fast mode takes its best schedules, too. */
   readonly loadModels?: string | null;
   /** How cost models are trained: `bounded` in cost as records grow, or `reference`, exactly as TVM does. */
   readonly training?: TrainingSettings["mode"];

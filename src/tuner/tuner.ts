@@ -175,6 +175,8 @@ export class Tuner {
       "register",
       {
         cost_models: models,
+        schedules:
+          options.mode === "fast" && options.loadModels !== null ? await schedulesFile(options.loadModels) : null,
         log: options.loadLog,
         search: {
           population: options.population,
@@ -370,6 +372,12 @@ async function modelFile(folder: string, name: string): Promise<string | null> {
     throw new InvalidRequestError(`There is no folder of cost models ${folder}. Expected one an earlier run saved.`);
   }
   const file = join(folder, `${name.replaceAll(/[^\w.-]/g, "_")}.xgb`);
+  return (await stat(file).catch(() => null)) ? file : null;
+}
+
+/** Folders of runs before there were schedules in them have none. */
+async function schedulesFile(folder: string): Promise<string | null> {
+  const file = join(folder, "schedules.json");
   return (await stat(file).catch(() => null)) ? file : null;
 }
 

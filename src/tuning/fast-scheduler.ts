@@ -27,6 +27,8 @@ export interface FastSchedulerOptions {
   readonly population: number;
   readonly generations: number;
   readonly means?: Means;
+  /** Whether there may be schedules of an earlier job to fit. */
+  readonly carriedOver?: boolean;
   /** A bound on each task's cost from below, in seconds, where one is known. */
   readonly leastCosts?: readonly (number | null)[];
   /** Stop the job after this many programs without a better objective; null: never. */
@@ -39,6 +41,7 @@ export interface FastSchedulerOptions {
 
 export const FAST_SCHEDULER_DEFAULTS = {
   means: ALL_MEANS,
+  carriedOver: false,
   leastCosts: [],
   earlyStopping: null,
   taskEarlyStopping: null,
@@ -92,6 +95,8 @@ const MOST_PRIOR = 0.5;
 const NEWEST = 0.5;
 /** A round that gained more than this share makes its siblings candidates for a foresee round. */
 const WORTH_FORESEEING = 0.02;
+/** Of a first look, the share of schedules that were fitted; the rest is random. */
+const FITTED_AT_FIRST = 0.75;
 /** Looks at a task of which no program ran, each twice as large as the one before. */
 const UNMEASURED_LOOKS = 4;
 /** A task is done when its best cost is within this factor of what the machine can do. */
@@ -285,7 +290,9 @@ export class FastScheduler {
     const first = donors.length === 0;
     const size = first ? 2 * this.trialsPerRound : Math.min(this.#options.foreseeTrials, this.trialsPerRound);
     const programs = size * 2 ** looks;
-    const fitting = this.#options.means.shareSchedules ? Math.min(donors.length, 1) * Math.ceil(0.75 * programs) : 0;
+    const { means, carriedOver } = this.#options;
+    const fits = means.shareSchedules && (!first || carriedOver);
+    const fitting = fits ? Math.ceil(FITTED_AT_FIRST * programs) : 0;
     const recipe = this.#recipe(family, donors, { sibling: fitting, random: programs - fitting });
     return { type: "search", task, programs, reason: { type: "first-look", family: family.name, first }, recipe };
   }

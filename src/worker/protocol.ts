@@ -152,6 +152,8 @@ export const operations = {
           model_file: z.string().nullable(),
         }),
       ),
+      /** A file of an earlier job's best schedules, written by `save`. */
+      schedules: z.string().nullable(),
       log: z.string().nullable(),
       search: searchSettings,
       training: trainingSettings,
@@ -191,7 +193,7 @@ export const operations = {
     params: z.object({ task: id, siblings: z.array(id).min(1) }),
     result: z.object({ gains: z.array(z.number()) }),
   },
-  /** Writes the cost models into a folder, one file each. */
+  /** Writes the cost models into a folder, one file each, and the best schedules as `schedules.json`. */
   save: {
     params: z.object({ folder: z.string() }),
     result: z.object({
