@@ -129,7 +129,7 @@ class TaskSearch:
         return taken
 
     def _lowers(self, state: StateObject) -> bool:
-        """Of some tasks TVM's own rewrite of constant layouts lowers no program: dense layers with a bias at batch 1."""
+        """Of some tasks TVM's rewrite of constant layouts lowers no program: of dense layers with a bias at batch 1."""
         try:
             self.task.compute_dag.apply_steps_from_state(state, layout_rewrite=self.task.layout_rewrite_option)
         except Exception as error:

@@ -1,0 +1,128 @@
+"""Where a round's candidates come from, on real programs of convolutions that are alike; their times are made up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from familyseer import means
+from familyseer.carried import load_schedules, save_schedules
+from familyseer.cost_model import CostModel, TrainingSettings
+from familyseer.errors import RequestError
+from familyseer.means import Recipe, by_recipe, expected_gain
+from familyseer.task_search import SearchSettings, TaskSearch
+from tvm import auto_scheduler, te, topi
+from tvm.auto_scheduler import MeasureInput, MeasureResult
+
+TARGET = "llvm"
+
+
+@auto_scheduler.register_workload
+def means_convolution(size: int, channels: int, filters: int) -> list[te.Tensor]:
+    data = te.placeholder((1, size, size, channels), name="p0")
+    weight = te.placeholder((1, 1, channels, filters), name="p1")
+    return [data, weight, topi.nn.relu(topi.nn.conv2d_nhwc(data, weight, 1, 0, 1))]
+
+
+def searches(carried: list | None = None) -> list[TaskSearch]:
+    """The searches on two convolutions of a family."""
+    model = CostModel("nn.conv2d", "xgb", [0, 1], 8, 0, TrainingSettings())
+    tasks = [auto_scheduler.SearchTask(means_convolution, args, target=TARGET) for args in [(14, 32, 64), (28, 16, 96)]]
+    return [TaskSearch(index, task, model, SearchSettings(), carried or []) for index, task in enumerate(tasks)]
+
+
+def recipe(donors: list[int] | None = None, **programs: int) -> Recipe:
+    return Recipe({**dict.fromkeys(means.ORIGINS, 0), **programs}, donors or [], 32, 1, draft=True)
+
+
+def measure(search: TaskSearch, candidates: list[means.Candidate]) -> None:
+    """As if every program had run, the first the fastest; the model learns of it."""
+    costs = [1e-3 * (1 + index) for index in range(len(candidates))]
+    search.measured += [(cost, candidate.state) for cost, candidate in zip(costs, candidates)]
+    inputs = [MeasureInput(search.task, candidate.state) for candidate in candidates]
+    search.model.learn(inputs, [MeasureResult([cost], 0, "", 0.0, 0.0) for cost in costs])
+
+
+def origins(candidates: list[means.Candidate]) -> dict[str, int]:
+    counts = dict.fromkeys(means.ORIGINS, 0)
+    for candidate in candidates:
+        counts[candidate.origin] += 1
+    return counts
+
+
+@pytest.fixture
+def looked_at() -> list[TaskSearch]:
+    both = searches()
+    measure(both[0], by_recipe(both[0], [], recipe(random=16), 16))
+    return both
+
+
+def test_a_recipe_gives_the_programs_it_asks_for_and_none_twice(looked_at: list[TaskSearch]) -> None:
+    first, second = looked_at
+    candidates = by_recipe(second, [first], recipe([0], sibling=3, random=1), 4)
+    assert origins(candidates) == {"sibling": 3, "descent": 0, "evolution": 0, "random": 1}
+    measure(second, candidates)
+    candidates += by_recipe(second, [first], recipe([0], sibling=2, descent=4, evolution=4), 10)
+    assert origins(candidates)["descent"] >= 4
+    assert len({str(candidate.state) for candidate in candidates}) == 14
+
+
+def test_candidates_build_and_have_the_extents_of_their_own_task(looked_at: list[TaskSearch]) -> None:
+    first, second = looked_at
+    for candidate in by_recipe(second, [first], recipe([0], sibling=4), 4):
+        schedule, tensors = second.task.compute_dag.apply_steps_from_state(candidate.state)
+        assert tuple(tensors[-1].shape) == (1, 28, 28, 96)
+        assert schedule is not None
+
+
+def test_what_an_origin_lacks_the_others_give_and_siblings_alone_give_fewer(looked_at: list[TaskSearch]) -> None:
+    first, second = looked_at
+    assert by_recipe(second, [], recipe(sibling=4), 4) == []
+    candidates = by_recipe(second, [], recipe(sibling=3, random=1), 4)
+    assert origins(candidates) == {"sibling": 0, "descent": 0, "evolution": 0, "random": 4}
+    # The candidates of a round that was begun ahead count.
+    assert len(by_recipe(first, [], recipe(descent=8), 3)) == 3
+
+
+def test_a_model_expects_something_of_a_siblings_schedules_only_if_it_has_learnt(looked_at: list[TaskSearch]) -> None:
+    first, second = looked_at
+    assert expected_gain(second, first) == 0, "the sibling has no program to compare with"
+    measure(second, by_recipe(second, [], recipe(random=2), 2))
+    assert 0 <= expected_gain(second, first) <= 1
+    untaught = searches()
+    assert expected_gain(untaught[1], untaught[0]) == 0
+
+
+def test_schedules_of_an_earlier_job_are_fitted_and_only_those_of_its_target(
+    looked_at: list[TaskSearch], tmp_path: Path
+) -> None:
+    path = tmp_path / "schedules.json"
+    save_schedules(path, TARGET, looked_at)
+    assert load_schedules(path, "cuda") == []
+    carried = load_schedules(path, TARGET)
+    assert [(each.family, len(each.programs)) for each in carried] == [("nn.conv2d", 3)]
+    later = searches(carried)[1]
+    assert origins(by_recipe(later, [], recipe(sibling=3, random=1), 4))["sibling"] == 3
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"target": "llvm", "tasks": [{"family": "x"}]}'])
+def test_a_file_that_holds_no_schedules_is_refused(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "schedules.json"
+    path.write_text(content)
+    with pytest.raises(RequestError, match="cannot be read as schedules"):
+        load_schedules(path, TARGET)
+
+
+def test_an_earlier_jobs_model_that_foresees_nothing_is_left(looked_at: list[TaskSearch], tmp_path: Path) -> None:
+    looked_at[0].model.save(tmp_path / "model.xgb")
+    later = searches()
+    model = later[0].model
+    model.load(str(tmp_path / "model.xgb"))
+    states = [candidate.state for candidate in by_recipe(later[0], [], recipe(random=8), 8)]
+    before = np.asarray(model.model.predict(later[0].task, states))
+    model.doubt()
+    inputs = [MeasureInput(later[0].task, state) for state in states]
+    model.learn(inputs, [MeasureResult([1e-3 * (1 + score)], 0, "", 0.0, 0.0) for score in before])
+    assert model.model.trained_on == 8
+    assert not np.allclose(model.model.predict(later[0].task, states), before)

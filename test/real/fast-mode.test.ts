@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readLog } from "../../src/records/log.js";
+import type { TuneEvent } from "../../src/tuner/events.js";
+import type { TuneOptions } from "../../src/tuner/options.js";
+import { tune } from "../../src/tuner/tuner.js";
+
+const MINUTE = 60_000;
+
+type RoundFinished = Extract<TuneEvent, { type: "round-finished" }>;
+
+async function rounds(options: TuneOptions): Promise<{ rounds: RoundFinished[]; events: TuneEvent[] }> {
+  const events: TuneEvent[] = [];
+  for await (const event of tune(options)) {
+    events.push(event);
+  }
+  return { events, rounds: events.filter((event) => event.type === "round-finished") };
+}
+
+describe("the fast mode", function () {
+  this.timeout(5 * MINUTE);
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "familyseer-test-"));
+  });
+
+  /** Pointwise convolutions of three structures, and the dense layer of which TVM can lower no program. */
+  const small = (name: string): TuneOptions => ({
+    model: "mobilenetv2_0.5",
+    mode: "fast",
+    onlyTasks: [6, 7, 25, 29],
+    trials: 40,
+    trialsPerRound: 6,
+    foreseeTrials: 3,
+    minRepeatMs: 5,
+    number: 1,
+    log: join(folder, name),
+  });
+
+  it("fits siblings' schedules, moves tile sizes, and says of each round what was at work", async () => {
+    const { rounds: done, events } = await rounds(small("first.log"));
+    const looks = done.filter(({ round }) => round.reason.type === "first-look");
+    assert.deepEqual(looks.filter(({ origins }) => "sibling" in origins).length, 2, "the second and third convolution");
+    assert.ok(done.some(({ origins }) => "descent" in origins));
+    const measured = events.filter((event) => event.type === "measured");
+    const records = await readLog(join(folder, "first.log"));
+    assert.equal(records.length, measured.length);
+    const counted = done.flatMap(({ origins }) => Object.values(origins)).reduce((sum, each) => sum + each.programs, 0);
+    assert.equal(counted, measured.length);
+    assert.ok(records.some(({ cost }) => cost !== null));
+  });
+
+  it("spends no trial on programs that TVM cannot lower, and says why", async () => {
+    const { rounds: done } = await rounds({ ...small("dense.log"), onlyTasks: [6], trials: 4 });
+    assert.equal(done.length, 1);
+    assert.deepEqual([done[0]?.costs, done[0]?.outcome.died], [[], true]);
+    assert.match(done[0]?.notices.join("\n") ?? "", /TVM can lower no program of task 0: .*Check failed/);
+  });
+
+  it("takes over the schedules and models of an earlier job", async () => {
+    const { rounds: done } = await rounds({
+      ...small("second.log"),
+      onlyTasks: [32],
+      trials: 8,
+      loadModels: join(folder, "first.log.models"),
+    });
+    assert.ok("sibling" in (done[0]?.origins ?? {}));
+  });
+
+  it("leaves out the means it is told to", async () => {
+    const means = { shareSchedules: false, descent: false, foreseeByGain: false, roofline: false };
+    const { rounds: done } = await rounds({ ...small("evolution.log"), onlyTasks: [7, 25], trials: 20, means });
+    assert.deepEqual(
+      [...new Set(done.flatMap(({ origins }) => Object.keys(origins)))].sort((a, b) => a.localeCompare(b)),
+      ["evolution", "random"],
+    );
+  });
+});
