@@ -23,7 +23,15 @@ await worker.close();
 const shares: number[] = [];
 for (let repeat = 0; repeat < REPEATS; repeat += 1) {
   const folder = await mkdtemp(join(tmpdir(), "familyseer-bench-"));
-  const options = { model: "mlp", trials: 24, trialsPerRound: 4, foreseeTrials: 4, population: 64, generations: 1 };
+  const options = {
+    model: "mlp",
+    mode: "reference",
+    trials: 24,
+    trialsPerRound: 4,
+    foreseeTrials: 4,
+    population: 64,
+    generations: 1,
+  } as const;
   for await (const event of tune({ ...options, seed: repeat, minRepeatMs: 10, log: join(folder, "mlp.log") })) {
     if (event.type === "finished") {
       shares.push((100 * event.overheadSeconds) / event.seconds);

@@ -84,7 +84,7 @@ export const TUNE_DEFAULTS = {
   layout: "NHWC",
   target: "native",
   searchPolicy: "sketch.xgb.family_op",
-  mode: "reference",
+  mode: "fast",
   means: {},
   onlyTasks: null,
   trialsPerRound: 64,

@@ -47,7 +47,7 @@ export class Tuner {
   readonly #foundAhead = new Map<number, number[]>();
 
   constructor(options: TuneOptions) {
-    const fast = options.mode === "fast" ? FAST_DEFAULTS : {};
+    const fast = (options.mode ?? TUNE_DEFAULTS.mode) === "fast" ? FAST_DEFAULTS : {};
     this.options = { ...TUNE_DEFAULTS, ...fast, ...withoutUndefined(options) };
     this.#policy = parseSearchPolicy(this.options.searchPolicy);
     this.#devices = deviceSettings(this.options);

@@ -31,6 +31,8 @@ describe("the command line", function () {
     "tune",
     "--model",
     "mlp",
+    "--mode",
+    "reference",
     "--trials",
     "8",
     "--trials-per-round",
