@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["PrintTableInfo", "TaskScheduler", "install", "uninstall"]
+__all__ = ["PrintTableInfo", "TaskScheduler", "install", "mend_dense", "uninstall"]
 
 
 def __getattr__(name: str) -> Any:
@@ -14,6 +14,10 @@ def __getattr__(name: str) -> Any:
         from . import task_scheduler
 
         return getattr(task_scheduler, name)
+    if name == "mend_dense":
+        from . import dense
+
+        return dense.mend_dense
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

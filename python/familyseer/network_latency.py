@@ -7,11 +7,13 @@ import tvm
 from tvm import auto_scheduler, relay
 from tvm.contrib import graph_executor
 
+from .dense import mend_dense
 from .networks import Network
 
 
 def compile_network(network: Network, target: tvm.target.Target, log: str | None) -> graph_executor.GraphModule:
     """Builds a network; with a log, each task by its best record there (TVM's ApplyHistoryBest)."""
+    mend_dense()
     if log is None:
         with tvm.transform.PassContext(opt_level=3):
             library = relay.build(network.module, target=target, params=network.weights)

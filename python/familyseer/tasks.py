@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .core_operation import core_operation, task_words
+from .dense import mend_dense
 from .errors import RequestError
 from .networks import Network, build_network
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import tvm
     from tvm import auto_scheduler
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 # A GPU's limits when there is none to ask: a V100's; what a block may have is the same from compute capability 5.0 to
 # 9.0. TVM asks the driver, and fails, if any of the eight is left out.
 GPU_LIMITS = {
@@ -125,6 +126,7 @@ def choose(task_list: TaskList, only: list[int] | None) -> TaskList:
 def _extract_fresh(network: Network, target: tvm.target.Target) -> tuple[list[auto_scheduler.SearchTask], list[int]]:
     from tvm import auto_scheduler
 
+    mend_dense()
     limits = auto_scheduler.HardwareParams(**GPU_LIMITS) if target.kind.name != "llvm" else None
     with _cached_libinfo():
         tasks, weights = auto_scheduler.extract_tasks(

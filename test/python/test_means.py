@@ -25,6 +25,15 @@ def means_convolution(size: int, channels: int, filters: int) -> list[te.Tensor]
     return [data, weight, topi.nn.relu(topi.nn.conv2d_nhwc(data, weight, 1, 0, 1))]
 
 
+@auto_scheduler.register_workload
+def means_digits() -> list[te.Tensor]:
+    """Axes whose names end in digits: TVM's rewrite of the weights' layout fails on them."""
+    a, b = te.placeholder((16, 16), name="a"), te.placeholder((16, 16), name="b")
+    k = te.reduce_axis((0, 16), name="k")
+    attrs = {"layout_free_placeholders": [b]}
+    return [a, b, te.compute((16, 16), lambda i0, i1: te.sum(a[i0, k] * b[i1, k], axis=k), name="c", attrs=attrs)]
+
+
 def searches(carried: list | None = None) -> list[TaskSearch]:
     """The searches on two convolutions of a family."""
     model = CostModel("nn.conv2d", "xgb", [0, 1], 8, 0, TrainingSettings())
@@ -126,3 +135,12 @@ def test_an_earlier_jobs_model_that_foresees_nothing_is_left(looked_at: list[Tas
     model.learn(inputs, [MeasureResult([1e-3 * (1 + score)], 0, "", 0.0, 0.0) for score in before])
     assert model.model.trained_on == 8
     assert not np.allclose(model.model.predict(later[0].task, states), before)
+
+
+def test_what_tvm_cannot_lower_is_no_candidate_and_the_reason_is_kept() -> None:
+    model = CostModel("x", "xgb", [0], 8, 0, TrainingSettings())
+    option = auto_scheduler.LayoutRewriteOption.REWRITE_FOR_PRE_TRANSFORMED
+    task = auto_scheduler.SearchTask(means_digits, (), target=TARGET, layout_rewrite_option=option)
+    search = TaskSearch(0, task, model, SearchSettings())
+    assert by_recipe(search, [], recipe(random=4), 4) == []
+    assert "Check failed" in str(search.refusal)
