@@ -131,8 +131,7 @@ def _sampled(search: TaskSearch, count: int, draft: bool) -> list[StateObject]:
     """Random programs; with `draft` from the better ones of many."""
     sample = list(search.policy(_SAMPLED * count, 0).sample_initial_population())
     if draft and sample:
-        order = np.argsort(-_draft(search, sample), kind="stable")
-        sample = [sample[index] for index in order[: max(count, int(_DRAFT_KEEPS * len(sample)))]]
+        sample = _in_order(sample, _draft(search, sample))[: max(count, int(_DRAFT_KEEPS * len(sample)))]
     search.random.shuffle(sample)
     return sample
 
@@ -144,7 +143,13 @@ def _ranked(search: TaskSearch, states: list[StateObject], draft: bool) -> list[
         return states
     trusted = search.model.trusted
     scores = np.asarray(search.model.model.predict(search.task, states)) if trusted else _draft(search, states)
-    return [states[index] for index in np.argsort(-scores, kind="stable")]
+    return _in_order(states, scores)
+
+
+def _in_order(states: list[StateObject], scores: np.ndarray) -> list[StateObject]:
+    """By falling scores, without those TVM finds no features of: it cannot lower them, or no GPU could run them."""
+    order = np.argsort(-scores, kind="stable")
+    return [states[index] for index in order if scores[index] > -np.inf]
 
 
 def _draft(search: TaskSearch, states: list[StateObject]) -> np.ndarray:

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 import tvm
 from familyseer import cuda
+from familyseer.cost_model import CostModel, TrainingSettings
+from familyseer.means import ORIGINS, Recipe, by_recipe
+from familyseer.task_search import SearchSettings, TaskSearch
 from familyseer.tasks import GPU_LIMITS
 from tvm import auto_scheduler
 from tvm.auto_scheduler.measure import MeasureErrorNo
@@ -88,6 +91,27 @@ def test_a_program_with_too_much_shared_memory_is_a_failed_program() -> None:
 def test_what_does_not_compile_says_why() -> None:
     with pytest.raises(RuntimeError, match=r"for sm_70:[\s\S]*identifier \"nonsense\" is undefined"):
         cuda.compile_cubin('extern "C" __global__ void f() { nonsense(); }', "sm_70")
+
+
+def test_the_fast_modes_candidates_for_a_sibling_become_machine_code(tmp_path) -> None:  # noqa: ANN001
+    model = CostModel("matmul", "xgb", [0, 1], 4, 0, TrainingSettings())
+    limits = auto_scheduler.HardwareParams(**GPU_LIMITS)
+    tasks = [
+        auto_scheduler.SearchTask(matmul_auto_scheduler_test, sizes, target=TARGET, hardware_params=limits)
+        for sizes in [(64, 128, 512), (128, 64, 256)]
+    ]
+    first, second = (TaskSearch(index, task, model, SearchSettings()) for index, task in enumerate(tasks))
+    programs = dict.fromkeys(ORIGINS, 0)
+    looked_at = by_recipe(first, [], Recipe({**programs, "random": 8}, [], 32, 1, True), 8)
+    first.measured = [(1e-3 * (1 + index), candidate.state) for index, candidate in enumerate(looked_at)]
+    candidates = by_recipe(second, [first], Recipe({**programs, "sibling": 2}, [0], 32, 1, True), 2)
+    assert [candidate.origin for candidate in candidates] == ["sibling"] * 2
+    second.measured = [(1e-3, candidate.state) for candidate in candidates]
+    candidates += by_recipe(second, [], Recipe({**programs, "descent": 2}, [], 32, 1, True), 2)
+    for number, candidate in enumerate(candidates):
+        path = tmp_path / f"{number}.cubin"
+        compiled(auto_scheduler.MeasureInput(second.task, candidate.state)).save(str(path))
+        assert path.read_bytes().startswith(b"\x7fELF")
 
 
 @needs_gpu
