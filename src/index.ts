@@ -3,7 +3,7 @@ export { type BestRecord, bestRecords } from "./records/best.js";
 export { type LogRecord, readLog } from "./records/log.js";
 export { type EvaluateOptions, evaluate, type Latencies, timeTuned } from "./tuner/evaluate.js";
 export type { DeviceShare, NamedTask, Round, TuneEvent } from "./tuner/events.js";
-export { TUNE_DEFAULTS, type TuneOptions } from "./tuner/options.js";
+export { FAST_DEFAULTS, TUNE_DEFAULTS, TUNE_MODES, type TuneMode, type TuneOptions } from "./tuner/options.js";
 export { type ExtractedTasks, extractTasks, type NetworkOptions } from "./tuner/tasks.js";
 export {
   type InferenceTime,
@@ -15,10 +15,18 @@ export {
 export { Tuner, tune } from "./tuner/tuner.js";
 export { type CostModelPlan, planCostModels } from "./tuning/cost-models.js";
 export { type Families, groupFamilies } from "./tuning/families.js";
+export {
+  type FastAction,
+  type FastReason,
+  FastScheduler,
+  type FastSchedulerOptions,
+} from "./tuning/fast-scheduler.js";
 export { type Objective, weightedSum } from "./tuning/objective.js";
 export { type Draw, seededDraw } from "./tuning/random.js";
+export { ALL_MEANS, type Means, type Origin, type Recipe } from "./tuning/recipe.js";
 export {
   type Action,
+  type DeathReason,
   type RoundOutcome,
   Scheduler,
   type SchedulerOptions,

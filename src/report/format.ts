@@ -1,7 +1,7 @@
 import Table from "cli-table3";
 import type { NamedTask, TuneEvent } from "../tuner/events.js";
 import type { FastReason } from "../tuning/fast-scheduler.js";
-import type { SearchReason, StopReason } from "../tuning/scheduler.js";
+import type { DeathReason, SearchReason, StopReason } from "../tuning/scheduler.js";
 
 /** Milliseconds for people, from seconds. */
 export function ms(seconds: number | null): string {
@@ -52,6 +52,13 @@ export function taskTable(
   );
 }
 
+const DEATHS: Readonly<Record<DeathReason, string>> = {
+  exhausted: "nothing is left to measure",
+  unimproved: "it stopped improving",
+  "at-the-roof": "it is as fast as this machine can compute and move its data",
+  "never-ran": "none of its programs ran",
+};
+
 /** One line on a round: which task, why, what it brought, what failed. */
 export function roundLine(event: Extract<TuneEvent, { type: "round-finished" }>, tasks: readonly NamedTask[]): string {
   const { round, outcome, costs, failures, origins, seconds } = event;
@@ -67,7 +74,7 @@ export function roundLine(event: Extract<TuneEvent, { type: "round-finished" }>,
     `${costs.length} measured${failed.length > 0 ? `, failed: ${failed.join(", ")}` : ""}`,
     ...(means.length > 0 ? [means.join(", ")] : []),
     `${took.toFixed(1)} s`,
-    ...(outcome.died ? ["no further rounds for it"] : []),
+    ...(outcome.died === null ? [] : [`no further rounds for it: ${DEATHS[outcome.died]}`]),
   ].join("; ");
 }
 

@@ -4,7 +4,7 @@ import type { Families } from "./families.js";
 import { Likeness } from "./likeness.js";
 import type { Objective } from "./objective.js";
 import { ALL_MEANS, type Means, type Origin, OriginShares, type Recipe } from "./recipe.js";
-import type { RoundOutcome, StopReason } from "./scheduler.js";
+import type { DeathReason, RoundOutcome, StopReason } from "./scheduler.js";
 import { type Task, UNMEASURED_COST } from "./task.js";
 
 /** What a family's model expects a task's best schedules to gain in each sibling, as a share of its throughput. */
@@ -222,7 +222,8 @@ export class FastScheduler {
     state.unimproved = state.best < before ? 0 : state.unimproved + measured.length;
     this.#trials += measured.length;
     this.#learn(task, before, measured, report);
-    state.dead = (measured.length === 0 && !foreseen) || this.#isDone(task);
+    const died = measured.length === 0 && !foreseen ? "exhausted" : this.#doneWith(task);
+    state.dead = died !== null;
     if (!state.dead) {
       this.#queue(task, before);
     }
@@ -235,7 +236,7 @@ export class FastScheduler {
     return {
       before: measuredOrNull(before),
       after: measuredOrNull(state.best),
-      died: state.dead,
+      died,
       score,
       trials: this.#trials,
     };
@@ -462,14 +463,16 @@ export class FastScheduler {
     return Math.min(MOST_PRIOR, Math.max(LEAST_PRIOR, (1 - throughput / family.bestThroughput) / 2));
   }
 
-  #isDone(task: number): boolean {
+  #doneWith(task: number): DeathReason | null {
     const { best, unimproved, looks } = this.#state(task);
     const least = this.#options.leastCosts[task] ?? 0;
-    return (
-      best <= AT_THE_ROOF * least ||
-      unimproved > (this.#options.taskEarlyStopping ?? Number.POSITIVE_INFINITY) ||
-      (best === UNMEASURED_COST && looks >= UNMEASURED_LOOKS)
-    );
+    if (best <= AT_THE_ROOF * least) {
+      return "at-the-roof";
+    }
+    if (best === UNMEASURED_COST && looks >= UNMEASURED_LOOKS) {
+      return "never-ran";
+    }
+    return unimproved > (this.#options.taskEarlyStopping ?? Number.POSITIVE_INFINITY) ? "unimproved" : null;
   }
 
   #recipe(family: Family, donors: readonly number[], programs: Partial<Record<Origin, number>>): Recipe {

@@ -107,13 +107,19 @@ export type SearchTarget = Pick<SearchAction, "task" | "programs">;
 
 export type SearchAction = Extract<Action, { type: "search" }>;
 
+/**
+ * Why a task is searched no further: nothing is left to measure, too many programs brought nothing, it is as fast as
+ * the machine can be, or none of its programs ever ran.
+ */
+export type DeathReason = "exhausted" | "unimproved" | "at-the-roof" | "never-ran";
+
 /** What a round did to the state. */
 export interface RoundOutcome {
   /** Best cost of the task in seconds before and after; null while no program ran. */
   readonly before: number | null;
   readonly after: number | null;
-  /** The round left the task dead: nothing was left to measure, or it stopped improving. */
-  readonly died: boolean;
+  /** Set where the round left the task dead. */
+  readonly died: DeathReason | null;
   /** The objective after the round. */
   readonly score: number;
   /** Programs measured in the job so far. */
@@ -233,8 +239,10 @@ export class Scheduler {
       this.#tellCost(task, before);
     }
     const unimproved = (state.rounds - state.bestRound) * programs;
-    const died = costs.length === 0 || unimproved > (this.#options.taskEarlyStopping ?? Number.POSITIVE_INFINITY);
-    if (died) {
+    const exhausted = costs.length === 0;
+    const stopped = unimproved > (this.#options.taskEarlyStopping ?? Number.POSITIVE_INFINITY);
+    const died = exhausted ? "exhausted" : stopped ? "unimproved" : null;
+    if (died !== null) {
       this.#markDead(task);
     }
     this.#changed.add(task);

@@ -162,7 +162,13 @@ describe("fast scheduler", () => {
   it("stops a task that is as fast as the machine can be, a job that no longer improves, and at its trials", async () => {
     const tasks = [task("nn.dense"), task("nn.conv2d")];
     const atTheRoof = scheduler(tasks, { leastCosts: [0.001, 0.002] });
-    await lookAtAll(atTheRoof, tasks);
+    await lookAtAll(atTheRoof, tasks.slice(1));
+    const { programs } = await search(atTheRoof);
+    const last = await atTheRoof.observe(
+      Array.from({ length: programs }, () => ({ cost: 0.002, origin: "random" })),
+      SECOND,
+    );
+    assert.equal(last.died, "at-the-roof");
     assert.deepEqual(await atTheRoof.next(), { type: "stop", reason: { type: "all-tasks-dead" } });
 
     const unimproved = scheduler(tasks, { earlyStopping: 16 });
