@@ -4,6 +4,7 @@ import { addBest } from "./best.js";
 import { addDevices } from "./devices.js";
 import { addDoctor } from "./doctor.js";
 import { addEvaluate } from "./evaluate.js";
+import { addExperiment } from "./experiment.js";
 import { addFamilies } from "./families.js";
 import { addPatch } from "./patch.js";
 import { addSetup } from "./setup.js";
@@ -35,6 +36,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     addBest,
     addEvaluate,
     addTuneNetwork,
+    addExperiment,
     addPatch,
   ]) {
     add(program, finish);

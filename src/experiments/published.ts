@@ -1,0 +1,115 @@
+import { InvalidRequestError } from "../errors.js";
+import { table } from "../report/format.js";
+import type { Experiment } from "./experiment.js";
+import { type PublishedRun, readPublishedRuns } from "./published-runs.js";
+import { afterDecrease, bestSoFar, type Curve, geometricMean, speedUp, within } from "./time-to-latency.js";
+
+/** The published tunings of one network on one device, beside each other. */
+export interface PublishedComparison {
+  readonly network: string;
+  readonly device: PublishedRun["device"];
+  /** By goal: seconds Ansor needs over seconds FamilySeer needs; null: FamilySeer's curve never gets there. */
+  readonly speedUps: Readonly<Record<string, number | null>>;
+  /** Estimated latencies after as many programs really measured. */
+  readonly equalPrograms: EqualBudget;
+  /** The same after as many trials as the logs count. */
+  readonly equalTrials: EqualBudget;
+}
+
+/** What both tuners estimate (ms) when both have spent the smaller of their whole budgets; null: still warming up. */
+export interface EqualBudget {
+  readonly budget: number;
+  readonly ansorMs: number | null;
+  readonly familyseerMs: number | null;
+}
+
+/** Which latency both are timed to: near the best that Ansor ends with, or, as in the paper's figure, some way towards it. */
+const GOALS: Readonly<Record<string, (ansor: Curve) => number>> = {
+  "within 5 %": (ansor) => within(ansor, 5),
+  "within 1 %": (ansor) => within(ansor, 1),
+  "within 0 %": (ansor) => within(ansor, 0),
+  "80 % of decrease": (ansor) => afterDecrease(ansor, 80),
+  "90 % of decrease": (ansor) => afterDecrease(ansor, 90),
+};
+
+const DEVICE_NAMES = { v100: "NVIDIA V100", silver4210: "Xeon Silver 4210" };
+
+export const published: Experiment = {
+  description: "the paper's own runs: FamilySeer's speed-up over Ansor to the same latency",
+  async run() {
+    const comparisons = comparePublished(await readPublishedRuns());
+    return { data: comparisons.map(toJson), text: show(comparisons) };
+  },
+};
+
+/** @throws InvalidRequestError if a run of Ansor lacks FamilySeer's. */
+export function comparePublished(runs: readonly PublishedRun[]): PublishedComparison[] {
+  return runs
+    .filter(({ method }) => method === "ansor")
+    .map((ansor) => {
+      const { network, device } = ansor;
+      const familyseer = runs.find(
+        (run) => run.method === "familyseer" && run.network === network && run.device === device,
+      );
+      if (!familyseer) {
+        throw new InvalidRequestError(`There is no run of FamilySeer for ${network} on ${device}, only Ansor's.`);
+      }
+      const [ours, theirs] = [bestSoFar(familyseer.curve), bestSoFar(ansor.curve)];
+      const speedUps = Object.entries(GOALS).map(([goal, latency]) => [goal, speedUp(ours, theirs, latency(theirs))]);
+      return {
+        network,
+        device,
+        speedUps: Object.fromEntries(speedUps),
+        equalPrograms: atEqual("programs", ansor, familyseer),
+        equalTrials: atEqual("trials", ansor, familyseer),
+      };
+    });
+}
+
+function atEqual(count: "programs" | "trials", ansor: PublishedRun, familyseer: PublishedRun): EqualBudget {
+  const budget = Math.min(...[ansor, familyseer].map(({ rounds }) => rounds.at(-1)?.[count] ?? 0));
+  const estimate = ({ rounds }: PublishedRun) =>
+    rounds.findLast((round) => round[count] <= budget)?.estimatedMs ?? null;
+  return { budget, ansorMs: estimate(ansor), familyseerMs: estimate(familyseer) };
+}
+
+/** Ansor's estimate over FamilySeer's, as the geometric mean of all networks that have both. */
+export function meanRatio(budgets: readonly EqualBudget[]): number {
+  return geometricMean(
+    budgets.flatMap(({ ansorMs, familyseerMs }) =>
+      ansorMs === null || familyseerMs === null ? [] : [ansorMs / familyseerMs],
+    ),
+  );
+}
+
+function toJson({ network, device, speedUps, equalPrograms, equalTrials }: PublishedComparison): object {
+  return {
+    network,
+    device,
+    speed_ups: speedUps,
+    equal_programs: budgetToJson(equalPrograms),
+    equal_trials: budgetToJson(equalTrials),
+  };
+}
+
+function budgetToJson({ budget, ansorMs, familyseerMs }: EqualBudget): object {
+  return { budget, ansor_ms: ansorMs, familyseer_ms: familyseerMs };
+}
+
+function show(comparisons: readonly PublishedComparison[]): string {
+  const lines = ["Seconds Ansor needs over seconds FamilySeer needs (-: FamilySeer's curve never gets there)"];
+  for (const [device, name] of Object.entries(DEVICE_NAMES)) {
+    const here = comparisons.filter((comparison) => comparison.device === device);
+    const rows = here.map(({ network, speedUps }) => [
+      network,
+      ...Object.values(speedUps).map((ratio) => ratio?.toFixed(2) ?? "-"),
+    ]);
+    lines.push("", `${name}, to Ansor's best latency`, table(["network", ...Object.keys(GOALS)], rows));
+    const programs = meanRatio(here.map(({ equalPrograms }) => equalPrograms)).toFixed(3);
+    const trials = meanRatio(here.map(({ equalTrials }) => equalTrials)).toFixed(3);
+    lines.push(
+      `Estimated latency, Ansor's over FamilySeer's: ${programs} at equal programs measured, ${trials} at equal trials as logged`,
+    );
+  }
+  return lines.join("\n");
+}
