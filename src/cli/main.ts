@@ -5,6 +5,7 @@ import { addDevices } from "./devices.js";
 import { addDoctor } from "./doctor.js";
 import { addEvaluate } from "./evaluate.js";
 import { addFamilies } from "./families.js";
+import { addKeys } from "./keys.js";
 import { addPatch } from "./patch.js";
 import { addSetup } from "./setup.js";
 import { addTasks } from "./tasks.js";
@@ -36,6 +37,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     addEvaluate,
     addTuneNetwork,
     addPatch,
+    addKeys,
   ]) {
     add(program, finish);
   }
