@@ -44,5 +44,6 @@ def decode(content: bytes) -> dict[str, Any]:
         if message["type"] == "request":
             _params[message["operation"]](message["params"])
     except (ValueError, msgpack.UnpackException, fastjsonschema.JsonSchemaValueException) as error:
-        raise ProtocolError(f"a message that is not of the protocol: {str(error)[:_TOLD]}") from None
+        reason = str(error)[:_TOLD] or type(error).__name__
+        raise ProtocolError(f"a message that is not of the protocol: {reason}") from None
     return message

@@ -58,9 +58,13 @@ class Session:
         self._ended = threading.Event()
         self.refusal: Refusal | None = None
 
+    @property
+    def ended(self) -> bool:
+        return self._ended.is_set()
+
     def deliver(self, content: bytes) -> None:
         """Takes a message that arrived; never blocks. Once the session has ended, nothing more is taken."""
-        if self._ended.is_set():
+        if self.ended:
             return
         try:
             self._take(decode(content))
@@ -118,7 +122,7 @@ class Session:
             from .operations import Operations
 
             performer = Operations()
-        while not self._ended.is_set():
+        while not self.ended:
             request = self._requests.get()
             if request is None:
                 continue
