@@ -11,6 +11,9 @@ import msgpack
 
 _SCHEMA = json.loads((Path(__file__).parent / "protocol.schema.json").read_text())
 PROTOCOL_VERSION: int = _SCHEMA["version"]
+LIMITS: dict[str, int] = _SCHEMA["limits"]
+# Of what is wrong with a message, so many characters are told.
+_TOLD = 2000
 _to_worker = fastjsonschema.compile(_SCHEMA["to_worker"])
 _params = {name: fastjsonschema.compile(operation["params"]) for name, operation in _SCHEMA["operations"].items()}
 
@@ -20,16 +23,27 @@ class ProtocolError(Exception):
 
 
 def encode(message: dict[str, Any]) -> bytes:
-    return msgpack.packb(message)
+    """Raises ProtocolError for a message of more bytes than may be sent."""
+    content = msgpack.packb(message)
+    most = LIMITS["message_bytes"]
+    if len(content) > most:
+        raise ProtocolError(f"a {message['type']} message of {len(content)} bytes is too long: at most {most} are sent")
+    return content
 
 
 def decode(content: bytes) -> dict[str, Any]:
-    """Raises ProtocolError for anything but a message to a worker whose parameters fit its operation."""
+    """Raises ProtocolError for anything but a message to a worker, within the limits, whose parameters fit its
+    operation."""
+    if len(content) > LIMITS["message_bytes"]:
+        raise ProtocolError(f"a message of {len(content)} bytes; it has at most {LIMITS['message_bytes']}")
+    # A few bytes can announce an array of gigabytes.
+    items = min(len(content), LIMITS["items"])
     try:
-        message = msgpack.unpackb(content)
+        message = msgpack.unpackb(content, max_array_len=items, max_map_len=items, max_bin_len=0, max_ext_len=0)
         _to_worker(message)
         if message["type"] == "request":
             _params[message["operation"]](message["params"])
     except (ValueError, msgpack.UnpackException, fastjsonschema.JsonSchemaValueException) as error:
-        raise ProtocolError(f"a message that is not of the protocol: {error}") from None
+        reason = str(error)[:_TOLD] or type(error).__name__
+        raise ProtocolError(f"a message that is not of the protocol: {reason}") from None
     return message

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Protocol
 
 from .errors import RequestError
-from .protocol import PROTOCOL_VERSION, ProtocolError, decode, encode
+from .protocol import LIMITS, PROTOCOL_VERSION, ProtocolError, decode, encode
 
 HEARTBEAT_SECONDS = 1.0
 
@@ -52,28 +52,47 @@ class Session:
 
     def __init__(self) -> None:
         self._requests: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        # The numbers of the requests that have no answer yet, and of those that are to end early.
+        self._open: set[int] = set()
         self._cancelled: set[int] = set()
         self._ended = threading.Event()
         self.refusal: Refusal | None = None
 
+    @property
+    def ended(self) -> bool:
+        return self._ended.is_set()
+
     def deliver(self, content: bytes) -> None:
-        """Takes a message that arrived; never blocks."""
+        """Takes a message that arrived; never blocks. Once the session has ended, nothing more is taken."""
+        if self.ended:
+            return
         try:
-            message = decode(content)
+            self._take(decode(content))
         except ProtocolError as error:
             self.refusal = Refusal("error", str(error))
             self.end()
-            return
+
+    def _take(self, message: dict[str, Any]) -> None:
         kind = message["type"]
         if kind == "request":
+            self._admit(message["id"])
             self._requests.put(message)
         elif kind == "cancel":
-            self._cancelled.add(message["id"])
+            # An answered request's number comes too where its answer and the cancel met on the way.
+            if message["id"] in self._open:
+                self._cancelled.add(message["id"])
         elif kind == "refuse":
             self.refusal = Refusal(message["kind"], message["reason"])
             self.end()
         elif kind == "shutdown":
             self.end()
+
+    def _admit(self, number: int) -> None:
+        if number in self._open:
+            raise ProtocolError(f"a second request {number} before the first was answered")
+        if len(self._open) >= LIMITS["requests"]:
+            raise ProtocolError(f"more than {LIMITS['requests']} requests at once")
+        self._open.add(number)
 
     def end(self) -> None:
         self._ended.set()
@@ -103,7 +122,7 @@ class Session:
             from .operations import Operations
 
             performer = Operations()
-        while not self._ended.is_set():
+        while not self.ended:
             request = self._requests.get()
             if request is None:
                 continue
@@ -116,6 +135,7 @@ class Session:
     def _answer(self, performer: Performer, request: dict[str, Any], raise_errors: bool) -> None:
         number = request["id"]
         begun = time.monotonic()
+        raised: Exception | None = None
         try:
             value = performer.perform(
                 request["operation"],
@@ -123,16 +143,19 @@ class Session:
                 report=lambda event: self._post(type="progress", id=number, event=event),
                 cancelled=lambda: number in self._cancelled,
             )
-            self._post(type="result", id=number, value=value, seconds=time.monotonic() - begun)
+            answer = encode(dict(type="result", id=number, value=value, seconds=time.monotonic() - begun))
         except RequestError as error:
-            self._post(type="failure", id=number, kind=error.kind, message=str(error))
+            answer = encode(dict(type="failure", id=number, kind=error.kind, message=str(error)))
         except Exception as error:
             message = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
-            self._post(type="failure", id=number, kind="error", message=message)
-            if raise_errors:
-                raise
-        finally:
-            self._cancelled.discard(number)
+            answer = encode(dict(type="failure", id=number, kind="error", message=message))
+            raised = error
+        # Before the answer, after which the orchestrator takes it for done.
+        self._open.discard(number)
+        self._cancelled.discard(number)
+        self._send(answer)
+        if raised and raise_errors:
+            raise raised
 
     def _beat(self) -> None:
         while not self._ended.wait(HEARTBEAT_SECONDS):

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import pickle
+import stat
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -150,17 +151,22 @@ def _cached_libinfo() -> Iterator[None]:
 
 
 def _load(entry: Path) -> tuple[list[auto_scheduler.SearchTask], list[int]] | None:
-    """A cache entry, or None if there is none, it is not ours (it is a pickle), or it is damaged."""
+    """A cache entry, or None if there is none, others may have written it (it is a pickle), or it is damaged."""
     try:
-        if entry.stat().st_uid != os.getuid():
-            return None
         with entry.open("rb") as file:
+            if not (_only_ours(os.fstat(file.fileno())) and _only_ours(entry.parent.stat())):
+                return None
             return pickle.load(file)
     except FileNotFoundError:
         return None
     except Exception:
         entry.unlink()
         return None
+
+
+def _only_ours(status: os.stat_result) -> bool:
+    """Whether nobody else can have written a file, or put one into a folder."""
+    return status.st_uid == os.getuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _store(entry: Path, content: object) -> None:

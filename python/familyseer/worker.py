@@ -1,27 +1,42 @@
-"""The worker as a process: `python -m familyseer.worker --connect ENDPOINT` serves one orchestrator over ZeroMQ."""
+"""The worker as a process: `python -m familyseer.worker --connect ENDPOINT` serves one orchestrator over ZeroMQ.
+
+One that an orchestrator started ends when its standard input does. One that a user started on another host, with
+`--keys FOLDER`, ends when its connection does.
+"""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
 import threading
-from typing import NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from .curve import ClientKeys
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="familyseer.worker", description=__doc__)
     parser.add_argument("--connect", required=True, metavar="ENDPOINT", help="ipc://PATH or tcp://HOST:PORT")
-    endpoint = parser.parse_args().connect
+    parser.add_argument(
+        "--keys",
+        metavar="FOLDER",
+        help="for tcp: the folder `client` that `familyseer keys` made; -: a line of standard input has them",
+    )
+    arguments = parser.parse_args()
+    if arguments.connect.startswith("tcp://") and arguments.keys is None:
+        sys.exit(f"{arguments.connect} needs --keys: nothing is sent over tcp without. `familyseer keys` makes them.")
     missing = _missing_modules()
     if missing:
         sys.exit(
             f"{sys.executable} lacks {', '.join(missing)}. Expected a Python that has TVM (with auto_scheduler), "
             "pyzmq, msgpack, fastjsonschema and xgboost: run `npm run setup`, or install them there."
         )
-    threading.Thread(target=_end_with_parent, name="parent watch", daemon=True).start()
-    _serve(endpoint)
+    _serve(arguments.connect, arguments.keys)
 
 
 def _missing_modules() -> list[str]:
@@ -31,16 +46,30 @@ def _missing_modules() -> list[str]:
     return [name for name in wanted if importlib.util.find_spec(name) is None]
 
 
-def _serve(endpoint: str) -> None:
+def _serve(endpoint: str, keys: str | None) -> None:
     from .channel import Channel
     from .session import Session
 
     session = Session()
-    channel = Channel(endpoint, session.deliver)
+    own = keys not in (None, "-")
+    channel = Channel(endpoint, session.deliver, _keys(keys), lost=_end_without_orchestrator if own else None)
+    if not own:
+        threading.Thread(target=_end_with_parent, name="parent watch", daemon=True).start()
     session.serve(channel.send)
     channel.close()
     if session.refusal:
         sys.exit(f"The orchestrator ended the session: {session.refusal.reason}")
+
+
+def _keys(named: str | None) -> ClientKeys | None:
+    from .curve import KeysError, read_keys, receive_keys
+
+    if named is None:
+        return None
+    try:
+        return receive_keys(sys.stdin) if named == "-" else read_keys(Path(named))
+    except KeysError as error:
+        sys.exit(str(error))
 
 
 def _end_with_parent() -> NoReturn:
@@ -49,6 +78,17 @@ def _end_with_parent() -> NoReturn:
         pass
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
+def _end_without_orchestrator(reason: str) -> NoReturn:
+    """Ends this process and all it started; it may share its process group with the user's shell."""
+    import psutil
+
+    print(f"The worker ends: the orchestrator at {reason}.", file=sys.stderr, flush=True)
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            child.kill()
     os._exit(1)
 
 

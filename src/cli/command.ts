@@ -31,7 +31,11 @@ export function withWorkerOptions(command: Command): Command {
       "use this Python with TVM instead of the installed one (also $FAMILYSEER_TVM_PYTHON)",
     )
     .addOption(new Option("--channel <name>", "how to talk to Python").choices(CHANNELS).default("zeromq"))
-    .option("--endpoint <address>", "where the zeromq channel listens: ipc://PATH or tcp://127.0.0.1:PORT");
+    .option("--endpoint <address>", "where the zeromq channel listens: ipc://PATH or tcp://127.0.0.1:PORT")
+    .option(
+      "--keys <folder>",
+      "wait at --endpoint tcp://ADDRESS:PORT for a worker with keys that fit (familyseer keys)",
+    );
 }
 
 /** The options that name a network and a target. */

@@ -6,6 +6,7 @@ import { addDoctor } from "./doctor.js";
 import { addEvaluate } from "./evaluate.js";
 import { addExperiment } from "./experiment.js";
 import { addFamilies } from "./families.js";
+import { addKeys } from "./keys.js";
 import { addPatch } from "./patch.js";
 import { addSetup } from "./setup.js";
 import { addTasks } from "./tasks.js";
@@ -38,6 +39,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     addTuneNetwork,
     addExperiment,
     addPatch,
+    addKeys,
   ]) {
     add(program, finish);
   }

@@ -75,6 +75,7 @@ export interface TuneOptions {
   readonly tvmPython?: string | undefined;
   readonly channel?: ChannelName;
   readonly endpoint?: string | undefined;
+  readonly keys?: string | undefined;
   /** Ends the job: what is measured of the round in progress is recorded, and a summary follows. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -8,7 +8,7 @@ const WATCH_MS = 500;
  * it leaves behind is ended: every process with `mark` (NAME=VALUE) in its environment.
  */
 export function parentProcess(pid: number, mark: string): StartPeer {
-  return (_endpoint, ended) => new ParentProcess(pid, mark, ended);
+  return (_address, ended) => new ParentProcess(pid, mark, ended);
 }
 
 class ParentProcess implements Peer {

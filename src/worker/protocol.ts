@@ -1,12 +1,29 @@
 import { Packr } from "msgpackr";
 import { z } from "zod";
 import { ProtocolError } from "../errors.js";
+import { checkBounds } from "./msgpack-bounds.js";
 
 /**
  * Every message between the orchestrator and a worker, and every operation a worker can be asked for: docs/protocol.md.
  * This is the one source; `python/familyseer/protocol.schema.json` is made from it, and both sides validate by it.
  */
 export const PROTOCOL_VERSION = 4;
+
+/** What either side may send at most. More is a fault of the sender, and ends the session. */
+export const LIMITS = {
+  /** Bytes of a message. */
+  message_bytes: 64 * 1024 * 1024,
+  /** Requests that wait for their answer. */
+  requests: 1000,
+  /** Items of one array or map in a message to a worker. */
+  items: 100_000,
+  /** Values in a message from a worker: each string, number, element, key. */
+  values: 2_000_000,
+  /** Arrays and maps within one another in a message from a worker. */
+  depth: 16,
+} as const;
+/** Of what is wrong with a message, so many characters are told. */
+const TOLD = 2000;
 
 const count = z.number().int().min(0);
 const id = z.number().int().min(0);
@@ -338,31 +355,47 @@ export type FromWorker = z.infer<typeof fromWorker>;
 // Python's msgpack knows no records extension, and dates are never sent.
 const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true, int64AsType: "number" });
 
+/** @throws ProtocolError for a message of more bytes than may be sent. */
 export function encode(message: ToWorker): Buffer {
-  return packr.pack(message);
+  const bytes = packr.pack(message);
+  if (bytes.length > LIMITS.message_bytes) {
+    throw new ProtocolError(
+      `A ${message.type} message of ${bytes.length} bytes is too long: at most ${LIMITS.message_bytes} are sent.`,
+    );
+  }
+  return bytes;
 }
 
-/** @throws ProtocolError for bytes that are not a message of this protocol. */
+/** @throws ProtocolError for bytes that are not a message of this protocol, or one beyond its limits. */
 export function decode(bytes: Uint8Array): FromWorker {
+  if (bytes.length > LIMITS.message_bytes) {
+    throw new ProtocolError(`The worker sent ${bytes.length} bytes; a message has at most ${LIMITS.message_bytes}.`);
+  }
   let content: unknown;
   try {
+    checkBounds(bytes, LIMITS);
     content = packr.unpack(bytes);
   } catch (error) {
-    throw new ProtocolError(`The worker sent ${bytes.length} bytes that are not msgpack: ${String(error)}`);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ProtocolError(`The worker sent ${bytes.length} bytes that are not msgpack of this protocol: ${reason}.`);
   }
   const message = fromWorker.safeParse(content);
   if (!message.success) {
-    throw new ProtocolError(
-      `The worker sent a message that is not of the protocol:\n${z.prettifyError(message.error)}`,
-    );
+    throw new ProtocolError(`The worker sent a message that is not of the protocol:\n${whatIsWrong(message.error)}`);
   }
   return message.data;
+}
+
+/** What is wrong with a message, for people. The first issues say it; a hostile message has millions. */
+export function whatIsWrong({ issues }: z.ZodError): string {
+  return z.prettifyError(new z.ZodError(issues.slice(0, 10))).slice(0, TOLD);
 }
 
 /** The whole protocol as JSON Schema (draft 7), for workers in other languages. */
 export function protocolSchema(): Record<string, unknown> {
   return {
     version: PROTOCOL_VERSION,
+    limits: LIMITS,
     to_worker: schemaOf(toWorker),
     from_worker: schemaOf(fromWorker),
     operations: Object.fromEntries(

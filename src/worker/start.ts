@@ -1,4 +1,7 @@
+import { InvalidRequestError } from "../errors.js";
+import { awaitedWorker } from "./awaited-worker.js";
 import type { Channel, ChannelName } from "./channel.js";
+import { readServerKeys } from "./curve.js";
 import { EmbeddedChannel } from "./embedded-channel.js";
 import { tvmPython } from "./installation.js";
 import { PythoniaChannel } from "./pythonia-channel.js";
@@ -14,11 +17,25 @@ export interface WorkerOptions {
   readonly target?: string | undefined;
   /** Where the ZeroMQ channel listens; `ipc` in a folder of its own if left out. */
   readonly endpoint?: string | undefined;
+  /** The folder of this side's keys; the worker is then one that the user starts elsewhere, with the keys to match. */
+  readonly keys?: string | undefined;
 }
 
+/** How long to wait for a worker that the user starts elsewhere. */
+const AWAIT_MS = 600_000;
+
 /** Starts a worker over the channel asked for. */
-export function startWorker(options: WorkerOptions = {}): Promise<Worker> {
-  return Worker.start(makeChannel(options));
+export async function startWorker(options: WorkerOptions = {}): Promise<Worker> {
+  return options.keys === undefined
+    ? Worker.start(makeChannel(options))
+    : Worker.start(awaitingChannel(options, options.keys), AWAIT_MS);
+}
+
+function awaitingChannel({ channel = "zeromq", endpoint }: WorkerOptions, keys: string): Channel {
+  if (channel !== "zeromq") {
+    throw new InvalidRequestError(`Keys are for the channel zeromq, not ${channel}. Leave --keys out, or --channel.`);
+  }
+  return new ZeroMqChannel(awaitedWorker, endpoint, readServerKeys(keys));
 }
 
 function makeChannel({ tvmPython: named, target, channel = "zeromq", endpoint }: WorkerOptions): Channel {

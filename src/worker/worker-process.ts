@@ -11,16 +11,20 @@ export interface WorkerProcessOptions {
   readonly python: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Written to its standard input, which then stays open. */
+  readonly input?: string;
   readonly ended: (reason: string) => void;
 }
 
 /** Starts our worker in a Python that has TVM. */
 export function workerProcess(python: string): StartPeer {
-  return (endpoint, ended) =>
+  return ({ endpoint, keys }, ended) =>
     new WorkerProcess({
       python,
-      args: ["-m", "familyseer.worker", "--connect", endpoint],
+      args: ["-m", "familyseer.worker", "--connect", endpoint, ...(keys ? ["--keys", "-"] : [])],
       env: { PYTHONPATH: pythonFolder, PYTHONUNBUFFERED: "1" },
+      // Neither an argument, which every user sees, nor the environment, which all it starts would have.
+      input: keys ? `${JSON.stringify(keys)}\n` : "",
       ended,
     });
 }
@@ -34,8 +38,11 @@ export class WorkerProcess implements Peer {
   readonly #lines: string[] = [];
   readonly #exit: Promise<void>;
 
-  constructor({ python, args, env, ended }: WorkerProcessOptions) {
+  constructor({ python, args, env, input = "", ended }: WorkerProcessOptions) {
     this.#process = spawn(python, args, env);
+    // One that has ended already says so below.
+    this.#process.stdin?.on("error", () => undefined);
+    this.#process.stdin?.write(input);
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => this.#keep(text));
     }

@@ -1,4 +1,3 @@
-import { z } from "zod";
 import {
   CancelledError,
   DeadlineError,
@@ -13,12 +12,15 @@ import {
   decode,
   encode,
   type FromWorker,
+  LIMITS,
   type MeasuredEvent,
   type OperationName,
   operations,
   type Params,
   PROTOCOL_VERSION,
   type Result,
+  type ToWorker,
+  whatIsWrong,
 } from "./protocol.js";
 
 /** A worker that says nothing for so long is taken for lost; it sends a heartbeat every second. */
@@ -51,7 +53,10 @@ export class Worker {
   #silence: NodeJS.Timeout | null = null;
   #lost: Error | null = null;
 
-  private constructor(private readonly channel: Channel) {}
+  private constructor(
+    private readonly channel: Channel,
+    private readonly handshakeMs: number,
+  ) {}
 
   /**
    * Starts a worker and shakes hands with it.
@@ -59,8 +64,8 @@ export class Worker {
    * @throws ProtocolError for a worker of another protocol version; WorkerLostError if it ends; DeadlineError if it
    * says nothing.
    */
-  static async start(channel: Channel): Promise<Worker> {
-    const worker = new Worker(channel);
+  static async start(channel: Channel, handshakeMs = HANDSHAKE_MS): Promise<Worker> {
+    const worker = new Worker(channel, handshakeMs);
     try {
       await worker.#open();
     } catch (error) {
@@ -109,10 +114,15 @@ export class Worker {
     if (signal?.aborted) {
       throw new CancelledError(`${operation} was cancelled before it was sent.`);
     }
+    if (this.#pending.size >= LIMITS.requests) {
+      throw new InvalidRequestError(
+        `${LIMITS.requests} requests wait for the worker; ${operation} has to wait for them.`,
+      );
+    }
     const id = this.#nextId;
     this.#nextId += 1;
     let deadline: NodeJS.Timeout | undefined;
-    const cancel = () => void this.channel.send(encode({ type: "cancel", id }));
+    const cancel = () => this.#tell({ type: "cancel", id });
     try {
       const answer = new Promise<Record<string, unknown>>((resolve, reject) => {
         this.#pending.set(id, { resolve, reject, onMeasured });
@@ -125,7 +135,7 @@ export class Worker {
       await Promise.race([this.channel.send(encode({ type: "request", id, operation, params })), answer]);
       const value = operations[operation].result.safeParse(await answer);
       if (!value.success) {
-        throw new ProtocolError(`The worker's answer to ${operation} is not one:\n${z.prettifyError(value.error)}`);
+        throw new ProtocolError(`The worker's answer to ${operation} is not one:\n${whatIsWrong(value.error)}`);
       }
       return value.data as Result<O>;
     } finally {
@@ -155,11 +165,11 @@ export class Worker {
   }
 
   async #open(): Promise<void> {
-    const deadline = new DeadlineError(`The worker did not say hello within ${HANDSHAKE_MS / 1000} s.`);
+    const deadline = new DeadlineError(`The worker did not say hello within ${this.handshakeMs / 1000} s.`);
     let timer: NodeJS.Timeout | undefined;
     const shaken = new Promise<void>((resolve, reject) => {
       this.#shake = { resolve, reject };
-      timer = setTimeout(() => reject(deadline), HANDSHAKE_MS);
+      timer = setTimeout(() => reject(deadline), this.handshakeMs);
     });
     shaken.catch(() => undefined);
     try {
@@ -174,6 +184,9 @@ export class Worker {
   }
 
   #receive(bytes: Uint8Array): void {
+    if (this.#lost) {
+      return;
+    }
     let message: FromWorker;
     try {
       message = decode(bytes);
@@ -192,12 +205,21 @@ export class Worker {
         this.#pending.get(message.id)?.onMeasured?.(message.event);
         break;
       case "result":
-        this.#noteBusy(message.seconds);
-        this.#pending.get(message.id)?.resolve(message.value);
+        this.#answer(message);
         break;
       case "failure":
         this.#pending.get(message.id)?.reject(failureOf(message));
         break;
+    }
+  }
+
+  /** An answer to what nobody asked, or waits for any more, is left. */
+  #answer({ id, value, seconds }: Extract<FromWorker, { type: "result" }>): void {
+    const pending = this.#pending.get(id);
+    if (pending) {
+      this.#pending.delete(id);
+      this.#noteBusy(seconds);
+      pending.resolve(value);
     }
   }
 
@@ -211,14 +233,24 @@ export class Worker {
       const reason =
         `The worker speaks protocol version ${hello.protocol}, this side version ${PROTOCOL_VERSION}. ` +
         "Install the same version of familyseer on both sides.";
-      const error = new InvalidRequestError(reason);
-      void this.refuse(error);
-      this.#lose(error);
+      this.#tell({ type: "refuse", kind: "invalid-request", reason });
+      this.#lose(new InvalidRequestError(reason));
+      return;
+    }
+    if (this.#hello) {
+      this.#lose(new ProtocolError("The worker said hello twice."));
       return;
     }
     this.#hello = hello;
-    void this.channel.send(encode({ type: "welcome" }));
+    this.#tell({ type: "welcome" });
     this.#shake?.resolve();
+  }
+
+  /** Sends what nothing waits for. */
+  #tell(message: ToWorker): void {
+    this.channel.send(encode(message)).catch((error: unknown) => {
+      this.#lose(new WorkerLostError(`The worker cannot be reached: ${String(error)}.`));
+    });
   }
 
   #watch(): void {

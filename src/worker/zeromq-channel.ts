@@ -2,11 +2,18 @@ import { rmSync } from "node:fs";
 import { chmod, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Router } from "zeromq";
+import { Context, Router } from "zeromq";
 import { InvalidRequestError } from "../errors.js";
+import { Authenticator } from "./authenticator.js";
 import type { Channel, ChannelEvents } from "./channel.js";
+import { type ClientKeys, makeKeys, type ServerKeys } from "./curve.js";
+import { LIMITS } from "./protocol.js";
 
+const IPC = "ipc://";
+const TCP = /^tcp:\/\/.+:(\d+|\*)$/;
 const LOOPBACK = /^tcp:\/\/(127\.0\.0\.1|localhost|\[::1\]):(\d+|\*)$/;
+/** A peer that has not shown its key by then is cut off. */
+const HANDSHAKE_MS = 5_000;
 
 /** The process at the other end. */
 export interface Peer {
@@ -16,13 +23,34 @@ export interface Peer {
   end(graceMs: number): Promise<void>;
 }
 
-/** Makes the process that connects to an endpoint, or finds it; `ended` is called when it is gone. */
-export type StartPeer = (endpoint: string, ended: (reason: string) => void) => Peer;
+/** Where a peer connects to, and with which keys; none over `ipc`. */
+export interface Address {
+  readonly endpoint: string;
+  readonly keys: ClientKeys | null;
+}
 
-/** A peer that connects to a ROUTER here; over `ipc` in a folder of its own unless `endpoint` says otherwise. */
+/** Makes the process that connects to an address, or finds it; `ended` is called when it is gone. */
+export type StartPeer = (address: Address, ended: (reason: string) => void) => Peer;
+
+/**
+ * A peer that connects to a ROUTER here; over `ipc` in a folder of its own unless `endpoint` says otherwise. Over `tcp`
+ * everything is encrypted, and only a peer with the right key gets as far as sending a message: one of `keys`, or, on
+ * loopback, of a pair made for the peer that is started here.
+ */
 export class ZeroMqChannel implements Channel {
   readonly name = "zeromq";
-  readonly #router = new Router({ linger: 500, mandatory: true });
+  // ZeroMQ has one authenticator for each context.
+  readonly #context = new Context();
+  readonly #router = new Router({
+    context: this.#context,
+    linger: 500,
+    mandatory: true,
+    maxMessageSize: LIMITS.message_bytes,
+    sendHighWaterMark: LIMITS.requests,
+    receiveHighWaterMark: LIMITS.requests,
+    handshakeInterval: HANDSHAKE_MS,
+  });
+  #authenticator: Authenticator | null = null;
   #process: Peer | null = null;
   #folder: string | null = null;
   #peer: Buffer | null = null;
@@ -32,11 +60,12 @@ export class ZeroMqChannel implements Channel {
   constructor(
     private readonly startPeer: StartPeer,
     private readonly endpoint?: string,
+    private readonly keys?: ServerKeys,
   ) {}
 
   async open(events: ChannelEvents): Promise<void> {
-    const endpoint = await this.#bind();
-    this.#process = this.startPeer(endpoint, (reason) => {
+    const address = await this.#bind();
+    this.#process = this.startPeer(address, (reason) => {
       if (!this.#closed) {
         events.lost(`The worker process ${reason}.`, this.#process?.lastOutput ?? []);
       }
@@ -56,46 +85,74 @@ export class ZeroMqChannel implements Channel {
     }
     this.#closed = true;
     await this.#process?.end(graceMs);
-    this.#router.close();
+    this.#closeSockets();
     this.#removeFolder();
     process.off("exit", this.#removeFolder);
   }
 
-  async #bind(): Promise<string> {
-    if (this.endpoint === undefined) {
+  async #bind(): Promise<Address> {
+    if (this.endpoint === undefined && this.keys === undefined) {
       this.#folder = await mkdtemp(join(tmpdir(), "familyseer-"));
       await chmod(this.#folder, 0o700);
       // A process that exits at once, as on a second Ctrl-C, does not get to close().
       process.on("exit", this.#removeFolder);
-      const endpoint = `ipc://${this.#folder}/worker`;
+      const endpoint = `${IPC}${this.#folder}/worker`;
       await this.#router.bind(endpoint);
-      return endpoint;
-    }
-    if (!this.endpoint.startsWith("ipc://") && !LOOPBACK.test(this.endpoint)) {
-      throw new InvalidRequestError(
-        `The endpoint ${this.endpoint} is not on this machine. Expected ipc://PATH or tcp://127.0.0.1:PORT.`,
-      );
+      return { endpoint, keys: null };
     }
     try {
-      await this.#router.bind(this.endpoint);
+      const endpoint = checkEndpoint(this.endpoint, this.keys);
+      const keys = endpoint.startsWith(IPC) ? null : await this.#secure();
+      await this.#listen(endpoint);
+      return { endpoint: this.#router.lastEndpoint ?? endpoint, keys };
     } catch (error) {
-      this.#router.close();
       this.#closed = true;
+      this.#closeSockets();
+      throw error;
+    }
+  }
+
+  /** From here on only peers with the right key get in. Gives the keys of the one that is started here. */
+  async #secure(): Promise<ClientKeys | null> {
+    const made = this.keys ? null : makeKeys();
+    const { publicKey, secretKey, clients } = this.keys ?? (made as NonNullable<typeof made>).server;
+    this.#authenticator = new Authenticator(this.#context, clients);
+    await this.#authenticator.open();
+    this.#router.curveServer = true;
+    this.#router.curvePublicKey = publicKey;
+    this.#router.curveSecretKey = secretKey;
+    this.#router.zapDomain = "familyseer";
+    // Without one who answers nobody is let in.
+    this.#router.zapEnforceDomain = true;
+    return made?.client ?? null;
+  }
+
+  async #listen(endpoint: string): Promise<void> {
+    try {
+      await this.#router.bind(endpoint);
+      if (endpoint.startsWith(IPC)) {
+        await chmod(endpoint.slice(IPC.length), 0o600);
+      }
+    } catch (error) {
       throw new InvalidRequestError(
-        `Cannot listen on ${this.endpoint}: ${error instanceof Error ? error.message : String(error)}. ` +
+        `Cannot listen on ${endpoint}: ${error instanceof Error ? error.message : String(error)}. ` +
           "Another process has it; choose another port, or leave --endpoint out.",
       );
     }
-    return this.#router.lastEndpoint ?? this.endpoint;
+  }
+
+  #closeSockets(): void {
+    this.#router.close();
+    this.#authenticator?.close();
   }
 
   async #deliver(events: ChannelEvents): Promise<void> {
     try {
-      for await (const [peer, message] of this.#router) {
+      for await (const [peer, ...frames] of this.#router) {
         // One channel, one worker: whoever connects later is not listened to.
         this.#peer ??= peer ?? null;
-        if (peer && message && this.#peer?.equals(peer)) {
-          events.message(message);
+        if (peer && this.#peer?.equals(peer)) {
+          events.message(Buffer.concat(frames));
         }
       }
     } catch (error) {
@@ -104,4 +161,20 @@ export class ZeroMqChannel implements Channel {
       }
     }
   }
+}
+
+/** @throws InvalidRequestError for an endpoint that is none, or that keys are missing for. */
+function checkEndpoint(endpoint: string | undefined, keys: ServerKeys | undefined): string {
+  if (endpoint === undefined || (keys && !TCP.test(endpoint))) {
+    throw new InvalidRequestError(
+      `Keys are for a worker that connects over tcp, not to ${endpoint ?? "this process"}. Expected --endpoint tcp://ADDRESS:PORT beside --keys.`,
+    );
+  }
+  if (!keys && !endpoint.startsWith(IPC) && !LOOPBACK.test(endpoint)) {
+    throw new InvalidRequestError(
+      `The endpoint ${endpoint} is not on this machine, and there are no keys. Expected ipc://PATH or ` +
+        "tcp://127.0.0.1:PORT; for others, --keys with keys that `familyseer keys` made.",
+    );
+  }
+  return endpoint;
 }

@@ -1,0 +1,22 @@
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { writeKeys } from "../worker/curve.js";
+import { example, type Finish } from "./command.js";
+
+export function addKeys(program: Command, finish: Finish): void {
+  const command = program
+    .command("keys")
+    .description("make keys for a worker on another host: what connects without them is refused")
+    .argument("<folder>", "where to write them: FOLDER/server stays here, FOLDER/client goes to the worker's host")
+    .action((folder: string) => {
+      const files = writeKeys(resolve(folder));
+      console.log(files.join("\n"));
+      console.log(
+        "\nMove the folder client to the worker's host, over ssh. Then:\n" +
+          `  here   familyseer tune --endpoint tcp://ADDRESS:PORT --keys ${folder}/server ...\n` +
+          "  there  python -m familyseer.worker --connect tcp://ADDRESS:PORT --keys client",
+      );
+      finish(0);
+    });
+  example(command, "familyseer keys ~/familyseer-keys");
+}
