@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import tvm
 from tvm import auto_scheduler, relay
 from tvm.contrib import graph_executor
@@ -25,7 +24,8 @@ def compile_network(network: Network, target: tvm.target.Target, log: str | None
             library = relay.build(network.module, target=target, params=network.weights)
     device = tvm.device(target.kind.name if target.kind.name != "llvm" else "cpu", 0)
     module = graph_executor.GraphModule(library["default"](device))
-    module.set_input("data", np.random.RandomState(0).uniform(size=network.input_shape).astype("float32"))
+    for name, example in network.inputs.items():
+        module.set_input(name, example)
     return module
 
 

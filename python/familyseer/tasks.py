@@ -8,6 +8,7 @@ import os
 import pickle
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from .core_operation import core_operation, task_words
 from .dense import mend_dense
 from .errors import RequestError
 from .networks import Network, build_network
+from .networks.files import files_of, is_file, last_line
 
 if TYPE_CHECKING:
     import tvm
@@ -93,14 +95,20 @@ def extract(model: str, batch: int, layout: str, target: tvm.target.Target, cach
     """The tasks of a network, from the cache if it has them."""
     import tvm
 
-    key = repr((CACHE_VERSION, tvm.__version__, model, batch, layout, str(target)))
+    contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files_of(model)] if is_file(model) else []
+    key = repr((CACHE_VERSION, tvm.__version__, model, contents, batch, layout, str(target)))
     entry = cache / f"tasks-{hashlib.sha256(key.encode()).hexdigest()[:24]}.pickle" if cache else None
     if entry:
         cached = _load(entry)
         if cached:
             return TaskList(*cached, from_cache=True)
     network = build_network(model, batch, layout)
-    tasks, weights = _extract_fresh(network, target)
+    try:
+        tasks, weights = _extract_fresh(network, target)
+    except Exception as error:
+        if not is_file(model):
+            raise
+        raise RequestError(f"TVM cannot compile {model} for the target {target}: {last_line(error)}") from None
     if not tasks:
         raise RequestError(f"{model} has no task to tune for the target {target}.")
     if entry:
@@ -129,7 +137,7 @@ def _extract_fresh(network: Network, target: tvm.target.Target) -> tuple[list[au
 
     mend_dense()
     limits = auto_scheduler.HardwareParams(**GPU_LIMITS) if target.kind.name != "llvm" else None
-    with _cached_libinfo():
+    with _cached_libinfo(), _raising_threads():
         tasks, weights = auto_scheduler.extract_tasks(
             network.module["main"], network.weights, target, hardware_params=limits
         )
@@ -148,6 +156,20 @@ def _cached_libinfo() -> Iterator[None]:
         yield
     finally:
         tvm.support.libinfo = asked
+
+
+@contextlib.contextmanager
+def _raising_threads() -> Iterator[None]:
+    """TVM compiles in a thread of its own and takes what that raises, but for TVMError, for the end of the tasks."""
+    raised: list[BaseException | None] = []
+    asked = threading.excepthook
+    threading.excepthook = lambda arguments: raised.append(arguments.exc_value)
+    try:
+        yield
+    finally:
+        threading.excepthook = asked
+    if raised:
+        raise raised[0] or RuntimeError("TVM's compiler ended")
 
 
 def _load(entry: Path) -> tuple[list[auto_scheduler.SearchTask], list[int]] | None:

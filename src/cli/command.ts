@@ -38,10 +38,15 @@ export function withWorkerOptions(command: Command): Command {
     );
 }
 
+/** The paper's eight come first; docs/networks.md has all. */
+export const MODEL_HELP =
+  "resnet50_v1, resnet152_v2, mobilenet0.5, mobilenetv2_0.5, vit_huge, bert_large, roberta_large, gpt2, one of " +
+  "relay.testing (resnet-18, mlp, ...), or a file: .json (Relay), .onnx, .pt (TorchScript)";
+
 /** The options that name a network and a target. */
 export function withNetworkOptions(command: Command): Command {
   return command
-    .requiredOption("--model <name>", "network, e.g. mobilenetv2_0.5, mobilenet0.5, resnet-18, mlp")
+    .requiredOption("--model <name|path>", MODEL_HELP)
     .option("--target <target>", "TVM target; native is this machine's CPU", "native")
     .option("--batch <n>", "batch size", wholeNumber, 1)
     .addOption(new Option("--layout <layout>", "data layout").choices(["NHWC", "NCHW"]).default("NHWC"));

@@ -3,7 +3,7 @@ import { CancelledError } from "../errors.js";
 import { TuneDisplay } from "../report/tune-display.js";
 import { TUNE_DEFAULTS } from "../tuner/options.js";
 import { MODES, type TuneNetworkOptions, tuneNetworkGpu, tuneNetworkX86 } from "../tuner/tune-network.js";
-import { example, type Finish, wholeNumber, withWorkerOptions } from "./command.js";
+import { example, type Finish, MODEL_HELP, wholeNumber, withWorkerOptions } from "./command.js";
 import { interruptible } from "./interrupt.js";
 
 /** The flags of FamilySeer's own scripts are spelled as there; commander names them so too. */
@@ -29,7 +29,7 @@ export function addTuneNetwork(program: Command, finish: Finish): void {
 function addCommand(program: Command, name: string, run: typeof tuneNetworkGpu, finish: Finish): Command {
   const defaults = TUNE_DEFAULTS;
   return withWorkerOptions(program.command(name))
-    .requiredOption("--model <name>", "network, e.g. mobilenetv2_0.5, mobilenet0.5, resnet-18, mlp")
+    .requiredOption("--model <name|path>", MODEL_HELP)
     .option("--batch_size <n>", "batch size", wholeNumber, 1)
     .option("--tune", "tune first; otherwise the records of --pre_tuned are taken")
     .addOption(

@@ -1,5 +1,5 @@
 import { mkdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { CancelledError, InvalidRequestError } from "../errors.js";
 import { startWorker } from "../worker/start.js";
 import { timeTuned } from "./evaluate.js";
@@ -63,7 +63,7 @@ async function tuneNetwork(
   const { mode = "familyseer", ...rest } = options;
   const { model, batchSize: batch = 1, signal } = rest;
   const folder = options.preTuned ?? join("tuning", mode);
-  const log = join(folder, `${model}-${LAYOUT}-B${batch}-${kind}.json`);
+  const log = join(folder, `${basename(model)}-${LAYOUT}-B${batch}-${kind}.json`);
   const network = { ...rest, batch, layout: LAYOUT, log } as const;
   if (options.tune) {
     const tasks = await countTasks(network);

@@ -17,10 +17,10 @@ def test_an_unknown_model_shows_the_near_names() -> None:
 @pytest.mark.parametrize("name", ["mobilenet0.5", "mobilenetv2_0.5"])
 def test_the_papers_mobilenets_build_in_both_layouts(name: str, layout: str) -> None:
     network = build_network(name, batch=2, layout=layout)
-    assert network.input_shape[0] == 2
+    assert network.inputs["data"].shape[0] == 2
     assert [int(extent) for extent in network.module["main"].ret_type.shape] == [2, 1000]
     again = build_network(name, batch=2, layout=layout)
-    assert (network.weights["fc_weight"].numpy() == again.weights["fc_weight"].numpy()).all()
+    assert (network.weights["conv1_weight"].numpy() == again.weights["conv1_weight"].numpy()).all()
 
 
 def test_an_unknown_target_is_refused() -> None:

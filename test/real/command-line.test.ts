@@ -69,6 +69,8 @@ describe("the command line", function () {
     const port = typeof address === "object" ? address?.port : 0;
     const cases: [string[], RegExp][] = [
       [["--model", "mobilenetv2_05"], /Unknown model: mobilenetv2_05\. Did you mean mobilenetv2_0\.5/],
+      [["--model", "package.json"], /package\.json is no Relay module: it has no nodes/],
+      [["--model", "nowhere/net.onnx"], /There is no network nowhere\/net\.onnx/],
       [["--target", "lvm"], /Unknown target: lvm/],
       [["--search-policy", "sketch.xgb.op"], /^familyseer: Invalid search policy: sketch\.xgb\.op: .*third part/],
       [["--trials", "3"], /3 trials are too few: there are 4 tasks/],
