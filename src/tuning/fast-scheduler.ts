@@ -16,7 +16,7 @@ export interface FastSchedulerOptions {
   readonly families: Families | null;
   /** What to make small; null: the weighted sum of the tasks' costs. */
   readonly objective: Objective | null;
-  /** Programs to measure in the whole job. A round is never cut short, so a job may end a round above it. */
+  /** Programs to measure in the whole job; a round is cut short at its end. */
   readonly trials: number;
   /** Programs of a round; the first look at a family's first task takes twice as many. */
   readonly trialsPerRound: number;
@@ -202,8 +202,13 @@ export class FastScheduler {
       return this.#pending;
     }
     const action = await this.#decide();
-    this.#pending = action.type === "search" ? action : null;
-    return action;
+    if (action.type === "stop") {
+      return action;
+    }
+    // Each task still to be looked at needs a program, too.
+    const left = this.#options.trials - this.#trials - this.#toLookAt.length;
+    this.#pending = { ...action, programs: Math.max(1, Math.min(action.programs, left)) };
+    return this.#pending;
   }
 
   /** Takes what the last search action measured; nothing at all says that its means are exhausted. */
