@@ -29,7 +29,7 @@ def network(operation: str) -> Network:
         "weight": tvm.nd.array(random.normal(size=shape).astype("float32")),
         "bias": tvm.nd.array(random.normal(size=WIDTH).astype("float32")),
     }
-    return Network(module, weights, (BATCH, DEPTH))
+    return Network(module, weights, {"data": random.normal(size=(BATCH, DEPTH)).astype("float32")})
 
 
 @pytest.mark.parametrize("operation", ["dense", "matmul"])
