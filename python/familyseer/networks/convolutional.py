@@ -156,8 +156,8 @@ class _Builder:
     def norm(self, x: relay.Expr, channels: int) -> relay.Expr:
         """A batch norm as it is at inference: a scale and a shift.
 
-        TVM makes these two of the four that a norm is trained with, by compiling some eight little programs for each
-        norm, which would take most of an extraction's time; the tasks are the same.
+        TVM makes these two of the four that a norm is trained with, by compiling some ten little programs for each
+        norm: much of an extraction's time.
         """
         name = self._name("norm")
         return x * self._per_channel(f"{name}_scale", channels) + self._per_channel(f"{name}_shift", channels)
