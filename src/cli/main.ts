@@ -6,6 +6,7 @@ import { addDoctor } from "./doctor.js";
 import { addEvaluate } from "./evaluate.js";
 import { addFamilies } from "./families.js";
 import { addPatch } from "./patch.js";
+import { addReport } from "./report.js";
 import { addSetup } from "./setup.js";
 import { addTasks } from "./tasks.js";
 import { addTune } from "./tune.js";
@@ -33,6 +34,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     addTune,
     addDevices,
     addBest,
+    addReport,
     addEvaluate,
     addTuneNetwork,
     addPatch,
