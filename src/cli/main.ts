@@ -8,6 +8,7 @@ import { addExperiment } from "./experiment.js";
 import { addFamilies } from "./families.js";
 import { addKeys } from "./keys.js";
 import { addPatch } from "./patch.js";
+import { addReport } from "./report.js";
 import { addSetup } from "./setup.js";
 import { addTasks } from "./tasks.js";
 import { addTune } from "./tune.js";
@@ -35,6 +36,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     addTune,
     addDevices,
     addBest,
+    addReport,
     addEvaluate,
     addTuneNetwork,
     addExperiment,

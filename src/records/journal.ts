@@ -1,6 +1,7 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { z } from "zod";
 import { InvalidRequestError } from "../errors.js";
+import { type Line, linesOf } from "./lines.js";
 
 const share = z.object({ programs: z.number(), failures: z.number(), seconds: z.number() });
 export type DeviceTotals = z.infer<typeof share>;
@@ -32,6 +33,112 @@ export async function readDeviceTotals(log: string): Promise<Map<string, DeviceT
     }
   }
   return totals;
+}
+
+const ofFamily = z.object({ family: z.string(), after: z.number() });
+
+/** The reasons of both schedulers; of another version's, what it was called. */
+const reasonSchema = z.union([
+  z.discriminatedUnion("type", [
+    z.object({ type: z.literal("warm-up") }),
+    z.object({ type: z.literal("next-in-turn") }),
+    z.object({ type: z.literal("steepest"), gradient: z.number() }),
+    z.object({ type: z.literal("drawn"), among: z.number(), gradient: z.number() }),
+    ofFamily.extend({ type: z.literal("foresee"), among: z.number(), drawn: z.boolean(), gradient: z.number() }),
+    z.object({ type: z.literal("first-look"), family: z.string(), first: z.boolean() }),
+    z.object({ type: z.literal("expected-gain"), perSecond: z.number(), next: z.number().nullable() }),
+    ofFamily.extend({ type: z.literal("expected-of-schedules"), gain: z.number(), perSecond: z.number() }),
+  ]),
+  z.object({ type: z.string() }).transform(({ type }) => ({ type: "other" as const, name: type })),
+]);
+
+const cost = z.number().nullable();
+const time = z.iso.datetime();
+
+const entrySchema = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("started"),
+    time,
+    target: z.string(),
+    options: z.record(z.string(), z.unknown()),
+    tasks: z.array(
+      z.object({
+        workloadKey: z.string(),
+        words: z.string(),
+        family: z.string().nullable(),
+        weight: z.number(),
+        flops: z.number(),
+      }),
+    ),
+  }),
+  z.object({
+    type: z.literal("round-finished"),
+    time,
+    round: z.object({ index: z.number(), task: z.number(), reason: reasonSchema }),
+    outcome: z.object({ before: cost, after: cost, died: z.boolean() }),
+    costs: z.array(cost),
+    failures: z.record(z.string(), z.number()),
+    /** Journals of the first versions have neither. */
+    origins: z.record(z.string(), z.object({ programs: z.number(), best: cost })).default({}),
+    accuracy: z.number().nullable().default(null),
+    devices: z.record(z.string(), share).default({}),
+    notices: z.array(z.string()).default([]),
+    seconds: z.object({ propose: z.number(), measure: z.number(), learn: z.number() }),
+  }),
+  z.object({
+    type: z.literal("finished"),
+    time,
+    reason: z.object({ type: z.string(), trials: z.number().optional() }),
+    trials: z.number(),
+  }),
+]);
+
+/** An entry of the journal, as far as it is read here. Costs are seconds; `time` is ISO 8601. */
+export type JournalEntry = z.infer<typeof entrySchema>;
+
+const KNOWN_ENTRIES: ReadonlySet<unknown> = new Set(["started", "round-finished", "finished"]);
+
+/**
+ * The entries of the journal beside a log, one after another; none if there is no journal. A last line that was cut short
+ * is left out, and so are entries of types that are not known here.
+ *
+ * @throws InvalidRequestError if the journal cannot be read, or a line of it is no entry.
+ */
+export async function* journalEntries(log: string): AsyncGenerator<JournalEntry, void, void> {
+  const path = `${log}.journal.jsonl`;
+  if (!(await stat(path).catch(() => null))) {
+    return;
+  }
+  const refuse = (error: NodeJS.ErrnoException): never => {
+    throw new InvalidRequestError(
+      `${path} cannot be read (${error.code}). Expected a journal, or none beside the log.`,
+    );
+  };
+  for await (const line of linesOf(path, refuse)) {
+    const entry = line.text.trim() === "" ? null : journalEntry(line, path);
+    if (entry) {
+      yield entry;
+    }
+  }
+}
+
+function journalEntry({ text, number, whole }: Line, path: string): JournalEntry | null {
+  const content = parsed(text);
+  if (!whole && content === null) {
+    return null;
+  }
+  const type = z.object({ type: z.string() }).safeParse(content).data?.type;
+  if (type !== undefined && !KNOWN_ENTRIES.has(type)) {
+    return null;
+  }
+  const entry = entrySchema.safeParse(content);
+  if (!entry.success) {
+    const what = entry.error.issues.map(({ path: at, message }) => `${at.join(".")}: ${message}`).join("; ");
+    throw new InvalidRequestError(
+      `Line ${number} of ${path} is no entry of a journal (${what}): ${text.slice(0, 60)}. Move the journal away to do without it.`,
+    );
+  }
+  return entry.data;
 }
 
 function parsed(line: string): unknown {

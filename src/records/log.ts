@@ -2,6 +2,7 @@ import { appendFile, type FileHandle, open, readFile, stat } from "node:fs/promi
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { InvalidRequestError } from "../errors.js";
+import { linesOf } from "./lines.js";
 
 /** One line of TVM's log: a program, what it cost, and on what. */
 export interface LogRecord {
@@ -9,6 +10,8 @@ export interface LogRecord {
   readonly target: string;
   /** Mean cost in seconds; null for a program that failed. */
   readonly cost: number | null;
+  /** When it was measured, in whole seconds since 1970; null where the record does not say. */
+  readonly timestamp: number | null;
   /** The line as it stands in the file. */
   readonly line: string;
 }
@@ -35,33 +38,52 @@ export function parseRecord(line: string, where: string): LogRecord {
     );
   }
   const [[workloadKey, target]] = parsed.data.i;
-  const [costs, error] = parsed.data.r;
+  const [costs, error, , timestamp] = parsed.data.r;
   const cost = error === 0 && costs.length > 0 ? costs.reduce((sum, each) => sum + each, 0) / costs.length : null;
-  return { workloadKey, target, cost, line };
+  return { workloadKey, target, cost, timestamp: typeof timestamp === "number" ? timestamp : null, line };
 }
 
 /**
- * Reads a log. A last line that was cut short (the writer was killed) is left out; a broken one before it is an error.
+ * The records of a log, one after another, so that a log of any length can be read. A last line that was cut short (the
+ * writer was killed) is left out; a broken one before it is an error.
  *
  * @throws InvalidRequestError if the file cannot be read or is not a log.
  */
-export async function readLog(path: string): Promise<LogRecord[]> {
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    throw new InvalidRequestError(`The log ${path} cannot be read (${error.code}). Expected a file a tuning wrote.`);
-  });
-  const lines = text.split("\n");
-  const last = lines.pop();
-  const records = lines.flatMap((line, index) =>
-    line.trim() === "" ? [] : [parseRecord(line, `Line ${index + 1} of ${path}`)],
-  );
-  try {
-    return last ? [...records, parseRecord(last, path)] : records;
-  } catch (error) {
-    if (records.length === 0) {
-      throw error;
+export async function* logRecords(path: string): AsyncGenerator<LogRecord, void, void> {
+  let any = false;
+  for await (const { text, number, whole } of linesOf(path, refuseToRead(path))) {
+    const record = text.trim() === "" ? null : recordUnlessTorn(text, `Line ${number} of ${path}`, any && !whole);
+    if (record) {
+      any = true;
+      yield record;
     }
-    return records;
   }
+}
+
+/** All records of a log, as {@link logRecords} gives them. */
+export async function readLog(path: string): Promise<LogRecord[]> {
+  const records: LogRecord[] = [];
+  for await (const record of logRecords(path)) {
+    records.push(record);
+  }
+  return records;
+}
+
+function recordUnlessTorn(line: string, where: string, mayBeTorn: boolean): LogRecord | null {
+  try {
+    return parseRecord(line, where);
+  } catch (error) {
+    if (mayBeTorn) {
+      return null;
+    }
+    throw error;
+  }
+}
+
+function refuseToRead(path: string): (error: NodeJS.ErrnoException) => never {
+  return (error) => {
+    throw new InvalidRequestError(`The log ${path} cannot be read (${error.code}). Expected a file a tuning wrote.`);
+  };
 }
 
 /**

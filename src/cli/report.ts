@@ -1,0 +1,30 @@
+import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { InvalidRequestError } from "../errors.js";
+import { readReport, renderPage } from "../report/page.js";
+import { example, type Finish } from "./command.js";
+
+export function addReport(program: Command, finish: Finish): void {
+  const command = program
+    .command("report")
+    .description("make a page of one or several logs: latency, time, families, decisions")
+    .argument("<log...>", "logs of tunings; the first is what the others are compared with")
+    .option("--out <file>", "the page (default: the first log's name with .html)")
+    .option("--tvm-python <path>", "taken by every command; this one needs no Python")
+    .action(async (logs: string[], { out = `${logs[0]}.html` }: { out?: string }) => {
+      if (logs.some((log) => [log, `${log}.journal.jsonl`].some((read) => resolve(read) === resolve(out)))) {
+        throw new InvalidRequestError(`--out ${out} is a file that the page is made from. Name another.`);
+      }
+      const data = await readReport(logs);
+      await writeFile(out, await renderPage(data)).catch((error: NodeJS.ErrnoException) => {
+        throw new InvalidRequestError(`${out} cannot be written (${error.code}). Choose a path you may write to.`);
+      });
+      for (const notice of data.notices) {
+        console.error(notice);
+      }
+      console.log(out);
+      finish(0);
+    });
+  example(command, "familyseer report tvm.log familyseer.log --out comparison.html");
+}
