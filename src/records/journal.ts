@@ -75,7 +75,12 @@ const entrySchema = z.discriminatedUnion("type", [
     type: z.literal("round-finished"),
     time,
     round: z.object({ index: z.number(), task: z.number(), reason: reasonSchema }),
-    outcome: z.object({ before: cost, after: cost, died: z.boolean() }),
+    outcome: z.object({
+      before: cost,
+      after: cost,
+      /** Journals of the first versions say only whether. */
+      died: z.union([z.boolean(), z.string()]).nullable(),
+    }),
     costs: z.array(cost),
     failures: z.record(z.string(), z.number()),
     /** Journals of the first versions have neither. */

@@ -60,7 +60,9 @@ export function compareRuns(runs: readonly Run[]): PageData {
     tasks: tasks.keys.map((key) => tasks.page(key)),
     selections: [
       select(
-        shared.length === tasks.keys.length ? `all ${shared.length} tasks` : `${shared.length} of ${tasks.keys.length} tasks`,
+        shared.length === tasks.keys.length
+          ? `all ${shared.length} tasks`
+          : `${shared.length} of ${tasks.keys.length} tasks`,
         "network",
         shared,
       ),

@@ -59,6 +59,11 @@ const DEATHS: Readonly<Record<DeathReason, string>> = {
   "never-ran": "none of its programs ran",
 };
 
+/** A reason of a later version's journal stands for itself. */
+export function describeDeath(reason: string): string {
+  return `no further rounds for it: ${(DEATHS as Readonly<Record<string, string>>)[reason] ?? reason}`;
+}
+
 /** One line on a round: which task, why, what it brought, what failed. */
 export function roundLine(event: Extract<TuneEvent, { type: "round-finished" }>, tasks: readonly NamedTask[]): string {
   const { round, outcome, costs, failures, origins, seconds } = event;
@@ -74,7 +79,7 @@ export function roundLine(event: Extract<TuneEvent, { type: "round-finished" }>,
     `${costs.length} measured${failed.length > 0 ? `, failed: ${failed.join(", ")}` : ""}`,
     ...(means.length > 0 ? [means.join(", ")] : []),
     `${took.toFixed(1)} s`,
-    ...(outcome.died === null ? [] : [`no further rounds for it: ${DEATHS[outcome.died]}`]),
+    ...(outcome.died === null ? [] : [describeDeath(outcome.died)]),
   ].join("; ");
 }
 

@@ -1,7 +1,7 @@
 import { InvalidRequestError } from "../errors.js";
 import { type JournalEntry, journalEntries } from "../records/journal.js";
 import { type LogRecord, logRecords } from "../records/log.js";
-import { describeReason, describeStop } from "./format.js";
+import { describeDeath, describeReason, describeStop } from "./format.js";
 import type { Decision, DeviceTotal, Phases, Point } from "./page-data.js";
 import { type JobTime, WorkTime } from "./work-time.js";
 
@@ -162,7 +162,7 @@ class RecordsOfTarget {
       origins,
       accuracy,
       phases: phasesOf(seconds, Object.values(devices)),
-      notes: [...notices, ...(outcome.died ? ["no further rounds for it"] : [])],
+      notes: [...notices, ...noteOfDeath(outcome.died)],
     }));
   }
 }
@@ -206,4 +206,11 @@ function deviceTotals(rounds: readonly RoundFinished[]): DeviceTotal[] {
     }
   }
   return [...totals.values()];
+}
+
+function noteOfDeath(died: boolean | string | null): string[] {
+  if (typeof died === "string") {
+    return [describeDeath(died)];
+  }
+  return died ? ["no further rounds for it"] : [];
 }

@@ -260,10 +260,7 @@ function draw(id: string, configuration: ChartConfiguration<"line" | "bar">): vo
   charts.get(id)?.destroy();
   const { options: own, ...rest } = configuration;
   const shared = { animation: false, responsive: true, maintainAspectRatio: false } as const;
-  charts.set(
-    id,
-    new Chart(byId<HTMLCanvasElement>(id), { ...rest, options: { ...own, ...shared } }),
-  );
+  charts.set(id, new Chart(byId<HTMLCanvasElement>(id), { ...rest, options: { ...own, ...shared } }));
 }
 
 // ---- tasks and families -------------------------------------------------------------------------------------------
