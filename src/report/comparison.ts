@@ -16,7 +16,7 @@ const SHOWN_KEY_LENGTH = 60;
 /** Puts runs side by side, task by task. The first run is what the others are held against. */
 export function compareRuns(runs: readonly Run[]): PageData {
   const tasks = new TasksOfRuns(runs);
-  const shared = tasks.keys.filter((key) => runs.every((run) => typeof run.tasks.get(key)?.best === "number"));
+  const shared = tasks.keys.filter((key) => runs.every((run) => (run.tasks.get(key)?.best ?? null) !== null));
   const select = (label: string, group: Selection["group"], keys: readonly string[]): Selection => {
     const curves = runs.map((run) => tasks.curve(run, keys));
     const goal = curves[0]?.at(-1)?.[2];

@@ -40,7 +40,7 @@ function make(name: string, attributes: Readonly<Record<string, string>>, ...con
 
 interface Column {
   readonly head: string;
-  readonly kind?: "number" | "wide";
+  readonly kind?: "number" | "wide" | "widest";
 }
 
 /** A table whose first column heads its rows. */
@@ -118,21 +118,21 @@ function showGlance(): void {
   const goal = network?.curves[0]?.at(-1)?.[2];
   const columns: Column[] = [
     { head: "log", kind: "wide" },
-    { head: "tuned as", kind: "wide" },
     { head: "latency (ms)", kind: "number" },
     ...(runs.length > 1 ? [{ head: `had ${ms(goal)} ms after`, kind: "wide" as const }] : []),
     { head: "programs", kind: "number" },
     { head: "time", kind: "number" },
-    { head: "ended" },
+    { head: "ended", kind: "wide" },
+    { head: "tuned as", kind: "widest" },
   ];
   const rows = runs.map((run, index) => [
     make("span", {}, swatch(index), run.name),
-    settings(run),
     ms(network?.curves[index]?.at(-1)?.[2]),
     ...(runs.length > 1 ? [network ? reachedWords(network, index) : "-"] : []),
     programs(run.trials, run.failures),
     duration(run.seconds),
     run.ended ?? "-",
+    settings(run),
   ]);
   const most = runs.length > 1 ? ` The others are held against what ${runs[0]?.name} reached in the end.` : "";
   byId("glance-hint").textContent =
@@ -208,7 +208,10 @@ function showLatency(): void {
         },
       },
       plugins: {
-        legend: { display: runs.length > 1, labels: { color: themed("text") } },
+        legend: {
+          display: runs.length > 1,
+          labels: { color: themed("text"), usePointStyle: true, pointStyle: "line" },
+        },
         tooltip: { callbacks: { label: ({ dataset, parsed }) => `${dataset.label}: ${parsed.y?.toPrecision(4)} ms` } },
       },
     },
@@ -231,7 +234,7 @@ function showLatency(): void {
   }
 }
 
-/** The latency at so many moments, each half as much again as the one before, or evenly spread where few. */
+/** The latency at so many moments, evenly spread. */
 function showLatencyTable(selection: Selection, axis: 0 | 1, axisWords: string): void {
   const end = Math.max(...runs.map((_, run) => held(selection, run).at(-1)?.[axis] ?? 0));
   const marks = Array.from({ length: MARKS }, (_, mark) => (end * (mark + 1)) / MARKS);
@@ -268,8 +271,6 @@ function draw(id: string, configuration: ChartConfiguration<"line" | "bar">): vo
 function showTasks(): void {
   const columns: Column[] = [
     { head: "task", kind: "wide" },
-    { head: "family" },
-    { head: "weight", kind: "number" },
     ...runs.flatMap(({ name }) => {
       const of = runs.length > 1 ? `, ${name}` : "";
       return [
@@ -277,12 +278,14 @@ function showTasks(): void {
         { head: `programs${of}`, kind: "number" as const },
       ];
     }),
+    { head: "weight", kind: "number" },
+    { head: "family" },
   ];
   const rows = tasks.map(({ words, family, weight, results }, task) => [
     `${task}: ${words}`,
-    family ?? "-",
-    weight === null ? "-" : String(weight),
     ...results.flatMap((result) => [ms(result?.best), programs(result?.trials ?? 0, result?.failures ?? 0)]),
+    weight === null ? "-" : String(weight),
+    family ?? "-",
   ]);
   byId("tasks").replaceChildren(table("Tasks", columns, rows));
 }
@@ -346,7 +349,7 @@ function tile(run: number, task: number, total: number): HTMLElement {
 }
 
 function percent(share: number): string {
-  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}\u00a0%`;
 }
 
 // ---- time ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { InvalidRequestError } from "../../src/errors.js";
+import { type JournalEntry, journalEntries } from "../../src/records/journal.js";
+
+const STARTED = JSON.stringify({
+  time: "2026-11-24T10:00:00.000Z",
+  type: "started",
+  target: "llvm",
+  options: { model: "mlp" },
+  tasks: [{ workloadKey: "a", words: "dense", family: null, weight: 1, flops: 1 }],
+});
+
+describe("the entries of a journal", () => {
+  let log: string;
+  beforeEach(async () => {
+    log = join(await mkdtemp(join(tmpdir(), "familyseer-test-")), "t.log");
+  });
+
+  async function entries(...lines: string[]): Promise<JournalEntry[]> {
+    await writeFile(`${log}.journal.jsonl`, lines.join("\n"));
+    const read = [];
+    for await (const entry of journalEntries(log)) {
+      read.push(entry);
+    }
+    return read;
+  }
+
+  it("are none where there is no journal", async () => {
+    for await (const entry of journalEntries(log)) {
+      assert.fail(JSON.stringify(entry));
+    }
+  });
+
+  it("leave out a torn last line and types of another version", async () => {
+    const read = await entries(STARTED, '{"type":"paused"}', STARTED.slice(0, 50));
+    assert.deepEqual(
+      read.map(({ type }) => type),
+      ["started"],
+    );
+  });
+
+  it("keep the name of a reason that another version gave", async () => {
+    const round = {
+      time: "2026-11-24T10:00:01.000Z",
+      type: "round-finished",
+      round: { index: 0, task: 0, reason: { type: "steepest", gradients: [-1] } },
+      outcome: { before: null, after: 0.1, died: false },
+      costs: [0.1],
+      failures: {},
+      seconds: { propose: 1, measure: 1, learn: 1 },
+    };
+    const [, read] = await entries(STARTED, JSON.stringify(round));
+    assert.ok(read?.type === "round-finished");
+    assert.deepEqual(read.round.reason, { type: "other", name: "steepest" });
+  });
+
+  it("are refused with line and field where one is broken", async () => {
+    await assert.rejects(
+      entries(STARTED, '{"type":"finished"}', STARTED),
+      (error) =>
+        error instanceof InvalidRequestError &&
+        /Line 2 of .*t\.log\.journal\.jsonl is no entry.*time/.test(error.message),
+    );
+    await assert.rejects(entries("not JSON", STARTED), InvalidRequestError);
+  });
+});
