@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import hashlib
 import os
 import signal
 import sys
@@ -46,7 +47,10 @@ def bench(arguments: argparse.Namespace) -> int:
     task_list = extract(arguments.network, 1, "NHWC", parse_target("native"), home / "cache")
     tasks = chosen_tasks(arguments, task_list)
     part = arguments.family or "+".join(map(str, arguments.only_tasks or ()))
-    folder = home / "bench" / "-".join(filter(None, [arguments.network, part, str(arguments.trials)]))
+    # A network of that name that was built otherwise has other tasks, and its runs are not these.
+    keys = "".join(task_list.tasks[index].workload_key for index in tasks)
+    digest = hashlib.sha256(keys.encode()).hexdigest()[:8]
+    folder = home / "bench" / "-".join(filter(None, [arguments.network, part, str(arguments.trials), digest]))
     lock = arguments.lock and arguments.lock.resolve()
     job = Job(arguments.network, tuple(tasks) if part else (), arguments.trials, home, lock)
     with alone(folder):
