@@ -2,9 +2,9 @@ import { rmSync } from "node:fs";
 import { chmod, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Context, Router } from "zeromq";
+import { context, Router } from "zeromq";
 import { InvalidRequestError } from "../errors.js";
-import { Authenticator } from "./authenticator.js";
+import { Authenticator, curveContext } from "./authenticator.js";
 import type { Channel, ChannelEvents } from "./channel.js";
 import { type ClientKeys, makeKeys, type ServerKeys } from "./curve.js";
 import { LIMITS } from "./protocol.js";
@@ -39,17 +39,7 @@ export type StartPeer = (address: Address, ended: (reason: string) => void) => P
  */
 export class ZeroMqChannel implements Channel {
   readonly name = "zeromq";
-  // ZeroMQ has one authenticator for each context.
-  readonly #context = new Context();
-  readonly #router = new Router({
-    context: this.#context,
-    linger: 500,
-    mandatory: true,
-    maxMessageSize: LIMITS.message_bytes,
-    sendHighWaterMark: LIMITS.requests,
-    receiveHighWaterMark: LIMITS.requests,
-    handshakeInterval: HANDSHAKE_MS,
-  });
+  readonly #router: Router;
   #authenticator: Authenticator | null = null;
   #process: Peer | null = null;
   #folder: string | null = null;
@@ -61,7 +51,17 @@ export class ZeroMqChannel implements Channel {
     private readonly startPeer: StartPeer,
     private readonly endpoint?: string,
     private readonly keys?: ServerKeys,
-  ) {}
+  ) {
+    this.#router = new Router({
+      context: endpoint?.startsWith("tcp:") ? curveContext : context,
+      linger: 500,
+      mandatory: true,
+      maxMessageSize: LIMITS.message_bytes,
+      sendHighWaterMark: LIMITS.requests,
+      receiveHighWaterMark: LIMITS.requests,
+      handshakeInterval: HANDSHAKE_MS,
+    });
+  }
 
   async open(events: ChannelEvents): Promise<void> {
     const address = await this.#bind();
@@ -116,12 +116,12 @@ export class ZeroMqChannel implements Channel {
   async #secure(): Promise<ClientKeys | null> {
     const made = this.keys ? null : makeKeys();
     const { publicKey, secretKey, clients } = this.keys ?? (made as NonNullable<typeof made>).server;
-    this.#authenticator = new Authenticator(this.#context, clients);
+    this.#authenticator = new Authenticator(clients);
     await this.#authenticator.open();
     this.#router.curveServer = true;
     this.#router.curvePublicKey = publicKey;
     this.#router.curveSecretKey = secretKey;
-    this.#router.zapDomain = "familyseer";
+    this.#router.zapDomain = this.#authenticator.domain;
     // Without one who answers nobody is let in.
     this.#router.zapEnforceDomain = true;
     return made?.client ?? null;
