@@ -27,6 +27,8 @@ STATED = {
 }
 # How older metadata calls what SPDX does.
 SPDX = {
+    "3-Clause BSD License": "BSD-3-Clause",
+    "Apache License v2.0": "Apache-2.0",
     "Apache License, Version 2.0": "Apache-2.0",
     "Apache 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
