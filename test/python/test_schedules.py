@@ -229,14 +229,18 @@ def test_what_has_no_counterpart_is_not_fitted() -> None:
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_most_neighbours_replay_and_none_is_twice_there(name: str) -> None:
-    tried: list[Steps] = []
+def test_no_neighbour_is_twice_there_nor_the_start_itself(name: str) -> None:
     for steps in samples(name)[:4]:
         made = neighbours(steps, stages(name))
         assert made and made == neighbours(steps, stages(name))
         assert steps not in made and all(made.count(one) == 1 for one in made)
-        tried += made
-    assert len(replaying(name, tried)) > 0.5 * len(tried)
+
+
+def test_most_neighbours_replay() -> None:
+    """Of all tasks together: of one random program with few neighbours TVM may reject several."""
+    made = {name: [one for steps in samples(name)[:4] for one in neighbours(steps, stages(name))] for name in TASKS}
+    replayed = sum(len(replaying(name, each)) for name, each in made.items())
+    assert replayed > 0.8 * sum(map(len, made.values()))
 
 
 def test_a_neighbour_moves_one_prime_factor_between_two_levels_of_a_tile() -> None:
@@ -293,8 +297,8 @@ def test_fitted_programs_and_their_neighbours_compute_what_the_plain_program_doe
 def test_gpu_schedules_fit_and_move_too(donor: str, recipient: str) -> None:
     ours = stages(recipient, GPU)
     made = [variant for steps in samples(donor, GPU) for variant in fitted(steps, stages(donor, GPU), ours)]
-    assert made and len(replaying(recipient, made, GPU)) > 0.5 * len(made)
+    assert made and len(replaying(recipient, made, GPU)) > 0.8 * len(made)
     around = neighbours(made[0], ours, schedules.UNROLL_GPU)
-    assert len(replaying(recipient, around, GPU)) > 0.5 * len(around)
+    assert len(replaying(recipient, around, GPU)) > 0.8 * len(around)
     assert any(is_a_kernel(recipient, steps) for steps in made)
     assert any(is_a_kernel(recipient, steps) for steps in around)
