@@ -9,7 +9,7 @@ import type { FastSearch, MeasuredProgram } from "../tuning/fast-scheduler.js";
 import type { Recipe } from "../tuning/recipe.js";
 import type { RoundOutcome, SearchTarget, StopReason } from "../tuning/scheduler.js";
 import { parseSearchPolicy, type SearchPolicy } from "../tuning/search-policy.js";
-import { UNMEASURED_COST } from "../tuning/task.js";
+import { measuredOrNull } from "../tuning/task.js";
 import { isCuda } from "../worker/installation.js";
 import type { DeviceSettings, MeasuredEvent, Result } from "../worker/protocol.js";
 import { startWorker } from "../worker/start.js";
@@ -113,7 +113,7 @@ export class Tuner {
       const overheadSeconds = inRounds - (worker.busySeconds - busyBefore);
       const modelsFolder = await this.#saveModels(worker);
       const seconds = (performance.now() - begun) / 1000;
-      const bestCosts = scheduler.bestCosts.map((cost) => (cost === UNMEASURED_COST ? null : cost));
+      const bestCosts = scheduler.bestCosts.map(measuredOrNull);
       const finished = {
         type: "finished",
         reason,

@@ -2,7 +2,7 @@ import { FamilySeerError } from "../errors.js";
 import { groupFamilies } from "./families.js";
 import { Scheduler, type Strategy } from "./scheduler.js";
 import { parseSearchPolicy } from "./search-policy.js";
-import { type Task, UNMEASURED_COST } from "./task.js";
+import { measuredOrNull, type Task } from "./task.js";
 
 /** A scripted job: instead of measuring, the k-th round on task i gives the first costs of `rounds[i][k]`. */
 export interface Scenario {
@@ -67,7 +67,7 @@ export async function replay(scenario: Scenario): Promise<Trace> {
     const round = searched[task] ?? 0;
     searched[task] = round + 1;
     const costs = (scenario.rounds[task]?.[round] ?? []).slice(0, programs);
-    await scheduler.observe(costs.map((cost) => (cost === UNMEASURED_COST ? null : cost)));
+    await scheduler.observe(costs.map(measuredOrNull));
     calls.push([task, programs, costs.length]);
   }
   const { trials, rounds, bestRounds, deadTasks, bestCosts, score } = scheduler;

@@ -1,13 +1,9 @@
 import { InvalidRequestError } from "../errors.js";
 import type { FamilyAlgorithm } from "./search-policy.js";
-import type { Task } from "./task.js";
+import { dagHash, type Task } from "./task.js";
 
 /** Family name to the ids of its tasks, both in the order of the tasks (FamilySeer, paper section 4.1). */
 export type Families = ReadonlyMap<string, readonly number[]>;
-
-/** Where the hash of the compute DAG lies in a workload key, `["<32 hex digits>", ...]`. */
-const HASH_BEGIN = 2;
-const HASH_END = 34;
 
 /**
  * Groups tasks into families: `op` by core operation, `hash` by the compute DAG's hash, `ind` each task its own.
@@ -33,7 +29,7 @@ function familyName(task: Task, id: number, algorithm: FamilyAlgorithm): string 
     case "op":
       return task.coreOperation ?? operationFromDescription(task, id);
     case "hash":
-      return task.workloadKey.slice(HASH_BEGIN, HASH_END);
+      return dagHash(task);
     case "ind":
       return String(id);
   }

@@ -1,11 +1,12 @@
 import TinyQueue from "tinyqueue";
 import { InvalidRequestError } from "../errors.js";
+import { checkBudget } from "./budget.js";
 import type { Families } from "./families.js";
 import { Likeness } from "./likeness.js";
 import type { Objective } from "./objective.js";
 import { ALL_MEANS, type Means, type Origin, OriginShares, type Recipe } from "./recipe.js";
 import type { DeathReason, RoundOutcome, StopReason } from "./scheduler.js";
-import { type Task, UNMEASURED_COST } from "./task.js";
+import { measuredOrNull, type Task, UNMEASURED_COST } from "./task.js";
 
 /** What a family's model expects a task's best schedules to gain in each sibling, as a share of its throughput. */
 export type ExpectGains = (task: number, siblings: readonly number[]) => Promise<readonly number[]>;
@@ -173,7 +174,7 @@ export class FastScheduler {
   constructor(options: FastSchedulerOptions) {
     this.#options = { ...FAST_SCHEDULER_DEFAULTS, ...options };
     const { tasks, trials, measuredBefore } = this.#options;
-    checkOptions(this.#options);
+    checkBudget(this.#options);
     this.trialsPerRound = Math.min(options.trialsPerRound, Math.floor(trials / tasks.length));
     const families = options.families ?? new Map(tasks.map((_, id) => [String(id), [id]]));
     const states = new Map<number, State>();
@@ -540,34 +541,10 @@ function mixed(before: number | null, newest: number): number {
   return before === null ? newest : (1 - NEWEST) * before + NEWEST * newest;
 }
 
-function checkOptions({ tasks, trials, trialsPerRound, foreseeTrials }: Required<FastSchedulerOptions>): void {
-  if (tasks.length === 0) {
-    throw new InvalidRequestError("There is no task to tune. Expected at least one.");
-  }
-  if (trials < tasks.length) {
-    throw new InvalidRequestError(
-      `${trials} trials are too few: there are ${tasks.length} tasks, and each is measured at least once. ` +
-        `Ask for ${tasks.length} trials or more.`,
-    );
-  }
-  for (const [what, value] of [
-    ["trials per round", trialsPerRound],
-    ["programs of a foresee round", foreseeTrials],
-  ] as const) {
-    if (!Number.isInteger(value) || value < 1) {
-      throw new InvalidRequestError(`${what} is ${value}. Expected a whole number of at least 1.`);
-    }
-  }
-}
-
 function stop(reason: StopReason): FastAction {
   return { type: "stop", reason };
 }
 
 function perSecond({ reason }: FastSearch): number {
   return reason.type === "first-look" ? 0 : reason.perSecond;
-}
-
-function measuredOrNull(cost: number): number | null {
-  return cost === UNMEASURED_COST ? null : cost;
 }

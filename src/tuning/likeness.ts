@@ -1,7 +1,4 @@
-import type { Task } from "./task.js";
-
-/** Where the hash of the compute DAG ends in a workload key, `["<32 hex digits>", ...]`. */
-const HASH_END = 34;
+import { dagHash, type Task } from "./task.js";
 
 /** Which tasks of a family are most like each other: those of the same compute DAG, and of those the nearest by FLOPs. */
 export class Likeness {
@@ -46,7 +43,8 @@ export class Likeness {
   }
 
   #dag(task: number): string {
-    return this.tasks[task]?.workloadKey.slice(0, HASH_END) ?? "";
+    const known = this.tasks[task];
+    return known ? dagHash(known) : "";
   }
 
   /** On a logarithmic scale; 0 where TVM could not count them. */

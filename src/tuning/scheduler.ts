@@ -1,11 +1,12 @@
 import { InvalidRequestError } from "../errors.js";
+import { checkBudget, requireAtLeast } from "./budget.js";
 import type { Families } from "./families.js";
 import { slopeOf } from "./gradient.js";
 import { type Candidate, type Gradients, ObjectiveGradients, WeightedSumGradients } from "./gradients.js";
 import { type ScoreAll, scoreAllBy, weightedSum } from "./objective.js";
 import type { Draw } from "./random.js";
 import { SimilarityGroups } from "./similarity.js";
-import { type Task, UNMEASURED_COST } from "./task.js";
+import { measuredOrNull, type Task, UNMEASURED_COST } from "./task.js";
 import { TaskOrder } from "./task-order.js";
 
 export const STRATEGIES = ["gradient", "round-robin"] as const;
@@ -572,23 +573,8 @@ function isBefore(one: Candidate, other: Candidate): boolean {
   return one.gradient < other.gradient || (one.gradient === other.gradient && one.task < other.task);
 }
 
-function measuredOrNull(cost: number): number | null {
-  return cost === UNMEASURED_COST ? null : cost;
-}
-
 function checkOptions(options: Required<SchedulerOptions>): void {
-  const count = options.tasks.length;
-  if (count === 0) {
-    throw new InvalidRequestError("There is no task to tune. Expected at least one.");
-  }
-  if (Math.floor(options.trials / count) < 1) {
-    throw new InvalidRequestError(
-      `${options.trials} trials are too few: there are ${count} tasks, and each is measured at least once. ` +
-        `Ask for ${count} trials or more.`,
-    );
-  }
-  requireAtLeast("trials per round", options.trialsPerRound, 1);
-  requireAtLeast("programs of a foresee round", options.foreseeTrials, 1);
+  checkBudget(options);
   requireAtLeast("backward window", options.backwardWindow, 1);
   requireAtLeast("early stopping", options.earlyStopping ?? 0, 0);
   requireAtLeast("early stopping per task", options.taskEarlyStopping ?? 0, 0);
@@ -602,11 +588,5 @@ function checkOptions(options: Required<SchedulerOptions>): void {
     throw new InvalidRequestError(
       `Unknown strategy: ${options.strategy}. The strategies are ${STRATEGIES.join(", ")}.`,
     );
-  }
-}
-
-function requireAtLeast(what: string, value: number, least: number): void {
-  if (!Number.isInteger(value) || value < least) {
-    throw new InvalidRequestError(`${what} is ${value}. Expected a whole number of at least ${least}.`);
   }
 }

@@ -19,3 +19,17 @@ export interface Task {
   /** The values of `auto_scheduler_task_scheduler_tag` among the DAG's operations, in order. */
   readonly similarityTags: readonly string[];
 }
+
+/** Where the hash of the compute DAG lies in a workload key, `["<32 hex digits>", ...]`. */
+const HASH_BEGIN = 2;
+const HASH_END = 34;
+
+/** The hash of a task's compute DAG: equal for tasks that differ in their shapes alone. */
+export function dagHash(task: Task): string {
+  return task.workloadKey.slice(HASH_BEGIN, HASH_END);
+}
+
+/** A best cost as it is told: null while no program ran. */
+export function measuredOrNull(cost: number): number | null {
+  return cost === UNMEASURED_COST ? null : cost;
+}
