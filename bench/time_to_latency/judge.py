@@ -23,8 +23,8 @@ def outcomes_of(
 ) -> tuple[dict[str, Outcome], list[int]]:
     """Each side's outcome, and the tasks that were left out; `file` keeps the times.
 
-    The latency is that of the tasks TVM's side found a program for. TVM cannot build any program of some (dense layers
-    of one row on 0.18), and a latency without one would never be defined on its side.
+    The latency is that of the tasks TVM's side found a program for. TVM may build no program of some, and a
+    latency without one would never be defined on its side.
     """
     found = {side: improvements(run.measured) for side, run in runs.items()}
 

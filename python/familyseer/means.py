@@ -89,7 +89,7 @@ def expected_gain(search: TaskSearch, donor: TaskSearch) -> float:
     best = search.best(1)
     if not states or not best or not search.model.trusted:
         return 0.0
-    scores = np.asarray(search.model.model.predict(search.task, [*best, *states]))
+    scores = search.scores([*best, *states])
     if not scores[0] > 0:
         return 0.0
     return float(np.clip(scores[1:].max() / scores[0] - 1, 0, _MOST_GAIN))
@@ -139,11 +139,9 @@ def _sampled(search: TaskSearch, count: int, draft: bool) -> list[StateObject]:
 def _ranked(search: TaskSearch, states: list[StateObject], draft: bool) -> list[StateObject]:
     """The most promising first, as far as anything is known."""
     states = [state for state in states if str(state) not in search.seen]
-    if not states or not (search.model.trusted or draft):
-        return states
-    trusted = search.model.trusted
-    scores = np.asarray(search.model.model.predict(search.task, states)) if trusted else _draft(search, states)
-    return _in_order(states, scores)
+    if states and search.model.trusted:
+        return _in_order(states, search.scores(states))
+    return _in_order(states, _draft(search, states)) if states and draft else states
 
 
 def _in_order(states: list[StateObject], scores: np.ndarray) -> list[StateObject]:

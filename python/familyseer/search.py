@@ -195,7 +195,7 @@ def _accuracy(search: TaskSearch, pending: list[tuple[MeasureInput, MeasureResul
     ran = [(one.state, cost) for one, result in pending if (cost := _cost(result)) is not None]
     if not search.model.trusted or len(ran) < 2:
         return None
-    scores = np.asarray(search.model.model.predict(search.task, [state for state, _ in ran]))
+    scores = search.scores([state for state, _ in ran])
     costs = np.array([cost for _, cost in ran])
     first, second = np.triu_indices(len(ran), 1)
     return float(np.mean((scores[first] > scores[second]) == (costs[first] < costs[second])))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
 from tvm import auto_scheduler
 
 from .schedules import Stage, Steps, stages_of, steps_of
@@ -107,6 +108,10 @@ class TaskSearch:
         """The best measured programs, best first."""
         return [state for _, state in sorted(self.measured, key=lambda entry: entry[0])[:count]]
 
+    def scores(self, states: list[StateObject]) -> np.ndarray:
+        """What the family's model says of programs [states]; higher is faster."""
+        return np.asarray(self.model.model.predict(self.task, states))
+
     def donations(self, count: int) -> list[tuple[str, Steps]]:
         """The best programs' steps, and a name for each."""
         return [(str(state), steps_of(self.task, state)) for state in self.best(count)]
@@ -129,7 +134,7 @@ class TaskSearch:
         return taken
 
     def _lowers(self, state: StateObject) -> bool:
-        """Of some tasks TVM's rewrite of constant layouts lowers no program: of dense layers with a bias at batch 1."""
+        """Of some tasks, those dense.py mends among them, TVM's rewrite of constant layouts lowers no program."""
         try:
             self.task.compute_dag.apply_steps_from_state(state, layout_rewrite=self.task.layout_rewrite_option)
         except Exception as error:

@@ -22,7 +22,7 @@ export interface TuneOptions {
   readonly searchPolicy?: string;
   /** `reference`: the paper's decisions, one for one; `fast`: whatever means have proved to save time. */
   readonly mode?: TuneMode;
-  /** Means of the fast mode to do without, or, all others left out, to be tried alone. */
+  /** Means of the fast mode; one that is false is done without. */
   readonly means?: Partial<Means>;
   /** Tune only these of the network's tasks, by their numbers. */
   readonly onlyTasks?: readonly number[] | null;

@@ -1,28 +1,18 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { mkdtemp, readFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { execa } from "execa";
 import { readLog } from "../../src/records/log.js";
 import { tvmPython } from "../../src/worker/installation.js";
+import { freePort } from "../free-port.js";
 
 const MINUTE = 60_000;
 const KEY = "test-device";
 
 function familyseer(...args: string[]) {
   return execa("node", ["scripts/familyseer.js", ...args], { reject: false, all: true });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
 
 interface Listed {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -11,6 +11,7 @@ import { type ClientKeys, makeKeys, readServerKeys, writeKeys } from "../../src/
 import { pythonFolder, tvmPython } from "../../src/worker/installation.js";
 import { startWorker } from "../../src/worker/start.js";
 import { type Address, type StartPeer, ZeroMqChannel } from "../../src/worker/zeromq-channel.js";
+import { freePort } from "../free-port.js";
 
 const SECONDS = 1000;
 
@@ -181,13 +182,4 @@ function elsewhere(endpoint: string, keys: string) {
     stdin: "ignore",
     reject: false,
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" ? (address?.port ?? 0) : 0;
 }
