@@ -24,7 +24,8 @@ LANES = (4, 8, 16)
 RESIDENT_BYTES = 16_384
 # Operations of each accumulator: milliseconds, so that starting threads does not count.
 STEPS = 400_000
-REPEATS = 5
+# So many that a neighbour on a shared machine does not have the CPU through all of them.
+REPEATS = 40
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def compulsory_bytes(dag: ComputeDAG) -> int:
 def measure_machine(target: tvm.target.Target) -> Machine | None:
     """What this machine's CPU does with programs built for a target, on as many threads as TVM runs programs on.
 
-    Runs small programs for less than a second, for which nothing else may use the timing CPUs. None for a target that
+    Runs small programs for about a second, for which nothing else may use the timing CPUs. None for a target that
     is not this CPU: a GPU, or a CPU of another name.
     """
     if not _is_here(target):
@@ -162,7 +163,7 @@ def _accumulated(
 
 
 def _operations_per_second(program: _Program, target: tvm.target.Target) -> float:
-    """By the fastest of a few runs."""
+    """By the fastest of many runs."""
     device = tvm.cpu()
     module = tvm.build(program.schedule, program.arguments, target)
     # Halves keep the sums of multiply-adds at one: no infinities, nothing subnormal.

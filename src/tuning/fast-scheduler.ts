@@ -169,6 +169,8 @@ export class FastScheduler {
   #unmeasuredWeight = 0;
   #bestScore = Number.POSITIVE_INFINITY;
   #bestScoreTrials = 0;
+  /** Until a program proves the bounds wrong. */
+  #boundsHold = true;
 
   /** @throws InvalidRequestError for options that no job can run with. */
   constructor(options: FastSchedulerOptions) {
@@ -472,7 +474,11 @@ export class FastScheduler {
   #doneWith(task: number): DeathReason | null {
     const { best, unimproved, looks } = this.#state(task);
     const least = this.#options.leastCosts[task] ?? 0;
-    if (best <= AT_THE_ROOF * least) {
+    if (best < least) {
+      // Something else had the machine when it was measured; the other tasks' bounds are as wrong.
+      this.#boundsHold = false;
+    }
+    if (this.#boundsHold && best <= AT_THE_ROOF * least) {
       return "at-the-roof";
     }
     if (best === UNMEASURED_COST && looks >= UNMEASURED_LOOKS) {

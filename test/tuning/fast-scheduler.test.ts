@@ -171,6 +171,12 @@ describe("fast scheduler", () => {
     assert.equal(last.died, "at-the-roof");
     assert.deepEqual(await atTheRoof.next(), { type: "stop", reason: { type: "all-tasks-dead" } });
 
+    const provenWrong = scheduler(tasks, { leastCosts: [0.003, 0.002] });
+    for (const id of tasks.keys()) {
+      assert.equal((await search(provenWrong)).task, id);
+      assert.equal((await provenWrong.observe([{ cost: 0.002, origin: "random" }], SECOND)).died, null);
+    }
+
     const unimproved = scheduler(tasks, { earlyStopping: 16 });
     await lookAtAll(unimproved, tasks);
     await round(unimproved, 1);
