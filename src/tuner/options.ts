@@ -123,3 +123,16 @@ export const FAST_DEFAULTS = {
 } as const satisfies Partial<TuneOptions>;
 
 export type CompleteTuneOptions = TuneOptions & Required<Pick<TuneOptions, keyof typeof TUNE_DEFAULTS>>;
+
+/** What only the reference decides by. */
+const OF_REFERENCE = ["strategy", "alpha", "beta", "backwardWindow", "giveUpUnmeasured"] as const;
+
+/** What was asked for and has no say in the mode that was asked for, in a user's words. */
+export function withoutEffect(options: CompleteTuneOptions): string[] {
+  if (options.mode === "fast") {
+    const set = OF_REFERENCE.filter((name) => options[name] !== TUNE_DEFAULTS[name]);
+    return set.map((name) => `${name} has no effect in fast mode; --mode reference decides by it.`);
+  }
+  const left = Object.entries(options.means).filter(([, used]) => !used);
+  return left.map(([name]) => `${name} is a means of the fast mode; the reference mode is without it anyway.`);
+}

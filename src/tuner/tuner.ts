@@ -18,7 +18,7 @@ import { type Decider, makeDecider } from "./decider.js";
 import { deviceSettings } from "./devices.js";
 import type { DeviceShare, NamedTask, OriginShare, Round, TuneEvent } from "./events.js";
 import { requireGpus } from "./gpus.js";
-import { type CompleteTuneOptions, FAST_DEFAULTS, TUNE_DEFAULTS, type TuneOptions } from "./options.js";
+import { type CompleteTuneOptions, FAST_DEFAULTS, TUNE_DEFAULTS, type TuneOptions, withoutEffect } from "./options.js";
 import { extractTasks } from "./tasks.js";
 
 const MINUTE = 60_000;
@@ -101,7 +101,7 @@ export class Tuner {
         trials,
         trialsPerRound,
         recordsTaken,
-        notices,
+        notices: [...withoutEffect(this.options), ...notices],
       });
       await journal.append([
         entry({ type: "started", options: describe(this.options), target, tasks, trialsPerRound }),
@@ -158,6 +158,7 @@ export class Tuner {
     families: Families | null,
   ): Promise<Result<"register">> {
     const { options } = this;
+    const sharesSchedules = options.mode === "fast" && options.means.shareSchedules !== false;
     const plans = planCostModels(taskCount, families, this.#policy.costModel, scheduler.trialsPerRound).map(
       // The first look at a family's first task is enough for a model to be better than none.
       (plan) => (options.mode === "fast" ? { ...plan, warmUpRecords: scheduler.trialsPerRound } : plan),
@@ -175,8 +176,7 @@ export class Tuner {
       "register",
       {
         cost_models: models,
-        schedules:
-          options.mode === "fast" && options.loadModels !== null ? await schedulesFile(options.loadModels) : null,
+        schedules: sharesSchedules && options.loadModels !== null ? await schedulesFile(options.loadModels) : null,
         log: options.loadLog,
         search: {
           population: options.population,
