@@ -50,7 +50,8 @@ def bench(arguments: argparse.Namespace) -> int:
     # A network of that name that was built otherwise has other tasks, and its runs are not these.
     keys = "".join(task_list.tasks[index].workload_key for index in tasks)
     digest = hashlib.sha256(keys.encode()).hexdigest()[:8]
-    folder = home / "bench" / "-".join(filter(None, [Path(arguments.network).name, part, str(arguments.trials), digest]))
+    name = "-".join(filter(None, [Path(arguments.network).name, part, str(arguments.trials), digest]))
+    folder = home / "bench" / name
     lock = arguments.lock and arguments.lock.resolve()
     job = Job(arguments.network, tuple(tasks) if part else (), arguments.trials, home, lock)
     with alone(folder):
