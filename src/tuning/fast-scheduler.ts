@@ -2,9 +2,9 @@ import TinyQueue from "tinyqueue";
 import { InvalidRequestError } from "../errors.js";
 import { checkBudget } from "./budget.js";
 import type { Families } from "./families.js";
-import { Likeness } from "./likeness.js";
+import { FamilyOutlook, mixed } from "./family-outlook.js";
 import type { Objective } from "./objective.js";
-import { ALL_MEANS, type Means, type Origin, OriginShares, type Recipe } from "./recipe.js";
+import { ALL_MEANS, type Means, type Origin, type Recipe } from "./recipe.js";
 import type { DeathReason, RoundOutcome, StopReason } from "./scheduler.js";
 import { measuredOrNull, type Task, UNMEASURED_COST } from "./task.js";
 
@@ -86,14 +86,6 @@ export interface RoundReport {
   readonly accuracy: number | null;
 }
 
-/**
- * After its first look a task is expected to gain half of what it lacks to the best throughput of its family, within
- * these bounds; alone in its family, the mean of them.
- */
-const LEAST_PRIOR = 0.1;
-const MOST_PRIOR = 0.5;
-/** How much the last round counts in what the next is expected to gain, and in the seconds it is expected to take. */
-const NEWEST = 0.5;
 /** A round that gained more than this share makes its siblings candidates for a foresee round. */
 const WORTH_FORESEEING = 0.02;
 /** Of a first look, the share of schedules that were fitted; the rest is random. */
@@ -102,32 +94,14 @@ const FITTED_AT_FIRST = 0.75;
 const UNMEASURED_LOOKS = 4;
 /** A task is done when its best cost is within this factor of what the machine can do. */
 const AT_THE_ROOF = 1.1;
-/** Populations by the share of pairs that the model ordered rightly. */
-const POPULATIONS = [
-  { accuracy: 0.85, population: 512, generations: 3 },
-  { accuracy: 0.75, population: 256, generations: 3 },
-  { accuracy: 0.65, population: 128, generations: 2 },
-  { accuracy: 0, population: 64, generations: 2 },
-] as const;
 /** So many siblings give their schedules, and so many are asked for what they expect of another's; of so many at most. */
 const DONORS = 6;
 const LOOKED_AT = 32;
 
 const NO_PROGRAMS: Readonly<Record<Origin, number>> = { sibling: 0, descent: 0, evolution: 0, random: 0 };
 
-/** What is known of a family. */
-interface Family {
-  readonly name: string;
-  readonly likeness: Likeness;
-  readonly shares: OriginShares;
-  /** FLOP/s; 0 until a program ran. */
-  bestThroughput: number;
-  /** How much of the order of programs the model foresees lately, 0 to 1. */
-  accuracy: number | null;
-}
-
 interface State {
-  readonly family: Family;
+  readonly family: FamilyOutlook;
   looks: number;
   unimproved: number;
   best: number;
@@ -181,8 +155,7 @@ export class FastScheduler {
     const families = options.families ?? new Map(tasks.map((_, id) => [String(id), [id]]));
     const states = new Map<number, State>();
     for (const [name, ids] of families) {
-      const likeness = new Likeness(ids, tasks);
-      const family = { name, likeness, shares: new OriginShares(), bestThroughput: 0, accuracy: null };
+      const family = new FamilyOutlook(name, ids, tasks);
       for (const id of ids) {
         states.set(id, newState(family));
       }
@@ -345,7 +318,8 @@ export class FastScheduler {
   #twoBest(except?: number): Ranked[] {
     // Only now is it known how far the siblings of each have come.
     for (const task of this.#newlyLookedAt.splice(0)) {
-      this.#state(task).expected = this.#prior(task);
+      const state = this.#state(task);
+      state.expected = state.family.prior((this.#options.tasks[task]?.flops ?? 0) / state.best);
       this.#ranking.push(this.#ranked(task));
     }
     // Under another objective than the sum a round on one task can change what all others gain.
@@ -403,7 +377,7 @@ export class FastScheduler {
     this.#foresee = siblings
       .flatMap((task, index): FastSearch[] => {
         const gain = gains[index] ?? 0;
-        const rate = this.#rate(task, (gain / (1 + gain)) * (family.accuracy ?? 0), programs);
+        const rate = this.#rate(task, (gain / (1 + gain)) * family.accuracy, programs);
         const reason: FastReason = { type: "expected-of-schedules", family: family.name, after, gain, perSecond: rate };
         return gain > WORTH_FORESEEING ? [{ type: "search", task, programs, reason, recipe }] : [];
       })
@@ -440,7 +414,7 @@ export class FastScheduler {
       this.#measuredCost += weight * (cost - state.best);
     }
     state.best = cost;
-    state.family.bestThroughput = Math.max(state.family.bestThroughput, flops / cost);
+    state.family.reached(flops / cost);
   }
 
   /** What a round says of the rounds to come: how long they take, and what they gain. */
@@ -453,22 +427,12 @@ export class FastScheduler {
       this.#secondsPerProgram = mixed(this.#secondsPerProgram, pace);
     }
     if (accuracy !== null) {
-      family.accuracy = mixed(family.accuracy, accuracy);
+      family.foresaw(accuracy);
     }
     if (before < UNMEASURED_COST) {
       family.shares.observe(before, measured);
       state.expected = mixed(state.expected, (before - state.best) / before);
     }
-  }
-
-  /** What a task is expected to gain before it has been searched, by what its siblings have reached. */
-  #prior(task: number): number {
-    const { family, best } = this.#state(task);
-    if (family.likeness.size === 1 || family.bestThroughput <= 0) {
-      return (LEAST_PRIOR + MOST_PRIOR) / 2;
-    }
-    const throughput = (this.#options.tasks[task]?.flops ?? 0) / best;
-    return Math.min(MOST_PRIOR, Math.max(LEAST_PRIOR, (1 - throughput / family.bestThroughput) / 2));
   }
 
   #doneWith(task: number): DeathReason | null {
@@ -487,16 +451,13 @@ export class FastScheduler {
     return unimproved > (this.#options.taskEarlyStopping ?? Number.POSITIVE_INFINITY) ? "unimproved" : null;
   }
 
-  #recipe(family: Family, donors: readonly number[], programs: Partial<Record<Origin, number>>): Recipe {
+  #recipe(family: FamilyOutlook, donors: readonly number[], programs: Partial<Record<Origin, number>>): Recipe {
     const { means, population, generations } = this.#options;
-    const accuracy = family.accuracy ?? 0;
-    const adapted = POPULATIONS.find((each) => accuracy >= each.accuracy) ?? POPULATIONS[3];
-    const evolution = means.adaptivePopulation ? adapted : { population, generations };
+    const evolution = means.adaptivePopulation ? family.evolution : { population, generations };
     return {
       programs: { ...NO_PROGRAMS, ...programs },
       donors,
-      population: evolution.population,
-      generations: evolution.generations,
+      ...evolution,
       draft: means.draft,
     };
   }
@@ -526,13 +487,13 @@ export class FastScheduler {
   }
 }
 
-function newState(family: Family): State {
+function newState(family: FamilyOutlook): State {
   return {
     family,
     looks: 0,
     unimproved: 0,
     best: UNMEASURED_COST,
-    expected: MOST_PRIOR,
+    expected: 0,
     secondsPerProgram: null,
     dead: false,
   };
@@ -540,11 +501,6 @@ function newState(family: Family): State {
 
 function missing(id: number): never {
   throw new InvalidRequestError(`Task ${id} is in no family. Expected each task in one.`);
-}
-
-/** The newest counts half. */
-function mixed(before: number | null, newest: number): number {
-  return before === null ? newest : (1 - NEWEST) * before + NEWEST * newest;
 }
 
 function stop(reason: StopReason): FastAction {
