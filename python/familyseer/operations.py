@@ -14,7 +14,7 @@ from .tasks import TaskList, choose, describe_tasks, extract, parse_target
 if TYPE_CHECKING:
     import tvm
 
-    from .measuring.engine import Devices
+    from .measuring.engine import Engine
     from .search import Search
 
 
@@ -32,7 +32,7 @@ class Operations:
         self._network: tuple[str, int, str] | None = None
         self._tasks: TaskList | None = None
         self._search: Search | None = None
-        self._devices: Devices | None = None
+        self._engine: Engine | None = None
         self._modules: list[Any] = []
 
     def perform(
@@ -111,8 +111,8 @@ class Operations:
                 model.load(plan["model_file"])
             models.append(model)
         carried = load_schedules(Path(schedules), str(self._target)) if schedules is not None else []
-        self._devices = make_devices(measure["devices"], str(self._target))
-        engine = Engine(EngineSettings(**measure["building"]), self._devices)
+        devices = make_devices(measure["devices"], str(self._target))
+        self._engine = engine = Engine(EngineSettings(**measure["building"]), devices)
         timing = Timing(**measure["timing"])
         self._search = Search(self._tasks.tasks, models, settings, engine, timing, carried)
         return {
@@ -142,7 +142,7 @@ class Operations:
         cancelled: Callable[[], bool],
     ) -> dict[str, Any]:
         measured = self._searching(task).measure(task, candidates, report, cancelled)
-        return {"measured": measured, "notices": self._devices.notices() if self._devices else []}
+        return {"measured": measured, "notices": self._engine.notices() if self._engine else []}
 
     def learn(self, task: int) -> dict[str, Any]:
         records, accuracy = self._searching(task).learn(task)

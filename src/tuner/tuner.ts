@@ -292,10 +292,14 @@ export class Tuner {
     let written = Promise.resolve();
     const onMeasured = (event: MeasuredEvent): void => {
       measured.push(event);
-      written = written.then(() => log.append([event.record]));
-      written.catch(() => undefined);
       const { cost, failure, message, device, origin } = event;
-      emit({ type: "measured", task, cost, failure, message, device, origin });
+      // Told once it cannot be lost any more.
+      written = written.then(async () => {
+        await log.append([event.record]);
+        emit({ type: "measured", task, cost, failure, message, device, origin });
+      });
+      // What cannot be written need not be measured.
+      written.catch(() => this.stop());
     };
     const measuring = worker.request("measure", { task, candidates }, { deadlineMs, signal, onMeasured });
     let notices: readonly string[];

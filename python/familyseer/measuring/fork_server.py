@@ -23,10 +23,15 @@ from typing import Any, Callable
 import cloudpickle
 
 from ..errors import InstallationError
+from ..temporary import make_folder, remove_folder
 
 _PID = struct.Struct("=q")
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
 _OUT_OF_MEMORY_FIRST = "1000"
+# To fork, the first time after TVM was loaded; and to end.
+_FORK_SECONDS = 60.0
+_END_SECONDS = 5.0
 
 
 class Child:
@@ -94,9 +99,10 @@ class ForkServer:
 
     def _start(self) -> None:
         self._control, theirs = socket.socketpair()
+        self._control.settimeout(_FORK_SECONDS)
         self._output = tempfile.TemporaryFile()  # noqa: SIM115
         # Whatever is built goes in here, also what a builder that is killed leaves.
-        self._folder = tempfile.mkdtemp(prefix="familyseer-measuring-")
+        self._folder = make_folder("familyseer-measuring-")
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __spec__.name, str(theirs.fileno())],
@@ -121,9 +127,14 @@ class ForkServer:
 
     def close(self) -> None:
         self._control.close()
-        self._process.wait()
+        try:
+            self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            # It was stopped, or hangs; what it forked ends with it.
+            self._process.kill()
+            self._process.wait()
         self._output.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove_folder(self._folder)
 
     def _last_output(self) -> str:
         code = self._process.wait()
@@ -175,9 +186,12 @@ def _be_child(order: bytes, descriptor: int) -> None:
     answer: Any = None
     try:
         os.setpgrp()
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         duty, memory_limit = cloudpickle.loads(order)
+        prctl = ctypes.CDLL(None).prctl
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        # What `ps` and `top` call it.
+        prctl(_PR_SET_NAME, f"seer-{duty}".encode())
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         limit(memory_limit)
         connection, answer = Connection(descriptor), _duty(duty)
         while True:
