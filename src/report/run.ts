@@ -84,11 +84,13 @@ async function readJobs(log: string): Promise<Job[]> {
     const job = jobs.at(-1);
     if (entry.type === "started") {
       jobs.push({ started: entry, rounds: [], finished: null, start: moment, end: moment });
+    } else if (entry.type === "resumed" && job) {
+      jobs.push({ started: job.started, rounds: [], finished: null, start: moment, end: moment });
     } else if (job) {
       job.end = moment;
       if (entry.type === "finished") {
         job.finished = entry;
-      } else {
+      } else if (entry.type === "round-finished") {
         job.rounds.push(entry);
       }
     }
