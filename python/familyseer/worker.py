@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument(
         "--folder",
         metavar="FOLDER",
-        help="for temporary files, of this worker alone; removed if the orchestrator, whose it is, is killed",
+        help="for temporary files, of this worker alone; removed at its end",
     )
     arguments = parser.parse_args()
     if arguments.folder is not None:
@@ -49,7 +49,10 @@ def main() -> None:
             f"{sys.executable} lacks {', '.join(missing)}. Expected a Python that has TVM (with auto_scheduler), "
             "pyzmq, msgpack, fastjsonschema and xgboost: run `npm run setup`, or install them there."
         )
-    _serve(arguments.connect, arguments.keys, arguments.folder)
+    try:
+        _serve(arguments.connect, arguments.keys, arguments.folder)
+    finally:
+        _remove(arguments.folder)
 
 
 def _missing_modules() -> list[str]:
@@ -90,8 +93,7 @@ def _end_with_parent(folder: str | None) -> NoReturn:
     while os.read(0, 4096):
         pass
     _end_children()
-    if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)
+    _remove(folder)
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
@@ -102,6 +104,12 @@ def _end_without_orchestrator(reason: str) -> NoReturn:
     print(f"The worker ends: the orchestrator at {reason}.", file=sys.stderr, flush=True)
     _end_children()
     os._exit(1)
+
+
+def _remove(folder: str | None) -> None:
+    """The orchestrator does that, too, unless it is killed before."""
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end_children() -> None:

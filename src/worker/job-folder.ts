@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import { chmod, type FileHandle, mkdtemp, open, readdir, stat } from "node:fs/promises";
+import { type FileHandle, mkdtemp, open, readdir, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
@@ -7,9 +7,6 @@ import { tryLock } from "fs-native-extensions";
 const PREFIX = "familyseer-job-";
 /** Locked by the process that made the folder for as long as it lives. */
 const OWNER = "owner";
-/** A folder without that file, so many milliseconds after it was made, is of a process that was killed before it got to it. */
-const MADE_BY_THEN_MS = 60_000;
-
 /**
  * A folder, open to this user alone, for what one worker needs on the disk while it lives: its socket and its temporary
  * files. It goes with this process's exit at the latest; one whose process was killed goes when the next is made.
@@ -27,11 +24,13 @@ export class JobFolder {
 
   static async make(): Promise<JobFolder> {
     await removeAbandoned();
-    const path = await mkdtemp(join(tmpdir(), PREFIX));
-    await chmod(path, 0o700);
-    const owner = await open(join(path, OWNER), "w");
-    tryLock(owner.fd);
-    return new JobFolder(path, owner);
+    for (;;) {
+      const path = await mkdtemp(join(tmpdir(), PREFIX));
+      const owner = await own(path);
+      if (owner) {
+        return new JobFolder(path, owner);
+      }
+    }
   }
 
   async remove(): Promise<void> {
@@ -46,32 +45,43 @@ export class JobFolder {
   }
 }
 
+/** Locks a folder that was just made; null if another job took it for abandoned before. */
+async function own(path: string): Promise<FileHandle | null> {
+  const file = join(path, OWNER);
+  const owner = await open(file, "wx").catch(unlessMissing);
+  if (owner && tryLock(owner.fd) && (await stat(file).catch(unlessMissing))) {
+    return owner;
+  }
+  await owner?.close();
+  return null;
+}
+
 async function removeAbandoned(): Promise<void> {
   const names = (await readdir(tmpdir())).filter((name) => name.startsWith(PREFIX));
   for (const path of names.map((name) => join(tmpdir(), name))) {
     try {
-      if (await isAbandoned(path)) {
-        rmSync(path, { recursive: true, force: true });
-      }
+      await removeUnlessOwned(path);
     } catch {
       // Another user's, or another job removes it at this moment.
     }
   }
 }
 
-async function isAbandoned(path: string): Promise<boolean> {
-  const owner = await open(join(path, OWNER), "r+").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") {
-      return null;
-    }
-    throw error;
-  });
-  if (!owner) {
-    return Date.now() - (await stat(path)).mtimeMs > MADE_BY_THEN_MS;
-  }
+async function removeUnlessOwned(path: string): Promise<void> {
+  const owner = await open(join(path, OWNER), "r+").catch(unlessMissing);
   try {
-    return tryLock(owner.fd);
+    // Without the file it was being made, or removed, when its process was killed.
+    if (!owner || tryLock(owner.fd)) {
+      rmSync(path, { recursive: true, force: true });
+    }
   } finally {
-    await owner.close();
+    await owner?.close();
   }
+}
+
+function unlessMissing(error: NodeJS.ErrnoException): null {
+  if (error.code === "ENOENT") {
+    return null;
+  }
+  throw error;
 }

@@ -45,7 +45,7 @@ function keyOfLine(line: string): string {
 
 /** TVM writes six digits of a cost. */
 function keyOf(task: string | undefined, cost: number | null): string {
-  return `${task} ${cost?.toPrecision(5)}`;
+  return `${task} ${cost?.toPrecision(6)}`;
 }
 
 /** What a job left: processes, and files among the temporary ones; sockets are of the former or the latter. */

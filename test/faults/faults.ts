@@ -41,8 +41,6 @@ export interface Fault {
   clean?(trial: Trial): Promise<void>;
 }
 
-const SCRIPTED_MS = 1_200;
-const REAL_MS = 4_000;
 const DAY = 86_400;
 /** Longer than either side waits for the other. */
 const LOST_MS = 36_000;
@@ -52,23 +50,36 @@ const real = { settings: (kit: Kit) => kit.real(), seconds: 18 } as const;
 const onServers = { settings: (kit: Kit) => kit.onServers(), seconds: 22 } as const;
 
 export const FAULTS: readonly Fault[] = [
-  killOrchestrator("orchestrator killed, scripted", scripted, SCRIPTED_MS, { strikes: 6, jobs: [32, 1, 1] }),
-  killPart("worker killed, scripted", "worker", scripted, SCRIPTED_MS, { strikes: 6, jobs: [14, 1, 1] }),
-  killOrchestrator("orchestrator killed", real, 3 * REAL_MS, { strikes: 3, jobs: [5, 1, 0] }),
-  killPart("worker killed", "worker", real, 2 * REAL_MS, { strikes: 3, jobs: [4, 1, 0] }),
-  { ...killPart("fork server killed", "fork server", real, REAL_MS, { strikes: 1, jobs: [6, 1, 0] }), survived: true },
-  { ...killPart("builder killed", "builder", real, 1_000, { strikes: 3, jobs: [6, 1, 1] }), survived: true },
-  { ...killPart("runner killed", "runner", real, 1_000, { strikes: 3, jobs: [6, 1, 0] }), survived: true },
+  killOrchestrator("orchestrator killed, scripted", scripted, { strikes: 6, jobs: [32, 1, 1] }),
+  killPart("worker killed, scripted", "worker", scripted, { strikes: 6, jobs: [14, 1, 1] }),
+  killOrchestrator("orchestrator killed", real, { strikes: 3, jobs: [5, 1, 0] }),
+  killPart("worker killed", "worker", real, { strikes: 3, jobs: [4, 1, 0] }),
+  {
+    name: "all killed at once",
+    ...real,
+    seconds: 40,
+    survived: false,
+    strikes: 2,
+    jobs: [5, 1, 0],
+    strike: async (life, trial) => {
+      const there = await moment(life, trial);
+      life.kill();
+      return there;
+    },
+  },
+  { ...killPart("fork server killed", "fork server", real, { strikes: 1, jobs: [6, 1, 0] }), survived: true },
+  { ...killPart("builder killed", "builder", real, { strikes: 3, jobs: [6, 1, 1] }), survived: true },
+  { ...killPart("runner killed", "runner", real, { strikes: 3, jobs: [6, 1, 0] }), survived: true },
   stopPart("builder hangs", "builder", real, [4, 1, 0]),
   stopPart("runner hangs", "runner", real, [4, 1, 0]),
   {
     ...stopPart("worker stalls", "worker", scripted, [6, 1, 1]),
-    strike: async (life, { draw }) => {
-      const pid = (await begun(life)) ? await life.part("worker") : null;
+    strike: async (life, trial) => {
+      const pid = (await moment(life, trial)) ? await life.part("worker") : null;
       if (pid === null || !signal(pid, "SIGSTOP")) {
         return false;
       }
-      await setTimeout(500 + draw(2_000));
+      await setTimeout(500 + trial.draw(2_000));
       return signal(pid, "SIGCONT");
     },
   },
@@ -79,9 +90,9 @@ export const FAULTS: readonly Fault[] = [
     survived: true,
     strikes: 1,
     jobs: [10, 1, 0],
-    strike: async (life, { kit, draw }) => {
-      const there = await during(life, draw(REAL_MS));
-      (await kit.servers()).killServer(draw(2));
+    strike: async (life, trial) => {
+      const there = await moment(life, trial);
+      (await trial.kit.servers()).killServer(trial.draw(2));
       return there;
     },
   },
@@ -91,9 +102,9 @@ export const FAULTS: readonly Fault[] = [
     survived: true,
     strikes: 1,
     jobs: [5, 1, 0],
-    strike: async (life, { kit, draw }) => {
-      const there = await during(life, draw(REAL_MS));
-      (await kit.servers()).killTracker();
+    strike: async (life, trial) => {
+      const there = await moment(life, trial);
+      (await trial.kit.servers()).killTracker();
       return there;
     },
   },
@@ -105,9 +116,9 @@ export const FAULTS: readonly Fault[] = [
     strikes: 2,
     jobs: [4, 1, 0],
     unavailable: () => refusal("prlimit", "--version"),
-    strike: async (life, { draw }) => {
-      const pid = (await during(life, draw(REAL_MS))) ? await life.part("worker") : null;
-      return pid !== null && limitMemory(pid, draw(64) << 20);
+    strike: async (life, trial) => {
+      const pid = (await moment(life, trial)) ? await life.part("worker") : null;
+      return pid !== null && limitMemory(pid, trial.draw(64) << 20);
     },
   },
   {
@@ -135,12 +146,12 @@ export const FAULTS: readonly Fault[] = [
     jobs: [8, 2, 1],
     unavailable: cannotMount,
     prepare: ({ job }) => mountDisk(job, "size=8m"),
-    strike: async (life, { job, draw }) => {
-      if (job.lives.length > 1) {
+    strike: async (life, trial) => {
+      if (trial.job.lives.length > 1) {
         await life.end;
         return true;
       }
-      const there = await measuredSome(life, draw);
+      const there = await moment(life, trial, 1);
       return there && signal(life.pid, "SIGKILL");
     },
     mend: ({ job }) => remount(job, job.lives.length === 1 ? "ro" : "rw"),
@@ -153,9 +164,9 @@ export const FAULTS: readonly Fault[] = [
     says: /was removed/,
     strikes: 3,
     jobs: [8, 1, 1],
-    strike: async (life, { job, draw }) => {
-      const there = await measuredSome(life, draw);
-      await rm(job.log, { force: true });
+    strike: async (life, trial) => {
+      const there = await moment(life, trial, 1);
+      await rm(trial.job.log, { force: true });
       return there;
     },
   },
@@ -170,7 +181,8 @@ export const FAULTS: readonly Fault[] = [
     strike: async (life, { kit, draw }) => {
       const clock = await kit.clock();
       for (const days of [1, -1, 3650, -3650]) {
-        await during(life, draw(200));
+        const some = life.measured + 1 + draw(25);
+        await life.until(() => life.measured >= some);
         await clock.jump(days * DAY);
       }
       return true;
@@ -184,22 +196,21 @@ export const FAULTS: readonly Fault[] = [
 type Kind = Pick<Fault, "settings" | "seconds">;
 type Size = Pick<Fault, "strikes" | "jobs">;
 
-/** At any moment, also before it has begun. */
-function killOrchestrator(name: string, kind: Kind, withinMs: number, size: Size): Fault {
+function killOrchestrator(name: string, kind: Kind, size: Size): Fault {
   return {
     name,
     ...kind,
     ...size,
     seconds: kind.seconds * (1 + size.strikes / 2),
     survived: false,
-    strike: async (life, { draw }) => {
-      await Promise.race([setTimeout(draw(withinMs)), life.end]);
-      return signal(life.pid, "SIGKILL");
+    strike: async (life, trial) => {
+      const there = await moment(life, trial);
+      return there && signal(life.pid, "SIGKILL");
     },
   };
 }
 
-function killPart(name: string, part: Part, kind: Kind, withinMs: number, size: Size): Fault {
+function killPart(name: string, part: Part, kind: Kind, size: Size): Fault {
   return {
     name,
     ...kind,
@@ -207,12 +218,8 @@ function killPart(name: string, part: Part, kind: Kind, withinMs: number, size: 
     seconds: kind.seconds * (1 + size.strikes / 2),
     survived: false,
     says: /worker process was ended by SIGKILL/,
-    strike: async (life, { draw }) => {
-      if ((await life.part(part)) === null) {
-        return false;
-      }
-      await Promise.race([setTimeout(draw(withinMs)), life.end]);
-      const pid = await life.part(part);
+    strike: async (life, trial) => {
+      const pid = (await moment(life, trial)) ? await life.part(part) : null;
       return pid !== null && signal(pid, "SIGKILL");
     },
   };
@@ -225,9 +232,8 @@ function stopPart(name: string, part: Part, kind: Kind, jobs: Fault["jobs"]): Fa
     survived: true,
     strikes: 1,
     jobs,
-    strike: async (life, { draw }) => {
-      const there = await during(life, draw(500));
-      const pid = there ? await life.part(part) : null;
+    strike: async (life, trial) => {
+      const pid = (await moment(life, trial)) ? await life.part(part) : null;
       return pid !== null && signal(pid, "SIGSTOP");
     },
   };
@@ -237,8 +243,8 @@ function cutConnection(name: string, survived: boolean, jobs: Fault["jobs"]): Fa
   return {
     name,
     settings: async (kit) => {
-      const { arguments: settings, trials } = kit.scripted();
-      return { arguments: [...settings, ...(await kit.network()).listen], trials };
+      const settings = kit.scripted();
+      return { ...settings, arguments: [...settings.arguments, ...(await kit.network()).listen] };
     },
     seconds: 8,
     survived,
@@ -249,32 +255,29 @@ function cutConnection(name: string, survived: boolean, jobs: Fault["jobs"]): Fa
       const [command = "", ...args] = (await kit.network()).connect(kit.scriptedWorker);
       execa(command, args, { env: job.environment, stdio: "ignore", reject: false });
     },
-    strike: async (life, { kit, draw }) => {
-      const network = await kit.network();
-      if (!(await measuredSome(life, draw))) {
+    strike: async (life, trial) => {
+      const network = await trial.kit.network();
+      if (!(await moment(life, trial, 1))) {
         return false;
       }
       await network.cut();
-      await setTimeout(survived ? 1_000 + draw(4_000) : LOST_MS);
+      await setTimeout(survived ? 1_000 + trial.draw(4_000) : LOST_MS);
       await network.restore();
       return true;
     },
   };
 }
 
-/** Whether the job still runs, some time after its tasks were known. */
-async function during(life: Life, ms: number): Promise<boolean> {
-  await begun(life);
-  return (await Promise.race([setTimeout(ms, true), life.end])) === true;
-}
-
-function begun(life: Life): Promise<boolean> {
-  return life.until(() => life.begun);
-}
-
-function measuredSome(life: Life, draw: Trial["draw"]): Promise<boolean> {
-  const some = 1 + draw(60);
-  return life.until(() => life.measured >= some);
+/** A moment of a job, drawn: one in four as it begins, the others anywhere in its rounds; whether it still runs then. */
+async function moment(life: Life, { job, draw }: Trial, atLeast = 0): Promise<boolean> {
+  const left = job.settings.trials - job.reported.length;
+  const some = atLeast + draw(Math.max(1, left - atLeast));
+  const [beginning, pause] = [draw(job.settings.beginsIn), draw(100)];
+  if (atLeast === 0 && draw(4) === 0) {
+    return (await Promise.race([setTimeout(beginning, true), life.end])) === true;
+  }
+  const there = await life.until(() => life.begun && life.measured >= some);
+  return there && (await Promise.race([setTimeout(pause, true), life.end])) === true;
 }
 
 async function limitMemory(pid: number, more: number): Promise<boolean> {

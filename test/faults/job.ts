@@ -11,12 +11,13 @@ const MARK = "FAMILYSEER_FAULTS";
 const POLL_MS = 10;
 
 export type Measured = Extract<TuneEvent, { type: "measured" }>;
-export type Finished = Extract<TuneEvent, { type: "finished" }>;
 
 export interface JobSettings {
   /** Arguments of `familyseer tune`, but for the log. */
   readonly arguments: readonly string[];
   readonly trials: number;
+  /** Milliseconds until measuring begins, about. */
+  readonly beginsIn: number;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -76,8 +77,8 @@ export interface End {
 /** One process of the orchestrator, from start to end. */
 export class Life {
   readonly end: Promise<End>;
-  finished: Finished | null = null;
-  notices: string[] = [];
+  /** Whether it said that the job is done. */
+  done = false;
   #begun = 0;
   #measured = 0;
   readonly #process;
@@ -157,10 +158,8 @@ export class Life {
     } else if (event.type === "measured") {
       this.#measured += 1;
       this.job.reported.push(event);
-    } else if (event.type === "round-finished") {
-      this.notices.push(...event.notices);
-    } else if (event.type === "finished") {
-      this.finished = event;
+    } else if (event.type === "finished" || event.type === "ended-before") {
+      this.done = true;
     }
   }
 }

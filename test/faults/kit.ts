@@ -40,21 +40,21 @@ export class Kit {
     const rounds = ["--trials-per-round", "8", "--foresee-trials", "4"];
     const trials = ["--trials", String(SCRIPTED_TRIALS)];
     const settings = ["--model", "scripted", "--tvm-python", this.#python, ...rounds, ...trials];
-    return { arguments: settings, trials: SCRIPTED_TRIALS };
+    return { arguments: settings, trials: SCRIPTED_TRIALS, beginsIn: 700 };
   }
 
   /** A job of some 15 seconds on a real TVM. */
   real(): JobSettings {
     const trials = ["--trials", String(REAL_TRIALS)];
     const settings = ["--model", "mlp", "--mode", "reference", ...ROUNDS, ...QUICK, ...LIMITS, ...trials];
-    return { arguments: settings, trials: REAL_TRIALS };
+    return { arguments: settings, trials: REAL_TRIALS, beginsIn: 4_000 };
   }
 
   /** The same on the servers of a tracker. */
   async onServers(): Promise<JobSettings> {
     const { tracker, key } = await this.servers();
-    const { arguments: settings, trials } = this.real();
-    return { arguments: [...settings, "--tracker", tracker, "--device-key", key], trials };
+    const settings = this.real();
+    return { ...settings, arguments: [...settings.arguments, "--tracker", tracker, "--device-key", key] };
   }
 
   /** The command of a scripted worker, but for its arguments. */

@@ -103,7 +103,7 @@ async function live(fault: Fault, trial: Trial, tally: Tally, defect: (what: str
     }
     tally.strikes += struck ? 1 : 0;
     await checkRecords(trial, tally, defect);
-    if (life.finished && end.code === 0) {
+    if (life.done && end.code === 0) {
       tally.before += before;
       return;
     }
@@ -125,7 +125,7 @@ function wrongEnd(fault: Fault, struck: boolean, end: End, life: Life): string |
     return "does not go on by itself";
   }
   // One that was killed says nothing; one that is done, but for its last word, neither.
-  if (end.code === null || life.finished) {
+  if (end.code === null || life.done) {
     return null;
   }
   return SAYS_WHY.test(end.errors) && (fault.says?.test(end.errors) ?? true) ? null : "does not say why it ends";
