@@ -50,17 +50,17 @@ const real = { settings: (kit: Kit) => kit.real(), seconds: 18 } as const;
 const onServers = { settings: (kit: Kit) => kit.onServers(), seconds: 22 } as const;
 
 export const FAULTS: readonly Fault[] = [
-  killOrchestrator("orchestrator killed, scripted", scripted, { strikes: 6, jobs: [32, 1, 1] }),
-  killPart("worker killed, scripted", "worker", scripted, { strikes: 6, jobs: [14, 1, 1] }),
-  killOrchestrator("orchestrator killed", real, { strikes: 3, jobs: [5, 1, 0] }),
-  killPart("worker killed", "worker", real, { strikes: 3, jobs: [4, 1, 0] }),
+  killOrchestrator("orchestrator killed, scripted", scripted, { strikes: 6, jobs: [60, 3, 1] }),
+  killPart("worker killed, scripted", "worker", scripted, { strikes: 6, jobs: [40, 3, 1] }),
+  killOrchestrator("orchestrator killed", real, { strikes: 3, jobs: [10, 2, 0] }),
+  killPart("worker killed", "worker", real, { strikes: 3, jobs: [8, 1, 0] }),
   {
     name: "all killed at once",
     ...real,
     seconds: 40,
     survived: false,
     strikes: 2,
-    jobs: [5, 1, 0],
+    jobs: [6, 1, 0],
     strike: async (life, trial) => {
       const there = await moment(life, trial);
       life.kill();
@@ -68,12 +68,12 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   { ...killPart("fork server killed", "fork server", real, { strikes: 1, jobs: [6, 1, 0] }), survived: true },
-  { ...killPart("builder killed", "builder", real, { strikes: 3, jobs: [6, 1, 1] }), survived: true },
-  { ...killPart("runner killed", "runner", real, { strikes: 3, jobs: [6, 1, 0] }), survived: true },
-  stopPart("builder hangs", "builder", real, [4, 1, 0]),
-  stopPart("runner hangs", "runner", real, [4, 1, 0]),
+  { ...killPart("builder killed", "builder", real, { strikes: 3, jobs: [8, 1, 1] }), survived: true },
+  { ...killPart("runner killed", "runner", real, { strikes: 3, jobs: [8, 1, 0] }), survived: true },
+  stopPart("builder hangs", "builder", real, [5, 1, 0]),
+  stopPart("runner hangs", "runner", real, [5, 1, 0]),
   {
-    ...stopPart("worker stalls", "worker", scripted, [6, 1, 1]),
+    ...stopPart("worker stalls", "worker", scripted, [8, 1, 1]),
     strike: async (life, trial) => {
       const pid = (await moment(life, trial)) ? await life.part("worker") : null;
       if (pid === null || !signal(pid, "SIGSTOP")) {
@@ -83,13 +83,13 @@ export const FAULTS: readonly Fault[] = [
       return signal(pid, "SIGCONT");
     },
   },
-  { ...stopPart("worker hangs", "worker", scripted, [2, 1, 0]), survived: false, says: /silent for 30 s/, seconds: 36 },
+  { ...stopPart("worker hangs", "worker", scripted, [3, 1, 0]), survived: false, says: /silent for 30 s/, seconds: 36 },
   {
     name: "RPC server killed",
     ...onServers,
     survived: true,
     strikes: 1,
-    jobs: [10, 1, 0],
+    jobs: [12, 1, 0],
     strike: async (life, trial) => {
       const there = await moment(life, trial);
       (await trial.kit.servers()).killServer(trial.draw(2));
@@ -101,7 +101,7 @@ export const FAULTS: readonly Fault[] = [
     ...onServers,
     survived: true,
     strikes: 1,
-    jobs: [5, 1, 0],
+    jobs: [6, 1, 0],
     strike: async (life, trial) => {
       const there = await moment(life, trial);
       (await trial.kit.servers()).killTracker();
@@ -114,7 +114,7 @@ export const FAULTS: readonly Fault[] = [
     survived: null,
     says: /memory|Memory|bad_alloc|worker process|cannot be started|allocate/,
     strikes: 2,
-    jobs: [4, 1, 0],
+    jobs: [6, 1, 0],
     unavailable: () => refusal("prlimit", "--version"),
     strike: async (life, trial) => {
       const pid = (await moment(life, trial)) ? await life.part("worker") : null;
@@ -127,7 +127,7 @@ export const FAULTS: readonly Fault[] = [
     survived: false,
     says: /cannot be written .*ENOSPC/,
     strikes: 1,
-    jobs: [10, 2, 1],
+    jobs: [12, 2, 1],
     unavailable: cannotMount,
     prepare: ({ job, draw }) => mountDisk(job, `size=${24 + draw(60)}k`),
     strike: async (life) => {
@@ -143,7 +143,7 @@ export const FAULTS: readonly Fault[] = [
     survived: false,
     says: /cannot be written .*EROFS/,
     strikes: 2,
-    jobs: [8, 2, 1],
+    jobs: [10, 2, 1],
     unavailable: cannotMount,
     prepare: ({ job }) => mountDisk(job, "size=8m"),
     strike: async (life, trial) => {
@@ -163,7 +163,7 @@ export const FAULTS: readonly Fault[] = [
     survived: false,
     says: /was removed/,
     strikes: 3,
-    jobs: [8, 1, 1],
+    jobs: [10, 1, 1],
     strike: async (life, trial) => {
       const there = await moment(life, trial, 1);
       await rm(trial.job.log, { force: true });
@@ -176,7 +176,7 @@ export const FAULTS: readonly Fault[] = [
     seconds: 3,
     survived: true,
     strikes: 1,
-    jobs: [8, 2, 1],
+    jobs: [10, 1, 1],
     unavailable: () => refusal("cc", "--version"),
     strike: async (life, { kit, draw }) => {
       const clock = await kit.clock();
@@ -189,8 +189,8 @@ export const FAULTS: readonly Fault[] = [
     },
     clean: async ({ kit }) => (await kit.clock()).jump(0),
   },
-  cutConnection("connection cut, restored", true, [6, 2, 1]),
-  { ...cutConnection("connection lost", false, [2, 1, 0]), says: /silent for 30 s/, seconds: 45 },
+  cutConnection("connection cut, restored", true, [8, 1, 1]),
+  { ...cutConnection("connection lost", false, [3, 1, 0]), says: /silent for 30 s/, seconds: 45 },
 ];
 
 type Kind = Pick<Fault, "settings" | "seconds">;

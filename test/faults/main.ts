@@ -17,10 +17,15 @@ const { only } = values;
 console.log(`seed ${seed}, about ${Math.ceil(estimateSeconds({ size, only }) / 60)} minutes`);
 const tallies: Tally[] = [];
 const begun = performance.now();
+let since = begun;
 for await (const tally of runFaults({ seed, size, only })) {
   tallies.push(tally);
   const { name, skipped, strikes, jobs, defects } = tally;
-  console.log(skipped === null ? `${name}: ${strikes} strikes on ${jobs} jobs` : `${name}: skipped, ${skipped}`);
+  const seconds = Math.round((performance.now() - since) / 1000);
+  since = performance.now();
+  console.log(
+    `${name}: ${skipped === null ? `${strikes} strikes on ${jobs} jobs, ${seconds} s` : `skipped, ${skipped}`}`,
+  );
   for (const defect of defects) {
     console.error(`DEFECT ${name}, ${defect}`);
   }

@@ -90,24 +90,25 @@ async function live(fault: Fault, trial: Trial, tally: Tally, defect: (what: str
   for (let strikes = 0; ; ) {
     const life = job.start();
     await fault.accompany?.(trial);
-    let struck = false;
-    if (strikes < fault.strikes) {
-      struck = await fault.strike(life, trial);
-      strikes += 1;
-      before = struck ? job.reported.length : before;
+    let struck = 0;
+    for (let again = true; again && strikes < fault.strikes; strikes += 1) {
+      again = await fault.strike(life, trial);
+      struck += again ? 1 : 0;
+      before = again ? job.reported.length : before;
+      again &&= fault.survived === true;
     }
     const end = await Promise.race([life.end, setTimeout(LIFE_MS, null, { ref: false })]);
     if (end === null) {
       defect(`does not end; ${job.reported.length} of ${job.settings.trials} are measured`);
       return;
     }
-    tally.strikes += struck ? 1 : 0;
+    tally.strikes += struck;
     await checkRecords(trial, tally, defect);
     if (life.done && end.code === 0) {
       tally.before += before;
       return;
     }
-    const wrong = wrongEnd(fault, struck, end, life);
+    const wrong = wrongEnd(fault, struck > 0, end, life);
     if (wrong !== null) {
       defect(`${wrong} (${strikes} strikes, code ${end.code}): ${end.errors.trim() || "says nothing"}`);
       return;
