@@ -86,12 +86,13 @@ class Operations:
         if self._tasks is None:
             raise RequestError("There are no tasks yet. Expected extract before load.")
         # `from` is no name in Python.
-        records, skipped = read_records(log, self._tasks.tasks, rest["from"], to, other_targets)
-        self._records += records
+        part = read_records(log, self._tasks.tasks, rest["from"], to, other_targets)
+        self._records += part.records
         return {
-            "tasks": [record.task for record in records],
-            "costs": [record.cost for record in records],
-            "skipped": skipped.described(),
+            "tasks": [record.task for record in part.records],
+            "costs": [record.cost for record in part.records],
+            "skipped": part.skipped.described(),
+            "matched": part.matched,
         }
 
     def register(

@@ -106,3 +106,24 @@ class Gathered {
         };
   }
 }
+
+/** What the journal beside a log says of its last job. */
+export interface JobEnd {
+  /** Workload keys of the job's tasks. */
+  readonly tasks: readonly string[];
+  /** Null where the journal has no end: the job still runs, or was killed. */
+  readonly reason: { readonly type: string; readonly trials?: number | undefined } | null;
+}
+
+/** How the last job of a log ended; null without a journal. */
+export async function readJobEnd(log: string): Promise<JobEnd | null> {
+  let tasks: readonly string[] | null = null;
+  let reason: JobEnd["reason"] = null;
+  for await (const entry of journalEntries(log)) {
+    if (entry.type === "started") {
+      tasks = entry.tasks.map(({ workloadKey }) => workloadKey);
+    }
+    reason = entry.type === "finished" ? entry.reason : null;
+  }
+  return tasks && { tasks, reason };
+}

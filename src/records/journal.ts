@@ -62,8 +62,8 @@ const basis = z.object({
   trialsPerRound: z.number(),
   /** Bytes of the log before the job's first record. */
   logBytes: z.number(),
-  /** Logs whose first bytes the job took over. */
-  loaded: z.array(z.object({ log: z.string(), bytes: z.number() })),
+  /** Logs whose first bytes the job took over; null is its own, which may have been moved since. */
+  loaded: z.array(z.object({ log: z.string().nullable(), bytes: z.number() })),
   /** Programs of an earlier job that count as this one's. */
   trialsBefore: z.number(),
   /** Bounds on the tasks' costs in seconds; null where the machine was not asked. */
@@ -117,6 +117,8 @@ const entrySchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("round-finished"),
     time,
+    /** Bytes of the log after the round's last record. */
+    logBytes: z.number().default(0),
     round: z.object({ index: z.number(), task: z.number(), reason: reasonSchema }),
     outcome: z.object({
       before: cost,

@@ -1,6 +1,6 @@
 import { SingleBar } from "cli-progress";
 import type { NamedTask, TuneEvent } from "../tuner/events.js";
-import { describeStop, ms, roundLine, taskTable } from "./format.js";
+import { describeEnd, describeStop, ms, roundLine, taskTable } from "./format.js";
 
 export interface Output {
   write(text: string): unknown;
@@ -26,7 +26,7 @@ export class TuneDisplay {
         this.#start(event);
         break;
       case "ended-before":
-        this.#line(`nothing to do: the job has ended (${event.reason}); with more --trials it goes on`);
+        this.#line(`nothing to do: the job has ended (${describeEnd(event.reason)}); with more --trials it goes on`);
         break;
       case "round-started":
         this.#bar?.update({ task: this.#tasks[event.round.task]?.words ?? "" });

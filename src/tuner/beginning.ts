@@ -75,12 +75,13 @@ export async function beginAgain(
   const { log, acceptOtherTargets } = options;
   const last = rounds.at(-1);
   const cut = last && !last.finished ? last.started : null;
-  for (const { log: path, bytes } of [...basis.loaded, { log, bytes: last?.started.logBytes ?? basis.logBytes }]) {
+  const loaded = basis.loaded.map((each) => ({ log: each.log ?? log, bytes: each.bytes }));
+  for (const { log: path, bytes } of [...loaded, { log, bytes: (last?.finished ?? last?.started ?? basis).logBytes }]) {
     await requireSize(path, bytes, log);
   }
   const before = await loadAll(
     worker,
-    basis.loaded.map(({ log: path, bytes }) => ({ log: path, from: 0, to: bytes })),
+    loaded.map(({ log: path, bytes }) => ({ log: path, from: 0, to: bytes })),
     acceptOtherTargets,
   );
   const ofJob = await loadAll(worker, [{ log, from: basis.logBytes, to: cut?.logBytes ?? null }], acceptOtherTargets);
@@ -94,7 +95,7 @@ export async function beginAgain(
     },
     recordsTaken: countOf([...before, ...ofJob, ...ofRound]),
     inRound: ofRound.flatMap(({ records }) => records).filter(({ task }) => task === cut?.round.task),
-    loaded: basis.loaded,
+    loaded,
     notices: [
       ...before.flatMap((each) => describeLoaded(each, network.tasks.length, network.target)),
       ...[...ofJob, ...ofRound].flatMap((each) => describeSkipped(each.log, each.skipped)),
@@ -112,7 +113,9 @@ export function basisOf(
     trialsPerRound,
     logBytes: log.size,
     // Of its own log a torn last line may have been dropped since.
-    loaded: loaded.map((each) => (resolve(each.log) === resolve(log.path) ? { log: each.log, bytes: log.size } : each)),
+    loaded: loaded.map((each) =>
+      resolve(each.log) === resolve(log.path) ? { log: null, bytes: log.size } : { ...each, log: resolve(each.log) },
+    ),
     trialsBefore: start.trialsBefore,
     leastCosts: start.leastCosts ? [...start.leastCosts] : null,
   };

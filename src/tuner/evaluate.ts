@@ -1,3 +1,4 @@
+import { InvalidRequestError } from "../errors.js";
 import { requireLog } from "../records/log.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
@@ -56,6 +57,11 @@ async function withNetwork<T>(options: EvaluateOptions, work: (worker: Worker) =
     const loaded = await loadRecords(worker, { log, from: 0, to: null }, acceptOtherTargets);
     for (const notice of describeLoaded(loaded, tasks.length, target)) {
       onNotice?.(notice);
+    }
+    if (loaded.records.length === 0) {
+      throw new InvalidRequestError(
+        `${log} has no record of a task of ${options.model} for the target ${target}. Expected the log of its tuning.`,
+      );
     }
     return await work(worker);
   } finally {

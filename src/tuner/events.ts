@@ -62,7 +62,7 @@ export type TuneEvent =
       readonly notices: readonly string[];
     }
   /** The job to go on with has ended; nothing is done. */
-  | { readonly type: "ended-before"; readonly reason: string; readonly trials: number }
+  | { readonly type: "ended-before"; readonly reason: { readonly type: string; readonly trials?: number | undefined } }
   | { readonly type: "round-started"; readonly round: Round }
   | {
       readonly type: "measured";

@@ -17,13 +17,15 @@ export interface LoadedRecords extends LogPart {
   /** Cost in seconds, null for a program that failed. */
   readonly records: readonly { readonly task: number; readonly cost: number | null }[];
   readonly skipped: readonly Skipped[];
+  /** How many of the records another TVM version wrote. */
+  readonly matched: number;
 }
 
 /** Has a worker read a part of a log. */
 export async function loadRecords(worker: Worker, part: LogPart, otherTargets: boolean): Promise<LoadedRecords> {
   const params = { ...part, other_targets: otherTargets };
-  const { tasks, costs, skipped } = await worker.request("load", params, { deadlineMs: DEADLINE_MS });
-  return { ...part, records: tasks.map((task, index) => ({ task, cost: costs[index] ?? null })), skipped };
+  const { tasks, costs, skipped, matched } = await worker.request("load", params, { deadlineMs: DEADLINE_MS });
+  return { ...part, records: tasks.map((task, index) => ({ task, cost: costs[index] ?? null })), skipped, matched };
 }
 
 /**
@@ -32,7 +34,7 @@ export async function loadRecords(worker: Worker, part: LogPart, otherTargets: b
  * @throws InvalidRequestError if it has records, but all of them are of other targets.
  */
 export function describeLoaded(loaded: LoadedRecords, taskCount: number, target: string): string[] {
-  const { log, records, skipped } = loaded;
+  const { log, records, skipped, matched } = loaded;
   const elsewhere = skipped.filter(({ reason }) => reason.startsWith("for the target"));
   if (records.length === 0 && elsewhere.length > 0) {
     const found = elsewhere.map(({ reason, count }) => `${count} ${reason}`).join(", ");
@@ -42,8 +44,9 @@ export function describeLoaded(loaded: LoadedRecords, taskCount: number, target:
     );
   }
   const covered = new Set(records.map(({ task }) => task)).size;
+  const byShape = matched > 0 ? `; ${matched} of them name tasks as another TVM version does, and were matched` : "";
   return [
-    `${records.length} records of ${log} cover ${covered} of ${taskCount} tasks`,
+    `${records.length} records of ${log} cover ${covered} of ${taskCount} tasks${byShape}`,
     ...describeSkipped(log, skipped),
   ];
 }

@@ -120,8 +120,7 @@ export class Tuner {
         requireSameOptions(this.options, history);
       }
       if (history?.ended && this.options.trials === history.trials) {
-        const { type, trials = 0 } = history.ended;
-        emit({ type: "ended-before", reason: type, trials });
+        emit({ type: "ended-before", reason: history.ended });
         return;
       }
       await this.#job(history, emit);
@@ -343,7 +342,7 @@ export class Tuner {
         firstError: measured.length > 0 && measured.every((each) => each.cost === null) ? firstError(measured) : null,
         seconds,
       } as const;
-      await journal.append([entry(finished)]);
+      await journal.append([entry({ ...finished, logBytes: log.size })]);
       emit(finished);
     }
   }

@@ -181,6 +181,8 @@ export const operations = {
           lines: z.array(z.number().int().min(1)),
         }),
       ),
+      /** How many of the records another TVM version wrote, which names tasks otherwise. */
+      matched: count,
     }),
   },
   /** Makes a search policy for each task and the pool of cost models, and takes over the records that were loaded. */

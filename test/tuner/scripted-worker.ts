@@ -65,7 +65,7 @@ const operations: Record<string, (params: Params, id: number) => object | Promis
     for (const task of tasks) {
       done[task] = (done[task] ?? 0) + 1;
     }
-    return { tasks, costs: records.map(({ r }) => (r[1] === 0 ? r[0][0] : null)), skipped: [] };
+    return { tasks, costs: records.map(({ r }) => (r[1] === 0 ? r[0][0] : null)), skipped: [], matched: 0 };
   },
   register: () => ({ notices: [] }),
   propose: ({ task, programs, recipe }) => {
