@@ -61,15 +61,19 @@ export class AppendOnlyFile {
       );
     }
     this.#size += bytes.length;
-    await this.#requireInPlace();
+    await this.requireInPlace();
   }
 
   async close(): Promise<void> {
     await this.#file.close();
   }
 
-  /** That the path still leads to the file: what is written to a removed one is lost without an error. */
-  async #requireInPlace(): Promise<void> {
+  /**
+   * That the path still leads to the file: what is written to a removed one is lost without an error.
+   *
+   * @throws LogWriteError if it does not, as `append` does.
+   */
+  async requireInPlace(): Promise<void> {
     const ours = await this.#file.stat();
     const there = await stat(this.path).catch(() => null);
     if (there?.ino !== ours.ino || there.dev !== ours.dev) {

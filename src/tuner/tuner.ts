@@ -187,6 +187,8 @@ export class Tuner {
         overheadSeconds,
         modelsFolder,
       } as const;
+      // The last records may have been removed since they were written.
+      await log.requireInPlace();
       await journal.append([entry(finished)]);
       emit(finished);
     } finally {

@@ -165,8 +165,11 @@ export const FAULTS: readonly Fault[] = [
     strikes: 3,
     jobs: [10, 1, 1],
     strike: async (life, trial) => {
-      const there = await moment(life, trial, 1);
-      await rm(trial.job.log, { force: true });
+      // From a job that is done anything may be removed.
+      const there = (await moment(life, trial, 1)) && !life.done;
+      if (there) {
+        await rm(trial.job.log);
+      }
       return there;
     },
   },

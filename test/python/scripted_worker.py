@@ -88,7 +88,7 @@ class Operations:
             self._seen[task].add(steps[1][4][0])
             tasks.append(task)
             costs.append(record["r"][0][0])
-        return {"tasks": tasks, "costs": costs, "skipped": []}
+        return {"tasks": tasks, "costs": costs, "matched": 0, "skipped": []}
 
     def register(self, **_: Any) -> dict[str, Any]:
         return {"records_taken": 0, "notices": []}
