@@ -49,8 +49,8 @@ const bytes = await Promise.all(logs().map(async (log) => (await stat(log)).size
 const reading = performance.now();
 let [records, rounds] = [0, 0];
 for (const log of logs()) {
-  for await (const _record of logRecords(log)) {
-    records += 1;
+  for await (const { cost } of logRecords(log)) {
+    records += cost === null ? 0 : 1;
   }
 }
 const readingJournals = performance.now();

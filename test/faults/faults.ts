@@ -45,9 +45,9 @@ const DAY = 86_400;
 /** Longer than either side waits for the other. */
 const LOST_MS = 36_000;
 
-const scripted = { settings: (kit: Kit) => kit.scripted(), seconds: 2 } as const;
-const real = { settings: (kit: Kit) => kit.real(), seconds: 18 } as const;
-const onServers = { settings: (kit: Kit) => kit.onServers(), seconds: 22 } as const;
+const scripted = { settings: (kit: Kit) => kit.scripted(), seconds: 1.5 } as const;
+const real = { settings: (kit: Kit) => kit.real(), seconds: 6 } as const;
+const onServers = { settings: (kit: Kit) => kit.onServers(), seconds: 9 } as const;
 
 export const FAULTS: readonly Fault[] = [
   killOrchestrator("orchestrator killed, scripted", scripted, { strikes: 6, jobs: [60, 3, 1] }),
@@ -57,7 +57,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "all killed at once",
     ...real,
-    seconds: 40,
+    seconds: 12,
     survived: false,
     strikes: 2,
     jobs: [6, 1, 0],
@@ -204,7 +204,7 @@ function killOrchestrator(name: string, kind: Kind, size: Size): Fault {
     name,
     ...kind,
     ...size,
-    seconds: kind.seconds * (1 + size.strikes / 2),
+    seconds: kind.seconds * (1 + size.strikes / 3),
     survived: false,
     strike: async (life, trial) => {
       const there = await moment(life, trial);
@@ -218,7 +218,7 @@ function killPart(name: string, part: Part, kind: Kind, size: Size): Fault {
     name,
     ...kind,
     ...size,
-    seconds: kind.seconds * (1 + size.strikes / 2),
+    seconds: kind.seconds * (1 + size.strikes / 3),
     survived: false,
     says: /worker process was ended by SIGKILL/,
     strike: async (life, trial) => {
@@ -249,14 +249,14 @@ function cutConnection(name: string, survived: boolean, jobs: Fault["jobs"]): Fa
       const settings = kit.scripted();
       return { ...settings, arguments: [...settings.arguments, ...(await kit.network()).listen] };
     },
-    seconds: 8,
+    seconds: 5,
     survived,
     strikes: 1,
     jobs,
     unavailable: () => refusal("unshare", "--net", "ip", "link"),
     accompany: async ({ kit, job }) => {
       const [command = "", ...args] = (await kit.network()).connect(kit.scriptedWorker);
-      execa(command, args, { env: job.environment, stdio: "ignore", reject: false });
+      void execa(command, args, { env: job.environment, stdio: "ignore", reject: false });
     },
     strike: async (life, trial) => {
       const network = await trial.kit.network();

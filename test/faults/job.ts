@@ -117,14 +117,12 @@ export class Life {
 
   /** Settles with true once `what` holds, with false if the process ends first. */
   async until(what: () => boolean): Promise<boolean> {
-    let over = false;
-    void this.end.then(() => {
-      over = true;
-    });
-    while (!over && !what()) {
+    const over = new AbortController();
+    void this.end.then(() => over.abort());
+    while (!over.signal.aborted && !what()) {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
-    return !over;
+    return !over.signal.aborted;
   }
 
   /** A process of the job that does this, once there is one; null if the job ends first. */

@@ -29,8 +29,8 @@ export class Network {
 
   /** The command line of a worker that connects over it, `worker` being how it is started. */
   connect(worker: readonly string[]): string[] {
-    const arguments_ = ["--connect", this.#endpoint, "--keys", join(this.keys, "client")];
-    return ["ip", "netns", "exec", this.#name, ...worker, ...arguments_];
+    const where = ["--connect", this.#endpoint, "--keys", join(this.keys, "client")];
+    return ["ip", "netns", "exec", this.#name, ...worker, ...where];
   }
 
   async cut(): Promise<void> {
