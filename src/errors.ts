@@ -20,6 +20,9 @@ export class InvalidObjectiveError extends InvalidRequestError {}
 /** A part of the installation is missing or of a wrong version; `familyseer doctor` says which and what to do. */
 export class InstallationError extends InvalidRequestError {}
 
+/** A log or its journal could not be written. What was reported before is in it; the message says how to go on. */
+export class LogWriteError extends FamilySeerError {}
+
 /** The worker process ended, or stopped answering. `lastOutput` is what it printed last. Start the run again: its log is kept. */
 export class WorkerLostError extends FamilySeerError {
   constructor(

@@ -9,8 +9,12 @@ from __future__ import annotations
 import ctypes
 import math
 import signal
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -22,6 +26,7 @@ from .channel import Channel
 from .core_operation import core_operation
 from .errors import OrchestratorLostError, RequestError
 from .orchestrator import Orchestrator, end_marked_children, mark_children
+from .records import read_records, usable_copy
 from .session import Session
 from .tasks import similarity_tags
 
@@ -65,15 +70,15 @@ def drive(scheduler: Any, settings: TuningSettings) -> None:
     Raises ValueError for what cannot be tuned, InstallationError, OrchestratorLostError, and whatever the user's own
     objective, callbacks, search policies and devices raise.
     """
-    measured_before = _prepare(scheduler, settings)
-    with mark_children() as mark:
+    _prepare(scheduler, settings)
+    with _earlier_run(scheduler) as earlier, mark_children() as mark:
         orchestrator = Orchestrator(mark)
         session = Session()
         channel = Channel(orchestrator.endpoint, session.deliver)
         done = False
         try:
             with _Interruption(orchestrator, session) as interruption:
-                process = UserProcess(scheduler, settings, measured_before, interruption, session.end)
+                process = UserProcess(scheduler, settings, earlier, interruption, session.end)
                 session.serve(channel.send, process, raise_errors=True)
                 interruption.check()
             done = process.finished
@@ -99,13 +104,13 @@ class UserProcess:
         self,
         scheduler: Any,
         settings: TuningSettings,
-        measured_before: list[dict[str, Any]],
+        earlier: EarlierRun,
         interruption: _Interruption,
         end: Callable[[], None],
     ) -> None:
         self._scheduler = scheduler
         self._settings = settings
-        self._measured_before = measured_before
+        self._earlier = earlier
         self._interruption = interruption
         self._end = end
         self.finished = False
@@ -157,7 +162,7 @@ class UserProcess:
                 }
                 for index in range(len(scheduler.tasks))
             ],
-            "measured_before": self._measured_before,
+            "measured_before": self._earlier.measured,
         }
 
     def begin(
@@ -238,7 +243,7 @@ class UserProcess:
             scheduler.num_measures_per_round,
             settings.tune_option.verbose,
             scheduler.load_model_file,
-            scheduler.load_log_file,
+            self._earlier.log,
             settings.adaptive_training,
         )
 
@@ -332,8 +337,8 @@ class _Interruption:
             self._left.wait(_INSIST_SECONDS)
 
 
-def _prepare(scheduler: Any, settings: TuningSettings) -> list[dict[str, Any]]:
-    """Sets what TVM's `tune` sets before its first round; returns the programs of the log to go on from."""
+def _prepare(scheduler: Any, settings: TuningSettings) -> None:
+    """Sets what TVM's `tune` sets before its first round."""
     option, tasks = settings.tune_option, scheduler.tasks
     if settings.tune_option.num_measure_trials // len(tasks) <= 0:
         raise ValueError(
@@ -358,27 +363,39 @@ def _prepare(scheduler: Any, settings: TuningSettings) -> list[dict[str, Any]]:
     scheduler.ct = scheduler.best_ct = 0
     scheduler.tic = time.time()
     scheduler.family_group = {}
-    return _records(scheduler) if scheduler.load_log_file else []
 
 
-def _records(scheduler: Any) -> list[dict[str, Any]]:
-    """The programs of `load_log_file` that were measured on the scheduler's tasks and target."""
-    task_of = {task.workload_key: index for index, task in enumerate(scheduler.tasks)}
-    target = str(scheduler.tasks[0].target)
+@dataclass(frozen=True)
+class EarlierRun:
+    """The programs of `load_log_file` on the scheduler's tasks and target, and that log as TVM can read it."""
+
+    measured: list[dict[str, Any]]
+    log: str | None
+
+
+@contextmanager
+def _earlier_run(scheduler: Any) -> Iterator[EarlierRun]:
+    """Raises ValueError for a log without a record of the scheduler's tasks.
+
+    TVM itself raises on a line it cannot read, so that it gets a copy of the log without such lines."""
     path = scheduler.load_log_file
-    found, total = [], 0
-    if Path(path).is_file():
-        for one, result in auto_scheduler.RecordReader(path):
-            total += 1
-            task = task_of.get(one.task.workload_key)
-            if task is not None and str(one.task.target) == target:
-                found.append({"task": task, "cost": _mean(result.costs) if result.error_no == 0 else None})
-    if total > 0 and not found:
+    if not path or not Path(path).is_file():
+        yield EarlierRun([], path)
+        return
+    part = read_records(path, scheduler.tasks, other_versions=False)
+    if part.skipped.count > 0 and not part.records:
         raise ValueError(
-            f"None of the {total} records of {path} is of these {len(scheduler.tasks)} tasks on the target {target}. "
-            "Expected a log of the same network, or no load_log_file."
+            f"None of the {part.skipped.count} records of {path} is of these {len(scheduler.tasks)} tasks on the "
+            f"target {scheduler.tasks[0].target}. Expected a log of the same network, or no load_log_file."
         )
-    return found
+    measured = [{"task": record.task, "cost": record.cost} for record in part.records]
+    if not part.skipped.unusable:
+        yield EarlierRun(measured, path)
+        return
+    print(f"{part.skipped.count} lines of {path} skipped: {part.skipped}")
+    with tempfile.NamedTemporaryFile(prefix="familyseer-", suffix=".log") as copy:
+        usable_copy(path, part.skipped, Path(copy.name))
+        yield EarlierRun(measured, copy.name)
 
 
 def _describe(task: SearchTask, weight: float, tag: str | None) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import tvm
 from tvm import auto_scheduler, relay
 from tvm.contrib import graph_executor
@@ -9,16 +11,21 @@ from tvm.contrib import graph_executor
 from .dense import mend_dense
 from .networks import Network
 
+if TYPE_CHECKING:
+    from .records import Record
 
-def compile_network(network: Network, target: tvm.target.Target, log: str | None) -> graph_executor.GraphModule:
-    """Builds a network; with a log, each task by its best record there (TVM's ApplyHistoryBest)."""
+
+def compile_network(
+    network: Network, target: tvm.target.Target, records: list[Record] | None
+) -> graph_executor.GraphModule:
+    """Builds a network; with records, each task by its best (TVM's ApplyHistoryBest)."""
     mend_dense()
-    if log is None:
+    if records is None:
         with tvm.transform.PassContext(opt_level=3):
             library = relay.build(network.module, target=target, params=network.weights)
     else:
         with (
-            auto_scheduler.ApplyHistoryBest(log),
+            auto_scheduler.ApplyHistoryBest([(record.input, record.result) for record in records]),
             tvm.transform.PassContext(opt_level=3, config={"relay.backend.use_auto_scheduler": True}),
         ):
             library = relay.build(network.module, target=target, params=network.weights)

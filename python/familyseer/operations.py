@@ -14,7 +14,8 @@ from .tasks import TaskList, choose, describe_tasks, extract, parse_target
 if TYPE_CHECKING:
     import tvm
 
-    from .measuring.engine import Devices
+    from .measuring.engine import Engine
+    from .records import Record
     from .search import Search
 
 
@@ -31,8 +32,9 @@ class Operations:
         self._target: tvm.target.Target | None = None
         self._network: tuple[str, int, str] | None = None
         self._tasks: TaskList | None = None
+        self._records: list[Record] = []
         self._search: Search | None = None
-        self._devices: Devices | None = None
+        self._engine: Engine | None = None
         self._modules: list[Any] = []
 
     def perform(
@@ -78,11 +80,25 @@ class Operations:
         peak, bandwidth = machine.flops_per_second, machine.bytes_per_second
         return {"least_costs": [least_seconds(task.compute_dag, peak, bandwidth) for task in self._tasks.tasks]}
 
+    def load(self, log: str, other_targets: bool, to: int | None, **rest: int) -> dict[str, Any]:
+        from .records import read_records
+
+        if self._tasks is None:
+            raise RequestError("There are no tasks yet. Expected extract before load.")
+        # `from` is no name in Python.
+        part = read_records(log, self._tasks.tasks, rest["from"], to, other_targets)
+        self._records += part.records
+        return {
+            "tasks": [record.task for record in part.records],
+            "costs": [record.cost for record in part.records],
+            "skipped": part.skipped.described(),
+            "matched": part.matched,
+        }
+
     def register(
         self,
         cost_models: list[dict[str, Any]],
         schedules: str | None,
-        log: str | None,
         search: dict[str, Any],
         training: dict[str, Any],
         measure: dict[str, Any],
@@ -111,14 +127,12 @@ class Operations:
                 model.load(plan["model_file"])
             models.append(model)
         carried = load_schedules(Path(schedules), str(self._target)) if schedules is not None else []
-        self._devices = make_devices(measure["devices"], str(self._target))
-        engine = Engine(EngineSettings(**measure["building"]), self._devices)
+        devices = make_devices(measure["devices"], str(self._target))
+        self._engine = engine = Engine(EngineSettings(**measure["building"]), devices)
         timing = Timing(**measure["timing"])
         self._search = Search(self._tasks.tasks, models, settings, engine, timing, carried)
-        return {
-            "records_taken": self._search.replay_log(log) if log is not None else 0,
-            "notices": sorted({model.notice for model in models if model.notice}),
-        }
+        self._search.take_over(self._records)
+        return {"notices": sorted({model.notice for model in models if model.notice})}
 
     def propose(self, task: int, programs: int, recipe: dict[str, Any] | None) -> dict[str, Any]:
         from .means import Recipe
@@ -142,7 +156,7 @@ class Operations:
         cancelled: Callable[[], bool],
     ) -> dict[str, Any]:
         measured = self._searching(task).measure(task, candidates, report, cancelled)
-        return {"measured": measured, "notices": self._devices.notices() if self._devices else []}
+        return {"measured": measured, "notices": self._engine.notices() if self._engine else []}
 
     def learn(self, task: int) -> dict[str, Any]:
         records, accuracy = self._searching(task).learn(task)
@@ -177,12 +191,12 @@ class Operations:
 
         return {"devices": list_gpus() if tracker is None else list_servers(**tracker)}
 
-    def compile(self, log: str | None) -> dict[str, Any]:
+    def compile(self, tuned: bool) -> dict[str, Any]:
         from .network_latency import compile_network
 
         if self._target is None:
             raise RequestError("There is no network yet. Expected extract before compile.")
-        self._modules.append(compile_network(self._built_network(), self._target, log))
+        self._modules.append(compile_network(self._built_network(), self._target, self._records if tuned else None))
         return {"module": len(self._modules) - 1}
 
     def evaluate(self, module: int, repeat: int, min_repeat_ms: int) -> dict[str, Any]:

@@ -106,6 +106,21 @@ def neighbours(steps: Steps, stages: Sequence[Stage], unroll: Sequence[int] = UN
     return _distinct(found)[1:]
 
 
+def meets_extents(steps: Steps, stages: Sequence[Stage]) -> bool:
+    """Whether the loops that steps split have, in a DAG, the extents that the steps say they had, as far as both are
+    known."""
+    replay = _Replay(stages)
+    try:
+        for step in steps:
+            known = replay.loops[step[1]][step[2]].extent if step[0] == "SP" else 0
+            if known and step[3] and known != step[3]:
+                return False
+            replay.apply(step)
+    except (IndexError, TypeError, ValueError):
+        return False
+    return True
+
+
 class _Replay:
     """Which stages there are, and with which loops, while steps are applied.
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .cost_model import CostModel
     from .measuring.engine import Engine, Measured
     from .measuring.run import Timing
+    from .records import Record
 
 # How soon a measuring that is cancelled notices it.
 _CANCEL_SECONDS = 0.2
@@ -157,30 +158,17 @@ class Search:
         search.model.learn([one for one, _ in pending], [result for _, result in pending])
         return len(pending), accuracy
 
-    def replay_log(self, path: str) -> int:
+    def take_over(self, records: list[Record]) -> None:
         """Takes an earlier run's records: they train the models, are not measured again, and join the populations."""
-        by_key = {search.task.workload_key: search for search in self.searches}
-        target = str(self.searches[0].task.target)
-        per_model: dict[str, tuple[CostModel, list[Any], list[Any]]] = {}
-        taken = 0
-        for one, result in auto_scheduler.RecordReader(path):
-            search = by_key.get(one.task.workload_key)
-            if search is None or str(one.task.target) != target:
-                continue
-            state = search.bound(one.state)
-            fresh = auto_scheduler.MeasureInput(search.task, state)
-            search.seen.add(str(state))
-            cost = _cost(result)
-            if cost is not None:
-                search.measured.append((cost, state))
-            _, inputs, results = per_model.setdefault(search.model.name, (search.model, [], []))
-            inputs.append(fresh)
-            results.append(result)
-            taken += 1
-        for model, inputs, results in per_model.values():
-            model.learn(inputs, results)
-            model.sources.append(path)
-        return taken
+        per_model: dict[str, tuple[CostModel, list[Record]]] = {}
+        for record in records:
+            search = self.searches[record.task]
+            search.seen.add(str(record.input.state))
+            if record.cost is not None:
+                search.measured.append((record.cost, record.input.state))
+            per_model.setdefault(search.model.name, (search.model, []))[1].append(record)
+        for model, taken in per_model.values():
+            model.learn([each.input for each in taken], [each.result for each in taken])
 
 
 def _cost(result: MeasureResult) -> float | None:

@@ -9,14 +9,19 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from .curve import ClientKeys
+
+# How long processes that were killed may take to be gone; one in the kernel's hands may never be.
+_KILLED_SECONDS = 2.0
 
 
 def main() -> None:
@@ -27,7 +32,15 @@ def main() -> None:
         metavar="FOLDER",
         help="for tcp: the folder `client` that `familyseer keys` made; -: a line of standard input has them",
     )
+    parser.add_argument(
+        "--folder",
+        metavar="FOLDER",
+        help="for temporary files, of this worker alone; removed at its end",
+    )
     arguments = parser.parse_args()
+    if arguments.folder is not None:
+        # All that this process starts puts its own there too.
+        os.environ["TMPDIR"] = tempfile.tempdir = arguments.folder
     if arguments.connect.startswith("tcp://") and arguments.keys is None:
         sys.exit(f"{arguments.connect} needs --keys: nothing is sent over tcp without. `familyseer keys` makes them.")
     missing = _missing_modules()
@@ -36,7 +49,10 @@ def main() -> None:
             f"{sys.executable} lacks {', '.join(missing)}. Expected a Python that has TVM (with auto_scheduler), "
             "pyzmq, msgpack, fastjsonschema and xgboost: run `npm run setup`, or install them there."
         )
-    _serve(arguments.connect, arguments.keys)
+    try:
+        _serve(arguments.connect, arguments.keys, arguments.folder)
+    finally:
+        _remove(arguments.folder)
 
 
 def _missing_modules() -> list[str]:
@@ -46,7 +62,7 @@ def _missing_modules() -> list[str]:
     return [name for name in wanted if importlib.util.find_spec(name) is None]
 
 
-def _serve(endpoint: str, keys: str | None) -> None:
+def _serve(endpoint: str, keys: str | None, folder: str | None) -> None:
     from .channel import Channel
     from .session import Session
 
@@ -54,7 +70,7 @@ def _serve(endpoint: str, keys: str | None) -> None:
     own = keys not in (None, "-")
     channel = Channel(endpoint, session.deliver, _keys(keys), lost=_end_without_orchestrator if own else None)
     if not own:
-        threading.Thread(target=_end_with_parent, name="parent watch", daemon=True).start()
+        threading.Thread(target=_end_with_parent, args=(folder,), name="parent watch", daemon=True).start()
     session.serve(channel.send)
     channel.close()
     if session.refusal:
@@ -72,10 +88,12 @@ def _keys(named: str | None) -> ClientKeys | None:
         sys.exit(str(error))
 
 
-def _end_with_parent() -> NoReturn:
+def _end_with_parent(folder: str | None) -> NoReturn:
     """Ends this process and all it started when the orchestrator, which holds our standard input, is gone."""
     while os.read(0, 4096):
         pass
+    _end_children()
+    _remove(folder)
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
@@ -83,13 +101,28 @@ def _end_with_parent() -> NoReturn:
 
 def _end_without_orchestrator(reason: str) -> NoReturn:
     """Ends this process and all it started; it may share its process group with the user's shell."""
+    print(f"The worker ends: the orchestrator at {reason}.", file=sys.stderr, flush=True)
+    _end_children()
+    os._exit(1)
+
+
+def _remove(folder: str | None) -> None:
+    """The orchestrator does that, too, unless it is killed before."""
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_children() -> None:
     import psutil
 
-    print(f"The worker ends: the orchestrator at {reason}.", file=sys.stderr, flush=True)
-    for child in psutil.Process().children(recursive=True):
+    from .temporary import remove_folders
+
+    children = psutil.Process().children(recursive=True)
+    for child in children:
         with contextlib.suppress(psutil.Error):
             child.kill()
-    os._exit(1)
+    psutil.wait_procs(children, _KILLED_SECONDS)
+    remove_folders()
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { InvalidRequestError } from "../errors.js";
-import { bestRecords } from "../records/best.js";
+import { type BestRecord, bestRecords } from "../records/best.js";
+import { readJobEnd } from "../records/job-history.js";
 import { readLog } from "../records/log.js";
-import { ms, table } from "../report/format.js";
+import { describeSkipped, SkippedLines } from "../records/skipped.js";
+import { describeEnd, ms, table } from "../report/format.js";
 import { example, type Finish } from "./command.js";
 
 const SHOWN_KEY_LENGTH = 60;
@@ -17,7 +19,11 @@ export function addBest(program: Command, finish: Finish): void {
     .option("--tvm-python <path>", "taken by every command; this one needs no Python")
     .option("--json", "print an array of objects")
     .action(async (log: string, { distill, json }: { distill?: string; json?: boolean }) => {
-      const best = bestRecords(await readLog(log));
+      const skipped = new SkippedLines();
+      const best = bestRecords(await readLog(log, skipped));
+      for (const notice of [...describeSkipped(log, skipped.all), ...(await describeJob(log, best))]) {
+        console.error(notice);
+      }
       if (json) {
         const objects = best.map(({ workloadKey, target, cost, trials, failures }) => ({
           workload_key: workloadKey,
@@ -48,4 +54,17 @@ export function addBest(program: Command, finish: Finish): void {
       finish(0);
     });
   example(command, "familyseer best mobilenet.log --distill mobilenet.best.log");
+}
+
+/** Whether the job of a log has ended, and how many of its tasks have a program that ran. */
+async function describeJob(log: string, best: readonly BestRecord[]): Promise<string[]> {
+  const job = await readJobEnd(log);
+  if (!job) {
+    return [];
+  }
+  const covered = new Set(best.flatMap(({ workloadKey, cost }) => (cost === null ? [] : [workloadKey])));
+  const count = job.tasks.filter((key) => covered.has(key)).length;
+  return [
+    `${count} of the job's ${job.tasks.length} tasks have a program that ran; its end: ${describeEnd(job.reason)}`,
+  ];
 }

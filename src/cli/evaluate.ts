@@ -9,9 +9,10 @@ export function addEvaluate(program: Command, finish: Finish): void {
     .requiredOption("--log <file>", "log of a tuning")
     .option("--repeat <n>", "timings of each build, in turn; the median counts", wholeNumber, 5)
     .option("--min-repeat-ms <n>", "least time of a timing", wholeNumber, 300)
+    .option("--accept-other-targets", "take records that were measured for other targets, too")
     .option("--json", "print an object")
     .action(async ({ json, ...options }: EvaluateOptions & { json?: boolean }) => {
-      const { untuned, tuned } = await evaluate(options);
+      const { untuned, tuned } = await evaluate({ ...options, onNotice: (notice) => console.error(notice) });
       console.log(
         json
           ? JSON.stringify({ untuned_seconds: untuned, tuned_seconds: tuned })

@@ -54,6 +54,9 @@ export function addTune(program: Command, finish: Finish): void {
       wholeNumber,
       defaults.backwardWindow,
     )
+    .option("--resume", "go on with the job of --log, which was killed, ended or asked for fewer --trials")
+    .option("--wait", "wait until no other job writes to --log")
+    .option("--accept-other-targets", "take records that were measured for other targets, too")
     .option("--load-log <file>", "take over the records of an earlier log")
     .option(
       "--load-models <folder>",

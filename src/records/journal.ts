@@ -55,12 +55,30 @@ const reasonSchema = z.union([
 const cost = z.number().nullable();
 const time = z.iso.datetime();
 
+const ORIGINS = ["sibling", "descent", "evolution", "random"] as const;
+
+/** What a job started from, so that it can be gone on with. */
+const basis = z.object({
+  trialsPerRound: z.number(),
+  /** Bytes of the log before the job's first record. */
+  logBytes: z.number(),
+  /** Logs whose first bytes the job took over; null is its own, which may have been moved since. */
+  loaded: z.array(z.object({ log: z.string().nullable(), bytes: z.number() })),
+  /** Programs of an earlier job that count as this one's. */
+  trialsBefore: z.number(),
+  /** Bounds on the tasks' costs in seconds; null where the machine was not asked. */
+  leastCosts: z.array(z.number()).nullable(),
+});
+export type Basis = z.infer<typeof basis>;
+
 const entrySchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("started"),
     time,
     target: z.string(),
     options: z.record(z.string(), z.unknown()),
+    /** Journals of the first versions have none. */
+    basis: basis.optional(),
     tasks: z.array(
       z.object({
         workloadKey: z.string(),
@@ -71,9 +89,36 @@ const entrySchema = z.discriminatedUnion("type", [
       }),
     ),
   }),
+  /** The same job goes on in another process. */
+  z.object({ type: z.literal("resumed"), time, trials: z.number() }),
+  z.object({
+    type: z.literal("round-started"),
+    time,
+    round: z.object({ index: z.number(), task: z.number(), programs: z.number(), reason: reasonSchema }),
+    /** Bytes of the log before the round's first record. */
+    logBytes: z.number(),
+    /** What the worker, asked when the round was chosen, expected of siblings; null if it was not asked. */
+    gains: z.array(z.number()).nullable(),
+  }),
+  /** Written before the record, so that it may be the only one that is there: then the program counts as not measured. */
+  z.object({
+    type: z.literal("measured"),
+    time,
+    /** Of the round's, from 0. */
+    program: z.number(),
+    cost,
+    failure: z.string().nullable(),
+    device: z.string().nullable(),
+    origin: z.enum(ORIGINS),
+    timing_seconds: z.number(),
+    /** Since the round began. */
+    seconds: z.number(),
+  }),
   z.object({
     type: z.literal("round-finished"),
     time,
+    /** Bytes of the log after the round's last record. */
+    logBytes: z.number().default(0),
     round: z.object({ index: z.number(), task: z.number(), reason: reasonSchema }),
     outcome: z.object({
       before: cost,
@@ -88,7 +133,7 @@ const entrySchema = z.discriminatedUnion("type", [
     accuracy: z.number().nullable().default(null),
     devices: z.record(z.string(), share).default({}),
     notices: z.array(z.string()).default([]),
-    seconds: z.object({ propose: z.number(), measure: z.number(), learn: z.number() }),
+    seconds: z.object({ propose: z.number(), measure: z.number(), learn: z.number(), total: z.number().default(0) }),
   }),
   z.object({
     type: z.literal("finished"),
@@ -101,7 +146,14 @@ const entrySchema = z.discriminatedUnion("type", [
 /** An entry of the journal, as far as it is read here. Costs are seconds; `time` is ISO 8601. */
 export type JournalEntry = z.infer<typeof entrySchema>;
 
-const KNOWN_ENTRIES: ReadonlySet<unknown> = new Set(["started", "round-finished", "finished"]);
+const KNOWN_ENTRIES: ReadonlySet<unknown> = new Set([
+  "started",
+  "resumed",
+  "round-started",
+  "measured",
+  "round-finished",
+  "finished",
+]);
 
 /**
  * The entries of the journal beside a log, one after another; none if there is no journal. A last line that was cut short
@@ -152,4 +204,9 @@ function parsed(line: string): unknown {
   } catch {
     return null;
   }
+}
+
+/** An entry's line, with the time it is now. */
+export function entry(content: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify({ time: new Date().toISOString(), ...content });
 }

@@ -1,8 +1,9 @@
-import { appendFile, type FileHandle, open, readFile, stat } from "node:fs/promises";
+import { access, appendFile, constants, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { InvalidRequestError } from "../errors.js";
-import { linesOf } from "./lines.js";
+import { type Line, linesOf } from "./lines.js";
+import { SkippedLines } from "./skipped.js";
 
 /** One line of TVM's log: a program, what it cost, and on what. */
 export interface LogRecord {
@@ -23,61 +24,76 @@ const recordSchema = z.object({
   v: z.string(),
 });
 
-/** @throws InvalidRequestError for a line that is not a record. */
-export function parseRecord(line: string, where: string): LogRecord {
-  let content: unknown;
-  try {
-    content = JSON.parse(line);
-  } catch {
-    content = undefined;
-  }
-  const parsed = recordSchema.safeParse(content);
+/** The versions of the format up to TVM 0.18's. */
+const VERSIONS = /^v0\.[1-6]$/;
+const NO_RECORD = "that are no records";
+
+/** A line of a log as a record, or why it is none that can be used. */
+export function parseRecord(line: string): LogRecord | string {
+  const parsed = recordSchema.safeParse(contentOf(line));
   if (!parsed.success) {
-    throw new InvalidRequestError(
-      `${where} is not a record of TVM's auto_scheduler: ${line.slice(0, 60)}. Expected a log that a tuning wrote.`,
-    );
+    return NO_RECORD;
+  }
+  if (!VERSIONS.test(parsed.data.v)) {
+    return `of the record version ${parsed.data.v.slice(0, 20)}`;
   }
   const [[workloadKey, target]] = parsed.data.i;
   const [costs, error, , timestamp] = parsed.data.r;
-  const cost = error === 0 && costs.length > 0 ? costs.reduce((sum, each) => sum + each, 0) / costs.length : null;
+  if (error === 0 && !(costs.length > 0 && costs.every((cost) => cost > 0))) {
+    return "with a time that cannot be";
+  }
+  const cost = error === 0 ? costs.reduce((sum, each) => sum + each, 0) / costs.length : null;
   return { workloadKey, target, cost, timestamp: typeof timestamp === "number" ? timestamp : null, line };
 }
 
+function contentOf(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
- * The records of a log, one after another, so that a log of any length can be read. A last line that was cut short (the
- * writer was killed) is left out; a broken one before it is an error.
+ * The records of a log, one after another, so that a log of any length can be read. Lines that are no records, or none
+ * that can be used, are left out and added to `skipped`.
  *
- * @throws InvalidRequestError if the file cannot be read or is not a log.
+ * @throws InvalidRequestError if the file cannot be read, or there are lines in it, but not one record.
  */
-export async function* logRecords(path: string): AsyncGenerator<LogRecord, void, void> {
+export async function* logRecords(
+  path: string,
+  skipped: SkippedLines = new SkippedLines(),
+): AsyncGenerator<LogRecord, void, void> {
   let any = false;
-  for await (const { text, number, whole } of linesOf(path, refuseToRead(path))) {
-    const record = text.trim() === "" ? null : recordUnlessTorn(text, `Line ${number} of ${path}`, any && !whole);
-    if (record) {
+  let first: Line | null = null;
+  for await (const line of linesOf(path, refuseToRead(path))) {
+    if (line.text.trim() === "") {
+      continue;
+    }
+    const record = parseRecord(line.text);
+    if (typeof record === "string") {
+      first ??= line;
+      skipped.add(record, line.number);
+    } else {
       any = true;
       yield record;
     }
   }
+  if (first && !any) {
+    throw new InvalidRequestError(
+      `Line ${first.number} of ${path} is not a record of TVM's auto_scheduler that can be used, nor is any other: ` +
+        `${first.text.slice(0, 60)}. Expected a log that a tuning wrote.`,
+    );
+  }
 }
 
 /** All records of a log, as {@link logRecords} gives them. */
-export async function readLog(path: string): Promise<LogRecord[]> {
+export async function readLog(path: string, skipped?: SkippedLines): Promise<LogRecord[]> {
   const records: LogRecord[] = [];
-  for await (const record of logRecords(path)) {
+  for await (const record of logRecords(path, skipped)) {
     records.push(record);
   }
   return records;
-}
-
-function recordUnlessTorn(line: string, where: string, mayBeTorn: boolean): LogRecord | null {
-  try {
-    return parseRecord(line, where);
-  } catch (error) {
-    if (mayBeTorn) {
-      return null;
-    }
-    throw error;
-  }
 }
 
 function refuseToRead(path: string): (error: NodeJS.ErrnoException) => never {
@@ -103,11 +119,24 @@ export async function checkAppendable(path: string): Promise<void> {
     );
   }
   if (existing) {
-    await readLog(path);
+    await requireLog(path);
     await appendFile(path, "").catch(refuse(path));
   } else {
-    const { access, constants } = await import("node:fs/promises");
     await access(dirname(resolve(path)), constants.W_OK).catch(refuse(path));
+  }
+}
+
+/**
+ * Checks that a file has a record, or nothing at all.
+ *
+ * @throws InvalidRequestError
+ */
+export async function requireLog(path: string): Promise<void> {
+  const records = logRecords(path);
+  try {
+    await records.next();
+  } finally {
+    await records.return();
   }
 }
 
@@ -115,35 +144,4 @@ function refuse(path: string): (error: NodeJS.ErrnoException) => never {
   return (error) => {
     throw new InvalidRequestError(`The log ${path} cannot be written (${error.code}). Choose a path you may write to.`);
   };
-}
-
-/** A file of lines that only grows; a line is on the disk when `append` returns. It is made with its first line. */
-export class AppendOnlyFile {
-  #file: FileHandle | null = null;
-
-  constructor(readonly path: string) {}
-
-  async append(lines: readonly string[]): Promise<void> {
-    if (lines.length === 0) {
-      return;
-    }
-    this.#file ??= await this.#open();
-    await this.#file.appendFile(`${lines.join("\n")}\n`);
-    await this.#file.datasync();
-  }
-
-  async close(): Promise<void> {
-    await this.#file?.close();
-    this.#file = null;
-  }
-
-  /** A line that a kill cut short is dropped, so that the next one starts whole. */
-  async #open(): Promise<FileHandle> {
-    const text = await readFile(this.path, "utf8").catch(() => "");
-    const file = await open(this.path, "a");
-    if (text !== "" && !text.endsWith("\n")) {
-      await file.truncate(Buffer.byteLength(text.slice(0, text.lastIndexOf("\n") + 1)));
-    }
-    return file;
-  }
 }

@@ -138,6 +138,7 @@ function notices(runs: readonly Run[], tasks: TasksOfRuns, shared: readonly stri
   const left = tasks.keys.filter((key) => !shared.includes(key));
   const targets = new Set(runs.map(({ target }) => target));
   return [
+    ...new Set(runs.flatMap((run) => run.notices)),
     ...plain.map(
       ({ name }) =>
         `${name} has no journal beside it: no decisions are known, and its time starts at its first record.`,

@@ -121,3 +121,21 @@ export function describeStop(reason: StopReason | { readonly type: "cancelled" }
       return "cancelled";
   }
 }
+
+/** How a job ended, by the reason in its journal; null if its journal has no end. */
+export function describeEnd(reason: { readonly type: string; readonly trials?: number | undefined } | null): string {
+  if (reason === null) {
+    return "no end in its journal: it still runs, or was killed";
+  }
+  const { type, trials = 0 } = reason;
+  switch (type) {
+    case "trials-spent":
+    case "no-improvement":
+      return describeStop({ type, trials });
+    case "all-tasks-dead":
+    case "cancelled":
+      return describeStop({ type });
+    default:
+      return type;
+  }
+}

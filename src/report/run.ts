@@ -1,7 +1,8 @@
 import { InvalidRequestError } from "../errors.js";
 import { type JournalEntry, journalEntries } from "../records/journal.js";
 import { type LogRecord, logRecords } from "../records/log.js";
-import { describeDeath, describeReason, describeStop } from "./format.js";
+import { describeSkipped, SkippedLines } from "../records/skipped.js";
+import { describeDeath, describeEnd, describeReason } from "./format.js";
 import type { Decision, DeviceTotal, Phases, Point } from "./page-data.js";
 import { type JobTime, WorkTime } from "./work-time.js";
 
@@ -40,6 +41,8 @@ export interface Run {
   readonly ended: string | null;
   readonly decisions: readonly RunDecision[] | null;
   readonly devices: readonly DeviceTotal[];
+  /** What was left out of its log. */
+  readonly notices: readonly string[];
 }
 
 /** The entries of one job in a journal. */
@@ -57,7 +60,8 @@ interface Job extends JobTime {
 export async function readRuns(log: string, name: string): Promise<Run[]> {
   const jobs = await readJobs(log);
   const gathered = new Map<string, RecordsOfTarget>();
-  for await (const record of logRecords(log)) {
+  const skipped = new SkippedLines();
+  for await (const record of logRecords(log, skipped)) {
     let ofTarget = gathered.get(record.target);
     if (!ofTarget) {
       ofTarget = new RecordsOfTarget(jobs.filter(({ started }) => started.target === record.target));
@@ -70,7 +74,9 @@ export async function readRuns(log: string, name: string): Promise<Run[]> {
       `The log ${log} holds no record. Expected a file in which a tuning has recorded programs.`,
     );
   }
+  const notices = describeSkipped(log, skipped.all);
   return [...gathered].map(([target, records]) => ({
+    notices,
     name: gathered.size === 1 ? name : `${name}, ${target}`,
     target,
     ...records.finish(),
@@ -84,11 +90,13 @@ async function readJobs(log: string): Promise<Job[]> {
     const job = jobs.at(-1);
     if (entry.type === "started") {
       jobs.push({ started: entry, rounds: [], finished: null, start: moment, end: moment });
+    } else if (entry.type === "resumed" && job) {
+      jobs.push({ started: job.started, rounds: [], finished: null, start: moment, end: moment });
     } else if (job) {
       job.end = moment;
       if (entry.type === "finished") {
         job.finished = entry;
-      } else {
+      } else if (entry.type === "round-finished") {
         job.rounds.push(entry);
       }
     }
@@ -128,7 +136,7 @@ class RecordsOfTarget {
     }
   }
 
-  finish(): Omit<Run, "name" | "target"> {
+  finish(): Omit<Run, "name" | "target" | "notices"> {
     const last = this.#jobs.at(-1);
     return {
       options: last?.started.options ?? null,
@@ -139,7 +147,7 @@ class RecordsOfTarget {
       trials: this.#trials,
       failures: this.#failures,
       seconds: Math.max(this.#seconds, this.#time.total),
-      ended: last ? describeEnd(last) : null,
+      ended: last ? describeEnd(last.finished?.reason ?? null) : null,
       decisions: last ? this.#jobs.flatMap((job) => this.#decisions(job)) : null,
       devices: deviceTotals(this.#jobs.flatMap(({ rounds }) => rounds)),
     };
@@ -173,23 +181,6 @@ function phasesOf(
 ): Phases {
   const run = Math.min(measure, Math.max(0, ...devices.map(({ seconds }) => seconds)));
   return { search: propose, build: measure - run, run, learn };
-}
-
-function describeEnd({ finished }: Job): string {
-  if (finished === null) {
-    return "no end in its journal: it still runs, or was killed";
-  }
-  const { type, trials = 0 } = finished.reason;
-  switch (type) {
-    case "trials-spent":
-    case "no-improvement":
-      return describeStop({ type, trials });
-    case "all-tasks-dead":
-    case "cancelled":
-      return describeStop({ type });
-    default:
-      return type;
-  }
 }
 
 function deviceTotals(rounds: readonly RoundFinished[]): DeviceTotal[] {

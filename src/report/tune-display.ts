@@ -1,6 +1,6 @@
 import { SingleBar } from "cli-progress";
 import type { NamedTask, TuneEvent } from "../tuner/events.js";
-import { describeStop, ms, roundLine, taskTable } from "./format.js";
+import { describeEnd, describeStop, ms, roundLine, taskTable } from "./format.js";
 
 export interface Output {
   write(text: string): unknown;
@@ -24,6 +24,9 @@ export class TuneDisplay {
     switch (event.type) {
       case "started":
         this.#start(event);
+        break;
+      case "ended-before":
+        this.#line(`nothing to do: the job has ended (${describeEnd(event.reason)}); with more --trials it goes on`);
         break;
       case "round-started":
         this.#bar?.update({ task: this.#tasks[event.round.task]?.words ?? "" });
@@ -49,13 +52,18 @@ export class TuneDisplay {
 
   #start(event: Extract<TuneEvent, { type: "started" }>): void {
     this.#tasks = event.tasks;
-    this.#bestCosts = event.tasks.map(() => null);
-    this.#trials = event.tasks.map(() => 0);
+    const { resumed } = event;
+    this.#bestCosts = event.tasks.map((_, id) => resumed?.bestCosts[id] ?? null);
+    this.#trials = event.tasks.map((_, id) => resumed?.programs[id] ?? 0);
+    const before = this.#trials.reduce((sum, each) => sum + each, 0);
     const from = event.tasksFromCache ? " (from the cache)" : "";
     this.#line(
       `${event.tasks.length} tasks${from} for ${event.target}: ${event.trials} trials, ${event.trialsPerRound} a round`,
     );
-    if (event.recordsTaken > 0) {
+    if (resumed) {
+      const inRound = resumed.inRound > 0 ? `, ${resumed.inRound} of them of a round that is gone on with` : "";
+      this.#line(`the job goes on after ${resumed.rounds} rounds and ${before} programs${inRound}`);
+    } else if (event.recordsTaken > 0) {
       this.#line(`${event.recordsTaken} records of an earlier log are taken over`);
     }
     for (const notice of event.notices) {
@@ -67,7 +75,7 @@ export class TuneDisplay {
         clearOnComplete: true,
         hideCursor: true,
       });
-      this.#bar.start(event.trials, 0, { task: "" });
+      this.#bar.start(event.trials, before, { task: "" });
     }
   }
 

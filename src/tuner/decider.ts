@@ -1,15 +1,17 @@
-import { readLog } from "../records/log.js";
 import type { Families } from "../tuning/families.js";
-import { type FastAction, FastScheduler, type MeasuredProgram, type RoundReport } from "../tuning/fast-scheduler.js";
+import {
+  type ExpectGains,
+  type FastAction,
+  FastScheduler,
+  type MeasuredProgram,
+  type RoundReport,
+} from "../tuning/fast-scheduler.js";
 import { scoreAllBy } from "../tuning/objective.js";
 import { seededDraw } from "../tuning/random.js";
 import { ALL_MEANS, type Recipe } from "../tuning/recipe.js";
 import { type Action, type RoundOutcome, Scheduler, type SearchTarget } from "../tuning/scheduler.js";
 import type { Task } from "../tuning/task.js";
-import type { Worker } from "../worker/worker.js";
 import type { CompleteTuneOptions } from "./options.js";
-
-const DEADLINE = { deadlineMs: 5 * 60_000 };
 
 /** What decides in a job, the reference's scheduler or the fast one, asked in the same way. */
 export interface Decider {
@@ -22,36 +24,39 @@ export interface Decider {
   observe(measured: readonly MeasuredProgram[], report: RoundReport): Promise<RoundOutcome>;
 }
 
-/** The decider that the options ask for, with the records of `loadLog` taken over; the fast one asks the worker, too. */
-export async function makeDecider(
+/** What a decider starts from. */
+export interface Start {
+  readonly measuredBefore: readonly { readonly task: number; readonly cost: number | null }[];
+  readonly trialsBefore: number;
+  readonly trialsPerRound: number;
+  readonly leastCosts: readonly number[] | null;
+  readonly expectGains: ExpectGains;
+}
+
+/** The decider that the options ask for. The same options and start decide the same, observing the same. */
+export function makeDecider(
   options: CompleteTuneOptions,
   tasks: readonly Task[],
   families: Families | null,
-  target: string,
-  worker: Worker,
-): Promise<Decider> {
-  const measuredBefore = await earlierRecords(options, tasks, target);
+  start: Start,
+): Decider {
   if (options.mode === "fast") {
-    const means = { ...ALL_MEANS, ...options.means };
-    const bounds = means.roofline ? await worker.request("bounds", {}, DEADLINE) : null;
     return new FastScheduler({
       ...options,
+      ...start,
       tasks,
       families,
-      measuredBefore,
       objective: options.objective ?? null,
-      means,
+      means: { ...ALL_MEANS, ...options.means },
       carriedOver: options.loadModels !== null,
-      leastCosts: bounds?.least_costs ?? [],
-      expectGains: async (task, siblings) =>
-        (await worker.request("foresee", { task, siblings: [...siblings] }, DEADLINE)).gains,
+      leastCosts: start.leastCosts ?? [],
     });
   }
   const scheduler = new Scheduler({
     ...options,
+    ...start,
     tasks,
     families,
-    measuredBefore,
     scoreAll: options.objective ? scoreAllBy(options.objective) : null,
     draw: seededDraw(options.seed),
   });
@@ -89,15 +94,4 @@ class ByReference implements Decider {
   observe(measured: readonly MeasuredProgram[]): Promise<RoundOutcome> {
     return this.scheduler.observe(measured.map(({ cost }) => cost));
   }
-}
-
-async function earlierRecords(options: CompleteTuneOptions, tasks: readonly Task[], target: string) {
-  if (options.loadLog === null) {
-    return [];
-  }
-  const byKey = new Map(tasks.map((task, id) => [task.workloadKey, id]));
-  return (await readLog(options.loadLog)).flatMap(({ workloadKey, target: measuredOn, cost }) => {
-    const task = byKey.get(workloadKey);
-    return task === undefined || measuredOn !== target ? [] : [{ task, cost }];
-  });
 }

@@ -1,7 +1,9 @@
-import { readLog } from "../records/log.js";
+import { InvalidRequestError } from "../errors.js";
+import { requireLog } from "../records/log.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
 import { requireGpus } from "./gpus.js";
+import { describeLoaded, loadRecords } from "./loading.js";
 import { extractTasks, type NetworkOptions } from "./tasks.js";
 
 const COMPILE_DEADLINE_MS = 30 * 60_000;
@@ -11,6 +13,10 @@ export interface EvaluateOptions extends NetworkOptions, Omit<WorkerOptions, "ta
   /** How often each build is timed. */
   readonly repeat: number;
   readonly minRepeatMs: number;
+  /** Take records that were measured for other targets, too. */
+  readonly acceptOtherTargets?: boolean | undefined;
+  /** Told how many tasks the log covers, and what of it was skipped. */
+  readonly onNotice?: (notice: string) => void;
 }
 
 /** Latency of a whole network in seconds, each the median of `repeat` timings, untuned and by a log's best records. */
@@ -22,8 +28,8 @@ export interface Latencies {
 /** Compiles a network twice, untuned and with a log, and times the two in turn on the same machine. */
 export function evaluate(options: EvaluateOptions): Promise<Latencies> {
   return withNetwork(options, async (worker) => {
-    const untuned = await compile(worker, null);
-    const tuned = await compile(worker, options.log);
+    const untuned = await compile(worker, false);
+    const tuned = await compile(worker, true);
     const seconds = { untuned: [] as number[], tuned: [] as number[] };
     // In turn, so that what else the machine does falls on both.
     for (let round = 0; round < options.repeat; round += 1) {
@@ -37,25 +43,35 @@ export function evaluate(options: EvaluateOptions): Promise<Latencies> {
 /** Compiles a network with a log's best records; seconds per run, one mean for each of `repeat` timings. */
 export function timeTuned(options: EvaluateOptions): Promise<readonly number[]> {
   return withNetwork(options, async (worker) =>
-    time(worker, await compile(worker, options.log), options.repeat, options.minRepeatMs),
+    time(worker, await compile(worker, true), options.repeat, options.minRepeatMs),
   );
 }
 
 async function withNetwork<T>(options: EvaluateOptions, work: (worker: Worker) => Promise<T>): Promise<T> {
-  await readLog(options.log);
+  const { log, acceptOtherTargets = false, onNotice } = options;
+  await requireLog(log);
   const worker = await startWorker(options);
   try {
     await requireGpus(worker, options);
-    await extractTasks(worker, options);
+    const { tasks, target } = await extractTasks(worker, options);
+    const loaded = await loadRecords(worker, { log, from: 0, to: null }, acceptOtherTargets);
+    for (const notice of describeLoaded(loaded, tasks.length, target)) {
+      onNotice?.(notice);
+    }
+    if (loaded.records.length === 0) {
+      throw new InvalidRequestError(
+        `${log} has no record of a task of ${options.model} for the target ${target}. Expected the log of its tuning.`,
+      );
+    }
     return await work(worker);
   } finally {
     await worker.close();
   }
 }
 
-/** With the best records of a log, or, with null, untuned. */
-async function compile(worker: Worker, log: string | null): Promise<number> {
-  return (await worker.request("compile", { log }, { deadlineMs: COMPILE_DEADLINE_MS })).module;
+/** With the best of the records that were loaded, or untuned. */
+async function compile(worker: Worker, tuned: boolean): Promise<number> {
+  return (await worker.request("compile", { tuned }, { deadlineMs: COMPILE_DEADLINE_MS })).module;
 }
 
 async function time(worker: Worker, module: number, repeat: number, minRepeatMs: number): Promise<number[]> {

@@ -2,6 +2,7 @@ import type { FastReason } from "../tuning/fast-scheduler.js";
 import type { Origin } from "../tuning/recipe.js";
 import type { RoundOutcome, SearchReason, SearchTarget, StopReason } from "../tuning/scheduler.js";
 import type { Task } from "../tuning/task.js";
+import type { MeasuredEvent } from "../worker/protocol.js";
 
 /** A task with what people want to know of it. */
 export interface NamedTask extends Task {
@@ -26,6 +27,18 @@ export interface OriginShare {
   readonly best: number | null;
 }
 
+/** What a round keeps of a program. */
+export type Program = Pick<MeasuredEvent, "cost" | "failure" | "message" | "device" | "origin" | "timing_seconds">;
+
+/** How far a job had come that now goes on. Costs are seconds, by task. */
+export interface Resumed {
+  readonly rounds: number;
+  readonly programs: readonly number[];
+  readonly bestCosts: readonly (number | null)[];
+  /** Programs of the round that was cut short and is gone on with; 0 if none was. */
+  readonly inRound: number;
+}
+
 export interface Round extends SearchTarget {
   readonly reason: SearchReason | FastReason;
   /** Counted from 0 over the whole job. */
@@ -41,11 +54,15 @@ export type TuneEvent =
       readonly tasksFromCache: boolean;
       readonly trials: number;
       readonly trialsPerRound: number;
-      /** Records taken over from `loadLog`. */
+      /** Records taken over: of `loadLog`, and of the job that goes on. */
       readonly recordsTaken: number;
+      /** Null for a job that is new. */
+      readonly resumed: Resumed | null;
       /** What is not done as asked, a line each. */
       readonly notices: readonly string[];
     }
+  /** The job to go on with has ended; nothing is done. */
+  | { readonly type: "ended-before"; readonly reason: { readonly type: string; readonly trials?: number | undefined } }
   | { readonly type: "round-started"; readonly round: Round }
   | {
       readonly type: "measured";
@@ -73,7 +90,13 @@ export type TuneEvent =
       readonly notices: readonly string[];
       /** The first error's message where every program failed. */
       readonly firstError: string | null;
-      readonly seconds: { readonly propose: number; readonly measure: number; readonly learn: number };
+      /** `total` has what the round took before it was cut short, too. */
+      readonly seconds: {
+        readonly propose: number;
+        readonly measure: number;
+        readonly learn: number;
+        readonly total: number;
+      };
     }
   | {
       readonly type: "finished";

@@ -42,6 +42,12 @@ export interface TuneOptions {
   readonly giveUpUnmeasured?: boolean;
   /** What to make small; the default is the sum of latencies times weights. Any other is asked once per task and decision. */
   readonly objective?: Objective;
+  /** Go on with the job of `log`, by its journal; without one from the records alone. */
+  readonly resume?: boolean;
+  /** Wait until no other job writes to `log`, in place of an error. */
+  readonly wait?: boolean;
+  /** Take records that were measured for other targets, too. */
+  readonly acceptOtherTargets?: boolean;
   /** An earlier log whose records count as measured and train the cost models. */
   readonly loadLog?: string | null;
   /** A folder of cost models an earlier run saved; the fast mode takes its best schedules, too. */
@@ -99,6 +105,9 @@ export const TUNE_DEFAULTS = {
   earlyStopping: null,
   taskEarlyStopping: null,
   giveUpUnmeasured: true,
+  resume: false,
+  wait: false,
+  acceptOtherTargets: false,
   loadLog: null,
   loadModels: null,
   training: "bounded",

@@ -2,11 +2,15 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { InvalidRequestError } from "../errors.js";
-import { AppendOnlyFile, checkAppendable, readLog } from "../records/log.js";
+import { AppendOnlyFile } from "../records/append-only-file.js";
+import { type JobHistory, readHistory } from "../records/job-history.js";
+import { entry } from "../records/journal.js";
+import { checkAppendable } from "../records/log.js";
+import { LogLock } from "../records/log-lock.js";
 import { planCostModels } from "../tuning/cost-models.js";
 import { type Families, groupFamilies } from "../tuning/families.js";
-import type { FastSearch, MeasuredProgram } from "../tuning/fast-scheduler.js";
-import type { Recipe } from "../tuning/recipe.js";
+import type { FastSearch } from "../tuning/fast-scheduler.js";
+import { ORIGINS, type Origin, type Recipe } from "../tuning/recipe.js";
 import type { RoundOutcome, SearchTarget, StopReason } from "../tuning/scheduler.js";
 import { parseSearchPolicy, type SearchPolicy } from "../tuning/search-policy.js";
 import { measuredOrNull } from "../tuning/task.js";
@@ -14,11 +18,24 @@ import { isCuda } from "../worker/installation.js";
 import type { DeviceSettings, MeasuredEvent, Result } from "../worker/protocol.js";
 import { startWorker } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
+import { type Beginning, basisOf, beginAgain, beginNew } from "./beginning.js";
 import { type Decider, makeDecider } from "./decider.js";
 import { deviceSettings } from "./devices.js";
-import type { DeviceShare, NamedTask, OriginShare, Round, TuneEvent } from "./events.js";
+import type { NamedTask, Program, Resumed, Round, TuneEvent } from "./events.js";
 import { requireGpus } from "./gpus.js";
 import { type CompleteTuneOptions, FAST_DEFAULTS, TUNE_DEFAULTS, type TuneOptions, withoutEffect } from "./options.js";
+import { Recorder } from "./recorder.js";
+import {
+  asJournaled,
+  type Begun,
+  begun as begunRound,
+  ExpectedGains,
+  NOTHING_BEGUN,
+  replay,
+  requireSameOptions,
+  requireSameTasks,
+} from "./resume.js";
+import { bestByOrigin, countFailures, deviceShares, firstError } from "./round-summary.js";
 import { extractTasks } from "./tasks.js";
 
 const MINUTE = 60_000;
@@ -27,6 +44,24 @@ const SEARCH_DEADLINE_MS = 30 * MINUTE;
 const DEVICES_AWAY_MS = 3 * MINUTE;
 
 type Emit = (event: TuneEvent) => void;
+
+/** What a job's rounds work with. */
+interface Job {
+  readonly worker: Worker;
+  readonly decider: Decider;
+  readonly gains: ExpectedGains;
+  readonly log: AppendOnlyFile;
+  readonly journal: AppendOnlyFile;
+  readonly emit: Emit;
+}
+
+/** What lies behind a job that goes on: finished rounds, their failures, and the round that was cut short. */
+interface Past {
+  readonly rounds: number;
+  readonly failures: number;
+  readonly begun: Begun | null;
+  readonly resumed: Resumed | null;
+}
 
 /** Tunes a network: an async iterable of what happens, until the trials are spent or `signal` ends it. */
 export function tune(options: TuneOptions): AsyncGenerator<TuneEvent, void, void> {
@@ -76,62 +111,119 @@ export class Tuner {
   }
 
   async #run(emit: Emit): Promise<void> {
-    const begun = performance.now();
-    await checkAppendable(this.options.log);
-    if (this.options.loadLog !== null) {
-      await readLog(this.options.loadLog);
+    const { log: path, resume, wait } = this.options;
+    await checkAppendable(path);
+    const lock = await LogLock.take(path, wait ? this.#stopping.signal : null);
+    try {
+      const history = resume ? await readHistory(path) : null;
+      if (history) {
+        requireSameOptions(this.options, history);
+      }
+      if (history?.ended && this.options.trials === history.trials) {
+        emit({ type: "ended-before", reason: history.ended });
+        return;
+      }
+      await this.#job(history, emit);
+    } finally {
+      await lock.release();
     }
+  }
+
+  /** A new job, or the rest of one. */
+  async #job(history: JobHistory | null, emit: Emit): Promise<void> {
+    const begun = performance.now();
     const worker = await startWorker(this.options);
-    const log = new AppendOnlyFile(this.options.log);
-    const journal = new AppendOnlyFile(`${this.options.log}.journal.jsonl`);
+    let files: Files | null = null;
     try {
       if (this.#devices.type !== "tracker") {
         await requireGpus(worker, this.options);
       }
-      const { target, tasks, families, fromCache } = await this.#extract(worker);
-      const scheduler = await makeDecider(this.options, tasks, families, target, worker);
-      const { records_taken: recordsTaken, notices } = await this.#register(worker, scheduler, tasks.length, families);
+      const { target, tasks, families, fromCache: tasksFromCache } = await this.#extract(worker);
+      if (history) {
+        requireSameTasks(this.options.log, history, tasks, target);
+      }
+      const beginning = history
+        ? await beginAgain(worker, this.options, history, { target, tasks })
+        : await beginNew(worker, this.options, { target, tasks });
+      const gains = new ExpectedGains(
+        async (task, siblings) =>
+          (await worker.request("foresee", { task, siblings: [...siblings] }, { deadlineMs: 5 * MINUTE })).gains,
+      );
+      const decider = makeDecider(this.options, tasks, families, { ...beginning.start, expectGains: gains.ask });
+      const registered = await this.#register(worker, decider, tasks.length, families);
+      const past = await this.#goOn(history, beginning, decider, gains);
+
+      files = await Files.open(this.options.log);
+      const { log, journal } = files;
       const { trials } = this.options;
-      const { trialsPerRound } = scheduler;
-      emit({
-        type: "started",
-        target,
-        tasks,
-        tasksFromCache: fromCache,
-        trials,
-        trialsPerRound,
-        recordsTaken,
-        notices: [...withoutEffect(this.options), ...notices],
-      });
+      const { trialsPerRound } = decider;
+      const { recordsTaken } = beginning;
+      const { resumed } = past;
+      const notices = [...withoutEffect(this.options), ...beginning.notices, ...registered.notices];
+      emit({ type: "started", target, tasks, tasksFromCache, trials, trialsPerRound, recordsTaken, resumed, notices });
+      const options = asJournaled(this.options);
+      const basis = basisOf(beginning, trialsPerRound, log);
       await journal.append([
-        entry({ type: "started", options: describe(this.options), target, tasks, trialsPerRound }),
+        entry(
+          history ? { type: "resumed", trials } : { type: "started", options, target, tasks, trialsPerRound, basis },
+        ),
       ]);
 
       const [roundsBegun, busyBefore] = [performance.now(), worker.busySeconds];
-      const { reason, failures } = await this.#rounds(worker, scheduler, log, journal, emit);
+      const { reason, failures } = await this.#rounds({ worker, decider, gains, log, journal, emit }, past);
       const inRounds = (performance.now() - roundsBegun) / 1000;
       const overheadSeconds = inRounds - (worker.busySeconds - busyBefore);
       const modelsFolder = await this.#saveModels(worker);
       const seconds = (performance.now() - begun) / 1000;
-      const bestCosts = scheduler.bestCosts.map(measuredOrNull);
+      const bestCosts = decider.bestCosts.map(measuredOrNull);
       const finished = {
         type: "finished",
         reason,
-        trials: scheduler.trials,
+        trials: decider.trials,
         failures,
-        score: bestCosts.includes(null) ? null : scheduler.score,
+        score: bestCosts.includes(null) ? null : decider.score,
         bestCosts,
         seconds,
         overheadSeconds,
         modelsFolder,
       } as const;
+      // The last records may have been removed since they were written.
+      await log.requireInPlace();
       await journal.append([entry(finished)]);
       emit(finished);
     } finally {
-      await log.close();
-      await journal.close();
+      await files?.close();
       await worker.close();
     }
+  }
+
+  /** Brings the decider to where the job was; what a new job has behind it is nothing. */
+  async #goOn(
+    history: JobHistory | null,
+    { inRound }: Beginning,
+    decider: Decider,
+    gains: ExpectedGains,
+  ): Promise<Past> {
+    if (!history) {
+      return { rounds: 0, failures: 0, begun: null, resumed: null };
+    }
+    const { rounds, failures } = history;
+    await replay(this.options.log, rounds, decider, gains);
+    const last = rounds.at(-1);
+    const cut = last && !last.finished ? begunRound(last, inRound) : null;
+    const programs = decider.bestCosts.map(() => 0);
+    for (const { started, finished } of rounds) {
+      const { task } = started.round;
+      programs[task] = (programs[task] ?? 0) + (finished?.costs.length ?? inRound.length);
+    }
+    const finishedRounds = rounds.length - (cut ? 1 : 0);
+    const bestCosts = decider.bestCosts.map(measuredOrNull);
+    return {
+      rounds: finishedRounds,
+      failures,
+      begun: cut,
+      resumed: { rounds: finishedRounds, programs, bestCosts, inRound: inRound.length },
+    };
   }
 
   async #extract(worker: Worker): Promise<{
@@ -177,7 +269,6 @@ export class Tuner {
       {
         cost_models: models,
         schedules: sharesSchedules && options.loadModels !== null ? await schedulesFile(options.loadModels) : null,
-        log: options.loadLog,
         search: {
           population: options.population,
           generations: options.generations,
@@ -209,16 +300,14 @@ export class Tuner {
     );
   }
 
-  async #rounds(
-    worker: Worker,
-    scheduler: Decider,
-    log: AppendOnlyFile,
-    journal: AppendOnlyFile,
-    emit: Emit,
-  ): Promise<{ reason: StopReason | { type: "cancelled" }; failures: number }> {
-    let failures = 0;
-    for (let index = 0; ; index += 1) {
-      const action = await scheduler.next();
+  async #rounds(job: Job, past: Past): Promise<{ reason: StopReason | { type: "cancelled" }; failures: number }> {
+    const { decider, gains, log, journal, emit } = job;
+    let { failures, begun: cut } = past;
+    for (let index = past.rounds; ; index += 1) {
+      if (!cut) {
+        gains.expectRound(null);
+      }
+      const action = await decider.next();
       if (action.type === "stop") {
         return { reason: action.reason, failures };
       }
@@ -226,24 +315,22 @@ export class Tuner {
         return { reason: { type: "cancelled" }, failures };
       }
       const round: Round = { index, task: action.task, programs: action.programs, reason: action.reason };
+      if (!cut) {
+        await journal.append([entry({ type: "round-started", round, logBytes: log.size, gains: gains.asked })]);
+      }
       emit({ type: "round-started", round });
       const recipe = recipeOf(action);
-      const begun = performance.now();
       const { measured, notices, seconds, accuracy } = await this.#round(
-        worker,
-        scheduler,
+        job,
         { ...action, recipe },
-        log,
-        emit,
+        cut ?? NOTHING_BEGUN,
       );
+      cut = null;
       failures += measured.filter((each) => each.cost === null).length;
       if (this.#stopping.signal.aborted && measured.length === 0) {
         return { reason: { type: "cancelled" }, failures };
       }
-      const outcome: RoundOutcome = await scheduler.observe(measured, {
-        seconds: (performance.now() - begun) / 1000,
-        accuracy,
-      });
+      const outcome: RoundOutcome = await decider.observe(measured, { seconds: seconds.total, accuracy });
       const finished = {
         type: "round-finished",
         round,
@@ -257,60 +344,91 @@ export class Tuner {
         firstError: measured.length > 0 && measured.every((each) => each.cost === null) ? firstError(measured) : null,
         seconds,
       } as const;
-      await journal.append([entry(finished)]);
+      await journal.append([entry({ ...finished, logBytes: log.size })]);
       emit(finished);
     }
   }
 
-  /** One round: propose, measure, learn. Every record is in the log before it counts. */
+  /** One round, or what is left of it: propose, measure, learn. Every record is in the log before it counts. */
   async #round(
-    worker: Worker,
-    scheduler: Decider,
+    { worker, decider, log, journal, emit }: Job,
     { task, programs, recipe }: SearchTarget & { readonly recipe: Recipe | null },
-    log: AppendOnlyFile,
-    emit: Emit,
+    before: Begun,
   ) {
-    const { signal } = this.#stopping;
-    const seconds = { propose: 0, measure: 0, learn: 0 };
-    const measured: MeasuredEvent[] = [];
-    const timed = async <T>(phase: keyof typeof seconds, work: Promise<T>): Promise<T> => {
-      const begun = performance.now();
+    const begun = performance.now();
+    const clock = () => before.seconds + (performance.now() - begun) / 1000;
+    const phases = { propose: 0, measure: 0, learn: 0 };
+    const measured: Program[] = [...before.measured];
+    const timed = async <T>(phase: keyof typeof phases, work: Promise<T>): Promise<T> => {
+      const started = performance.now();
       try {
         return await work;
       } finally {
-        seconds[phase] = (performance.now() - begun) / 1000;
+        phases[phase] = (performance.now() - started) / 1000;
       }
     };
+    const given = (notices: readonly string[], accuracy: number | null) => ({
+      measured,
+      notices,
+      accuracy,
+      seconds: { ...phases, total: clock() },
+    });
 
-    const { candidates, refusal } = await timed("propose", this.#propose(worker, task, programs, recipe));
-    if (candidates.length === 0) {
-      const notices = refusal === null ? [] : [`TVM can lower no program of task ${task}: ${refusal}`];
-      return { measured, notices, seconds, accuracy: null };
-    }
-    const { buildTimeout, runTimeout } = this.options;
-    const deadlineMs = DEVICES_AWAY_MS + MINUTE + candidates.length * (buildTimeout + runTimeout) * 1000;
-    let written = Promise.resolve();
-    const onMeasured = (event: MeasuredEvent): void => {
-      measured.push(event);
-      written = written.then(() => log.append([event.record]));
-      written.catch(() => undefined);
-      const { cost, failure, message, device, origin } = event;
-      emit({ type: "measured", task, cost, failure, message, device, origin });
-    };
-    const measuring = worker.request("measure", { task, candidates }, { deadlineMs, signal, onMeasured });
-    let notices: readonly string[];
-    try {
-      const ahead = this.#overlap() ? this.#lookAhead(worker, scheduler) : null;
-      // What goes wrong in it is raised below, unless the measuring fails first.
-      ahead?.catch(() => undefined);
-      ({ notices } = await timed("measure", measuring));
-      await ahead;
-    } finally {
-      await written;
+    const left = programs - measured.length;
+    let notices: readonly string[] = [];
+    if (left > 0) {
+      const rest = recipe && recipeWithout(recipe, measured);
+      const { candidates, refusal } = await timed("propose", this.#propose(worker, task, left, rest));
+      if (candidates.length === 0 && measured.length === 0) {
+        return given(refusal === null ? [] : [`TVM can lower no program of task ${task}: ${refusal}`], null);
+      }
+      if (candidates.length > 0) {
+        const recorder = new Recorder({
+          log,
+          journal,
+          first: measured.length,
+          clock,
+          tell: ({ cost, failure, message, device, origin, timing_seconds }) => {
+            measured.push({ cost, failure, message, device, origin, timing_seconds });
+            emit({ type: "measured", task, cost, failure, message, device, origin });
+          },
+        });
+        notices = await timed("measure", this.#measure(worker, decider, task, candidates, recorder));
+      }
     }
     const learning = worker.request("learn", { task }, { deadlineMs: SEARCH_DEADLINE_MS });
     const { accuracy } = await timed("learn", learning);
-    return { measured, notices, seconds, accuracy };
+    return given(notices, accuracy);
+  }
+
+  /** Has candidates measured and recorded; what the devices have to tell. */
+  async #measure(
+    worker: Worker,
+    decider: Decider,
+    task: number,
+    candidates: readonly number[],
+    recorder: Recorder,
+  ): Promise<readonly string[]> {
+    const { buildTimeout, runTimeout } = this.options;
+    const deadlineMs = DEVICES_AWAY_MS + MINUTE + candidates.length * (buildTimeout + runTimeout) * 1000;
+    // What cannot be written down is not measured either.
+    const signal = AbortSignal.any([this.#stopping.signal, recorder.failed]);
+    const onMeasured = (event: MeasuredEvent) => recorder.take(event);
+    const measuring = worker.request(
+      "measure",
+      { task, candidates: [...candidates] },
+      { deadlineMs, signal, onMeasured },
+    );
+    try {
+      const ahead = this.#overlap() ? this.#lookAhead(worker, decider) : null;
+      // What goes wrong in it is raised below, unless the measuring fails first.
+      ahead?.catch(() => undefined);
+      const { notices } = await measuring;
+      await ahead;
+      return notices;
+    } finally {
+      await recorder.done();
+    }
   }
 
   /** Up to `programs` candidates, those found ahead first; none if the search space is exhausted or the job is to end. */
@@ -366,6 +484,29 @@ export class Tuner {
   }
 }
 
+/** The log and the journal beside it. */
+class Files {
+  private constructor(
+    readonly log: AppendOnlyFile,
+    readonly journal: AppendOnlyFile,
+  ) {}
+
+  static async open(path: string): Promise<Files> {
+    const log = await AppendOnlyFile.open(path);
+    try {
+      return new Files(log, await AppendOnlyFile.open(`${path}.journal.jsonl`));
+    } catch (error) {
+      await log.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.log.close();
+    await this.journal.close();
+  }
+}
+
 async function modelFile(folder: string, name: string): Promise<string | null> {
   const found = await stat(folder).catch(() => null);
   if (!found?.isDirectory()) {
@@ -394,57 +535,19 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<
   }
 }
 
-function countFailures(measured: readonly MeasuredEvent[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const { failure } of measured) {
-    if (failure !== null) {
-      counts[failure] = (counts[failure] ?? 0) + 1;
-    }
-  }
-  return counts;
-}
-
-function deviceShares(measured: readonly MeasuredEvent[]): Record<string, DeviceShare> {
-  const shares: Record<string, DeviceShare> = {};
-  for (const { device, cost, timing_seconds } of measured) {
-    if (device !== null) {
-      const before = shares[device] ?? { programs: 0, failures: 0, seconds: 0 };
-      shares[device] = {
-        programs: before.programs + 1,
-        failures: before.failures + (cost === null ? 1 : 0),
-        seconds: before.seconds + timing_seconds,
-      };
-    }
-  }
-  return shares;
+/** Of a recipe what is left when some of its programs are measured. */
+function recipeWithout(recipe: Recipe, measured: readonly Program[]): Recipe {
+  const programs = Object.fromEntries(
+    ORIGINS.map((origin) => {
+      const done = measured.filter((each) => each.origin === origin).length;
+      return [origin, Math.max(0, recipe.programs[origin] - done)] as const;
+    }),
+  ) as Record<Origin, number>;
+  return { ...recipe, programs };
 }
 
 function recipeOf(action: SearchTarget | FastSearch): Recipe | null {
   return "recipe" in action ? action.recipe : null;
-}
-
-/** Of each origin, how many programs it gave, and the best cost among them in seconds. */
-function bestByOrigin(measured: readonly MeasuredProgram[]): Record<string, OriginShare> {
-  const shares: Record<string, OriginShare> = {};
-  for (const { origin, cost } of measured) {
-    const before = shares[origin] ?? { programs: 0, best: null };
-    const best = cost === null ? before.best : Math.min(cost, before.best ?? cost);
-    shares[origin] = { programs: before.programs + 1, best };
-  }
-  return shares;
-}
-
-function firstError(measured: readonly MeasuredEvent[]): string | null {
-  return measured.find((each) => each.message !== null)?.message ?? null;
-}
-
-function entry(content: Readonly<Record<string, unknown>>): string {
-  return JSON.stringify({ time: new Date().toISOString(), ...content });
-}
-
-function describe(options: CompleteTuneOptions): Record<string, unknown> {
-  const { signal: _signal, objective, ...rest } = options;
-  return { ...rest, objective: objective ? "custom" : "weighted sum" };
 }
 
 function withoutUndefined<T extends object>(options: T): T {

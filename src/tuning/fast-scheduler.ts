@@ -38,6 +38,8 @@ export interface FastSchedulerOptions {
   readonly taskEarlyStopping?: number | null;
   /** Programs of an earlier run, oldest first, cost in seconds or null for one that failed. */
   readonly measuredBefore?: readonly { readonly task: number; readonly cost: number | null }[];
+  /** Programs of an earlier run that `trials` counts, too. */
+  readonly trialsBefore?: number;
 }
 
 export const FAST_SCHEDULER_DEFAULTS = {
@@ -47,6 +49,7 @@ export const FAST_SCHEDULER_DEFAULTS = {
   earlyStopping: null,
   taskEarlyStopping: null,
   measuredBefore: [],
+  trialsBefore: 0,
 } as const satisfies Partial<FastSchedulerOptions>;
 
 /** Why a task was chosen. `perSecond` is what the objective was expected to fall by, per second or per program. */
@@ -131,7 +134,7 @@ export class FastScheduler {
   readonly #toLookAt: number[];
   /** Tasks that had their first look since the ranking was last used. */
   #newlyLookedAt: number[] = [];
-  readonly #ranking = new TinyQueue<Ranked>([], (a, b) => b.rate - a.rate);
+  readonly #ranking = new TinyQueue<Ranked>([], mostFirst);
   #secondsPerProgram = 1;
   /** Foresee rounds that may pay, the most promising first. */
   #foresee: FastSearch[] = [];
@@ -151,6 +154,7 @@ export class FastScheduler {
     this.#options = { ...FAST_SCHEDULER_DEFAULTS, ...options };
     const { tasks, trials, measuredBefore } = this.#options;
     checkBudget(this.#options);
+    this.#trials = this.#options.trialsBefore;
     this.trialsPerRound = Math.min(options.trialsPerRound, Math.floor(trials / tasks.length));
     const families = options.families ?? new Map(tasks.map((_, id) => [String(id), [id]]));
     const states = new Map<number, State>();
@@ -223,10 +227,17 @@ export class FastScheduler {
     };
   }
 
-  /** What the next search will most likely be, while the pending one is still measured. */
+  /**
+   * What the next search will most likely be, while the pending one is still measured. Null where that cannot be said.
+   * Nothing is decided by asking.
+   */
   async likelyNext(): Promise<FastSearch | null> {
     const look = this.#toLookAt.at(-1);
-    return look === undefined ? this.#mostGain(this.#pending?.task) : this.#firstLook(look);
+    if (look !== undefined) {
+      return this.#firstLook(look);
+    }
+    // What those just looked at are expected to gain depends on the pending look, too.
+    return this.#newlyLookedAt.length > 0 ? null : this.#mostGain(this.#pending?.task);
   }
 
   /** Programs measured so far. */
@@ -349,7 +360,7 @@ export class FastScheduler {
     const known = [...this.#states.keys()].filter((id) => this.#state(id).best < UNMEASURED_COST);
     return new TinyQueue(
       known.map((id) => this.#ranked(id)),
-      (a, b) => b.rate - a.rate,
+      mostFirst,
     );
   }
 
@@ -485,6 +496,11 @@ export class FastScheduler {
     }
     return state;
   }
+}
+
+/** Where rates are equal the task decides, so that no order of asking does. */
+function mostFirst(a: Ranked, b: Ranked): number {
+  return b.rate - a.rate || a.task - b.task;
 }
 
 function newState(family: FamilyOutlook): State {

@@ -48,6 +48,8 @@ export interface SchedulerOptions {
   readonly giveUpUnmeasured?: boolean;
   /** Programs of an earlier run, oldest first, cost in seconds or null for one that failed. */
   readonly measuredBefore?: readonly { readonly task: number; readonly cost: number | null }[];
+  /** Programs of an earlier run that `trials` counts, too. */
+  readonly trialsBefore?: number;
   /** How far each task has come when the job starts, where it does not start from nothing. */
   readonly startAt?: readonly StartingPoint[];
 }
@@ -74,6 +76,7 @@ export const SCHEDULER_DEFAULTS = {
   foreseeTrials: 16,
   giveUpUnmeasured: true,
   measuredBefore: [],
+  trialsBefore: 0,
   startAt: [],
 } as const satisfies Partial<SchedulerOptions>;
 
@@ -181,6 +184,7 @@ export class Scheduler {
   constructor(options: SchedulerOptions) {
     this.#options = { ...SCHEDULER_DEFAULTS, ...options };
     this.#tasks = options.tasks;
+    this.#trials = this.#options.trialsBefore;
     checkOptions(this.#options);
     this.trialsPerRound = Math.min(options.trialsPerRound, Math.floor(options.trials / options.tasks.length));
     const startAt = options.tasks.map((_, id) => this.#options.startAt[id] ?? NOTHING_DONE);

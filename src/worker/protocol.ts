@@ -7,7 +7,7 @@ import { checkBounds } from "./msgpack-bounds.js";
  * Every message between the orchestrator and a worker, and every operation a worker can be asked for: docs/protocol.md.
  * This is the one source; `python/familyseer/protocol.schema.json` is made from it, and both sides validate by it.
  */
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 /** What either side may send at most. More is a fault of the sender, and ends the session. */
 export const LIMITS = {
@@ -157,7 +157,35 @@ export const operations = {
    * the target is not this CPU. Takes a second in which nothing else may run.
    */
   bounds: { params: z.object({}), result: z.object({ least_costs: z.array(z.number()).nullable() }) },
-  /** Makes a search policy for each task and the pool of cost models, and takes over an earlier log's records. */
+  /**
+   * Reads the records of a log, or of the bytes `from` to `to` of it, that are of the extracted tasks and target, and keeps
+   * them for `register` and `compile`. Gives the task and cost of each, oldest first, and what was skipped and why.
+   */
+  load: {
+    params: z.object({
+      log: z.string(),
+      from: count,
+      /** Null: to its end. */
+      to: count.nullable(),
+      /** Take records that were measured for other targets, too. */
+      other_targets: z.boolean(),
+    }),
+    result: z.object({
+      tasks: z.array(id),
+      costs: z.array(z.number().nullable()),
+      skipped: z.array(
+        z.object({
+          reason: z.string(),
+          count,
+          /** The first lines that were, counted from 1. */
+          lines: z.array(z.number().int().min(1)),
+        }),
+      ),
+      /** How many of the records another TVM version wrote, which names tasks otherwise. */
+      matched: count,
+    }),
+  },
+  /** Makes a search policy for each task and the pool of cost models, and takes over the records that were loaded. */
   register: {
     params: z.object({
       cost_models: z.array(
@@ -171,13 +199,12 @@ export const operations = {
       ),
       /** A file of an earlier job's best schedules, written by `save`. */
       schedules: z.string().nullable(),
-      log: z.string().nullable(),
       search: searchSettings,
       training: trainingSettings,
       measure: measureSettings,
     }),
     /** `notices`: what is not done as asked, a line each. */
-    result: z.object({ records_taken: count, notices: z.array(z.string()) }),
+    result: z.object({ notices: z.array(z.string()) }),
   },
   /**
    * Searches for candidates on a task, by evolution as TVM does or by a recipe; fewer than asked for, or none, where the
@@ -236,9 +263,9 @@ export const operations = {
       devices: z.array(z.object({ name: z.string(), key: z.string().nullable(), state: z.string() })),
     }),
   },
-  /** Compiles the extracted network: untuned, or with a log's best record for each task. */
+  /** Compiles the extracted network: untuned, or with the best of the loaded records for each task. */
   compile: {
-    params: z.object({ log: z.string().nullable() }),
+    params: z.object({ tuned: z.boolean() }),
     result: z.object({ module: id }),
   },
   /** Times a compiled network; seconds per run. */

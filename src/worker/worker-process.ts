@@ -18,10 +18,10 @@ export interface WorkerProcessOptions {
 
 /** Starts our worker in a Python that has TVM. */
 export function workerProcess(python: string): StartPeer {
-  return ({ endpoint, keys }, ended) =>
+  return ({ endpoint, keys, folder }, ended) =>
     new WorkerProcess({
       python,
-      args: ["-m", "familyseer.worker", "--connect", endpoint, ...(keys ? ["--keys", "-"] : [])],
+      args: ["-m", "familyseer.worker", "--connect", endpoint, "--folder", folder, ...(keys ? ["--keys", "-"] : [])],
       env: { PYTHONPATH: pythonFolder, PYTHONUNBUFFERED: "1" },
       // Neither an argument, which every user sees, nor the environment, which all it starts would have.
       input: keys ? `${JSON.stringify(keys)}\n` : "",

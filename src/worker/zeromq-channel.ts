@@ -1,12 +1,10 @@
-import { rmSync } from "node:fs";
-import { chmod, mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { chmod } from "node:fs/promises";
 import { context, Router } from "zeromq";
 import { InvalidRequestError } from "../errors.js";
 import { Authenticator, curveContext } from "./authenticator.js";
 import type { Channel, ChannelEvents } from "./channel.js";
 import { type ClientKeys, makeKeys, type ServerKeys } from "./curve.js";
+import { JobFolder } from "./job-folder.js";
 import { LIMITS } from "./protocol.js";
 
 const IPC = "ipc://";
@@ -27,6 +25,8 @@ export interface Peer {
 export interface Address {
   readonly endpoint: string;
   readonly keys: ClientKeys | null;
+  /** For the temporary files of one that is started here. */
+  readonly folder: string;
 }
 
 /** Makes the process that connects to an address, or finds it; `ended` is called when it is gone. */
@@ -42,10 +42,9 @@ export class ZeroMqChannel implements Channel {
   readonly #router: Router;
   #authenticator: Authenticator | null = null;
   #process: Peer | null = null;
-  #folder: string | null = null;
+  #folder: JobFolder | null = null;
   #peer: Buffer | null = null;
   #closed = false;
-  readonly #removeFolder = () => this.#folder && rmSync(this.#folder, { recursive: true, force: true });
 
   constructor(
     private readonly startPeer: StartPeer,
@@ -64,7 +63,8 @@ export class ZeroMqChannel implements Channel {
   }
 
   async open(events: ChannelEvents): Promise<void> {
-    const address = await this.#bind();
+    this.#folder = await JobFolder.make();
+    const address = { ...(await this.#bind(this.#folder.path)), folder: this.#folder.path };
     this.#process = this.startPeer(address, (reason) => {
       if (!this.#closed) {
         events.lost(`The worker process ${reason}.`, this.#process?.lastOutput ?? []);
@@ -85,18 +85,12 @@ export class ZeroMqChannel implements Channel {
     }
     this.#closed = true;
     await this.#process?.end(graceMs);
-    this.#closeSockets();
-    this.#removeFolder();
-    process.off("exit", this.#removeFolder);
+    await this.#closeSockets();
   }
 
-  async #bind(): Promise<Address> {
+  async #bind(folder: string): Promise<Omit<Address, "folder">> {
     if (this.endpoint === undefined && this.keys === undefined) {
-      this.#folder = await mkdtemp(join(tmpdir(), "familyseer-"));
-      await chmod(this.#folder, 0o700);
-      // A process that exits at once, as on a second Ctrl-C, does not get to close().
-      process.on("exit", this.#removeFolder);
-      const endpoint = `${IPC}${this.#folder}/worker`;
+      const endpoint = `${IPC}${folder}/worker`;
       await this.#router.bind(endpoint);
       return { endpoint, keys: null };
     }
@@ -107,7 +101,7 @@ export class ZeroMqChannel implements Channel {
       return { endpoint: this.#router.lastEndpoint ?? endpoint, keys };
     } catch (error) {
       this.#closed = true;
-      this.#closeSockets();
+      await this.#closeSockets();
       throw error;
     }
   }
@@ -141,9 +135,10 @@ export class ZeroMqChannel implements Channel {
     }
   }
 
-  #closeSockets(): void {
+  async #closeSockets(): Promise<void> {
     this.#router.close();
     this.#authenticator?.close();
+    await this.#folder?.remove();
   }
 
   async #deliver(events: ChannelEvents): Promise<void> {

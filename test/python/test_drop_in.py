@@ -135,6 +135,22 @@ def test_goes_on_from_a_log_as_tvms_own(measured: tuple[Any, Path]) -> None:
     assert seen[1] == seen[0]
 
 
+def test_goes_on_from_a_log_with_lines_that_tvm_cannot_read(
+    measured: tuple[Any, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    task, log = measured
+    lines = log.read_text().splitlines()
+    broken = tmp_path / "broken.log"
+    broken.write_text("\n".join([lines[0], "rubbish", *lines[1:], lines[0][:50]]))
+    before = broken.read_bytes()
+    scheduler = TaskScheduler([task], load_log_file=str(broken), callbacks=[])
+    option = auto_scheduler.TuningOptions(num_measure_trials=2, num_measures_per_round=2, verbose=0)
+    scheduler.tune(option, "sketch.xgb")
+    assert f"2 lines of {broken} skipped: 2 that are no records (line 2, {len(lines) + 2})" in capfd.readouterr().out
+    assert scheduler.task_cts[0] > 1
+    assert broken.read_bytes() == before
+
+
 def test_refuses_a_log_of_another_network(measured: tuple[Any, Path]) -> None:
     _task, log = measured
     scheduler = TaskScheduler(tasks(), load_log_file=str(log), callbacks=[])

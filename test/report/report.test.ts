@@ -131,11 +131,12 @@ describe("a report", () => {
     assert.match(notices.join("\n"), /1 of 2 tasks are left out of the sums.*ran in every log: b/);
   });
 
-  it("leaves out a torn last line, and tells logs of one name apart by their folders", async () => {
+  it("leaves out a torn last line, says so, and tells logs of one name apart by their folders", async () => {
     await writeLog(log, records);
     await appendFile(log, recordLine({ key: "a", cost: 1, at: 9 }).slice(0, 30));
-    const { runs } = await readReport([log, `${folder}/./ours.log`]);
+    const { runs, notices } = await readReport([log, `${folder}/./ours.log`]);
     assert.equal(runs[0]?.trials, 4);
+    assert.match(notices.join("\n"), /1 line of .*ours\.log skipped: 1 that are no records \(line 5\)/);
     assert.notEqual(runs[0]?.name, runs[1]?.name);
   });
 

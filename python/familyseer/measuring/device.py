@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Callable, Protocol
 
@@ -27,6 +28,9 @@ class Device(Protocol):
     def exclusive(self, target: str) -> bool:
         """Whether a program of the target is timed on CPUs of this machine."""
 
+    def timed_on(self, target: str, index: int) -> str | None:
+        """What other jobs may be timing on too (turns.py); `index` as in the timing settings."""
+
     def compared(self, target: str) -> bool:
         """Whether it may be of another speed than the other devices (speeds.py)."""
 
@@ -44,11 +48,20 @@ class LocalDevice:
     def exclusive(self, target: str) -> bool:
         return "llvm" in target.split()[0]
 
+    def timed_on(self, target: str, index: int) -> str:
+        return "cpu" if self.exclusive(target) else f"gpu-{gpu_name(index)}"
+
     def compared(self, target: str) -> bool:
         return False
 
     def question(self, request: RunRequest) -> RunRequest:
         return request
+
+
+def gpu_name(index: int) -> str:
+    """The machine's own name of the GPU that is number `index` to this process: its number there, as a rule."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    return visible[index] if index < len(visible) and visible[index] else str(index)
 
 
 class Devices(Protocol):

@@ -64,6 +64,7 @@ class RemoteDevice:
     on_this_machine: bool
     alone: bool
     granted: float
+    gpu: str | None = None
     turn: int = 0
     opened: float | None = None
     idle_since: float = field(default_factory=time.monotonic)
@@ -77,6 +78,12 @@ class RemoteDevice:
 
     def exclusive(self, target: str) -> bool:
         return self.alone and not self.compared(target)
+
+    def timed_on(self, target: str, index: int) -> str | None:
+        if self.exclusive(target):
+            return "cpu"
+        # A session with a server of the user's is this job's alone.
+        return f"gpu-{self.gpu}" if self.gpu is not None and self.compared(target) else None
 
     def compared(self, target: str) -> bool:
         return not (self.on_this_machine and "llvm" in target.split()[0])
@@ -311,7 +318,8 @@ class TrackerDevices:
             return
         finally:
             connection.close()
-        device = RemoteDevice(grant, grant.address.is_here(), self._exclusive, time.monotonic())
+        gpu = self._servers.gpu_of(grant.address) if self._servers is not None else None
+        device = RemoteDevice(grant, grant.address.is_here(), self._exclusive, time.monotonic(), gpu)
         with self._lock:
             if device.name in self._held:
                 # Its old session has ended without our knowing.

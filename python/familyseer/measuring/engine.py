@@ -26,6 +26,7 @@ from .fork_server import Child, ForkServer
 from .run import FAILED_COST, Ran, RunRequest, Timing
 from .run_remote import Lost
 from .speeds import Speeds
+from .turns import ASK_SECONDS, Turns
 
 # Builds of a task that must have ended before its build time limit adapts, and how many times as long as their median
 # a build may then take, but no less than so many seconds.
@@ -136,6 +137,7 @@ class Engine:
         self._build_seconds: dict[str, list[float]] = defaultdict(list)
         self._best: dict[str, float] = {}
         self._speeds: Speeds[_Program] = Speeds(self._devices.tell)
+        self._turns = Turns()
         self._submitted: deque[_Program] = deque()
         self._wake_receiver, self._wake_sender = Pipe(duplex=False)
         self._closing = False
@@ -162,6 +164,10 @@ class Engine:
         """Lets a program run that was submitted on hold."""
         self._released.append(future)
         self._wake()
+
+    def notices(self) -> list[str]:
+        """What the user is to be told of devices and of other jobs on them since this was last asked, a line each."""
+        return [*self._devices.notices(), *self._turns.notices()]
 
     def close(self) -> None:
         """Ends all processes; the futures of programs that are not measured yet fail."""
@@ -202,6 +208,8 @@ class Engine:
         left = [self._limit(work) - work.seconds(now) for work in self._at_work() if work.paused_at is None]
         if self._to_run and len(self._running) == 0:
             left.append(0.5)
+        if self._turns.are_awaited():
+            left.append(ASK_SECONDS)
         return max(0.0, min(left)) if left else None
 
     def _at_work(self) -> list[_Work]:
@@ -285,6 +293,8 @@ class Engine:
             exclusive = device.exclusive(program.target)
             if exclusive and self._timing_here():
                 continue
+            if not self._turns.take(device.timed_on(program.target, program.timing.device)):
+                continue
             self._begin_run(program, device, exclusive)
             if not program.future.done():
                 self._to_run.remove(program)
@@ -362,6 +372,7 @@ class Engine:
         """A device is done with a program; None: its runner did not answer."""
         device, program = work.device, work.program
         assert device is not None
+        self._turns.give_back(device.timed_on(program.target, program.timing.device))
         self._devices.ended(device, ran)
         if device.compared(program.target):
             ran_well = isinstance(ran, Ran) and ran.error_no == MeasureErrorNo.NO_ERROR
@@ -466,6 +477,7 @@ class Engine:
         self._let_servers_end()
         for child in [*(work.child for work in self._at_work()), *self._idle_builders, *self._runners.values()]:
             child.kill()
+        self._turns.close()
         self._server.close()
         self._devices.close()
         self._fail_all(self._failure or RuntimeError("The engine was closed before this program was measured."))

@@ -23,10 +23,17 @@ from typing import Any, Callable
 import cloudpickle
 
 from ..errors import InstallationError
+from ..temporary import make_folder, remove_folder
 
 _PID = struct.Struct("=q")
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
 _OUT_OF_MEMORY_FIRST = "1000"
+# Starts in a row that something from outside may end.
+_STARTS = 3
+# To fork, the first time after TVM was loaded; and to end.
+_FORK_SECONDS = 60.0
+_END_SECONDS = 5.0
 
 
 class Child:
@@ -79,24 +86,25 @@ class ForkServer:
         """
         order = cloudpickle.dumps((duty, memory_limit))
         with self._lock:
-            try:
-                return self._fork(order)
-            except (OSError, EOFError):
-                if not self._forked:
-                    raise InstallationError(
-                        f"Builders and runners cannot be started from {sys.executable}: {self._last_output()}"
-                    ) from None
-            # It worked before, so it was ended from outside.
-            self.close()
-            self._forked = False
-            self._start()
-        return self.fork(duty, memory_limit)
+            for _start in range(_STARTS):
+                try:
+                    return self._fork(order)
+                except (OSError, EOFError):
+                    output = self._last_output()
+                    ended_from_outside = self._forked or self._process.returncode == -signal.SIGKILL
+                    self.close()
+                    if not ended_from_outside:
+                        break
+                    self._forked = False
+                    self._start()
+            raise InstallationError(f"Builders and runners cannot be started from {sys.executable}: {output}")
 
     def _start(self) -> None:
         self._control, theirs = socket.socketpair()
+        self._control.settimeout(_FORK_SECONDS)
         self._output = tempfile.TemporaryFile()  # noqa: SIM115
         # Whatever is built goes in here, also what a builder that is killed leaves.
-        self._folder = tempfile.mkdtemp(prefix="familyseer-measuring-")
+        self._folder = make_folder("familyseer-measuring-")
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __spec__.name, str(theirs.fileno())],
@@ -121,12 +129,21 @@ class ForkServer:
 
     def close(self) -> None:
         self._control.close()
-        self._process.wait()
+        self._end()
         self._output.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove_folder(self._folder)
+
+    def _end(self) -> int:
+        """Waits for it to end; one that was stopped, or hangs, is killed, and what it forked ends with it."""
+        try:
+            return self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
 
     def _last_output(self) -> str:
-        code = self._process.wait()
+        """Of a process that is gone, or is of no use any more."""
+        code = self._end()
         self._output.seek(0)
         lines = self._output.read().decode(errors="replace").splitlines()[-20:]
         return f"their parent exited with code {code}\n  " + "\n  ".join(lines)
@@ -175,9 +192,12 @@ def _be_child(order: bytes, descriptor: int) -> None:
     answer: Any = None
     try:
         os.setpgrp()
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         duty, memory_limit = cloudpickle.loads(order)
+        prctl = ctypes.CDLL(None).prctl
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        # What `ps` and `top` call it.
+        prctl(_PR_SET_NAME, f"seer-{duty}".encode())
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         limit(memory_limit)
         connection, answer = Connection(descriptor), _duty(duty)
         while True:

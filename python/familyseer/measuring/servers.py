@@ -14,6 +14,7 @@ from typing import IO
 
 from ..errors import DevicesError
 from . import tracker as trackers
+from .device import gpu_name
 from .server_process import LOOPBACK
 from .tracker import Address, Tracker
 
@@ -45,9 +46,10 @@ class LocalServers:
             self.tracker = Tracker(LOOPBACK, self._tracker.port)
             self.key = f"familyseer-{os.getpid()}-{self.tracker.port}"
             options = [str(self.tracker.port), self.key, str(memory_limit)]
+            self._gpus = [gpu_name(gpu) for gpu in range(count)]
             self._servers = [
                 self._start(f"The server of GPU {gpu}", ["server", *options], {"CUDA_VISIBLE_DEVICES": visible})
-                for gpu, visible in enumerate(_visible_gpus(count))
+                for gpu, visible in enumerate(self._gpus)
             ]
             for server in self._servers:
                 server.wait_until_up()
@@ -68,6 +70,11 @@ class LocalServers:
         """The process group of each server that runs."""
         with self._lock:
             return [server.pid for server in self._servers if server.pid is not None]
+
+    def gpu_of(self, address: Address) -> str | None:
+        """The machine's name of the GPU behind an address; None if it is not known."""
+        with self._lock:
+            return next((gpu for server, gpu in zip(self._servers, self._gpus) if server.port == address.port), None)
 
     def restart(self, address: Address) -> None:
         """Ends a server, in which a program never ends; it comes up again on its own."""
@@ -204,9 +211,3 @@ class _Part:
         self._output.seek(0)
         lines = self._output.read().decode(errors="replace").splitlines()[-20:]
         return " Its last lines of output:\n  " + "\n  ".join(lines) if lines else ""
-
-
-def _visible_gpus(count: int) -> list[str]:
-    before = os.environ.get("CUDA_VISIBLE_DEVICES")
-    visible = before.split(",") if before else []
-    return [visible[gpu] if gpu < len(visible) else str(gpu) for gpu in range(count)]

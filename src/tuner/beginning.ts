@@ -1,0 +1,163 @@
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { InvalidRequestError } from "../errors.js";
+import type { JobHistory } from "../records/job-history.js";
+import type { Basis } from "../records/journal.js";
+import { describeSkipped } from "../records/skipped.js";
+import { ALL_MEANS } from "../tuning/recipe.js";
+import type { Worker } from "../worker/worker.js";
+import type { Start } from "./decider.js";
+import { describeLoaded, type LoadedRecords, type LogPart, loadRecords } from "./loading.js";
+import type { CompleteTuneOptions } from "./options.js";
+
+const DEADLINE = { deadlineMs: 5 * 60_000 };
+
+/** What a job takes over from logs, and where it starts from. */
+export interface Beginning {
+  readonly start: Omit<Start, "expectGains">;
+  readonly recordsTaken: number;
+  /** The records of the round that was cut short, oldest first. */
+  readonly inRound: readonly { readonly task: number; readonly cost: number | null }[];
+  /** Logs whose first bytes were taken over; not this job's own part of its log. */
+  readonly loaded: readonly { readonly log: string; readonly bytes: number }[];
+  readonly notices: readonly string[];
+}
+
+interface Network {
+  readonly target: string;
+  readonly tasks: readonly unknown[];
+}
+
+/** A new job: with the records of `loadLog`, and, where it is to go on from records alone, with those of its log. */
+export async function beginNew(worker: Worker, options: CompleteTuneOptions, network: Network): Promise<Beginning> {
+  const { loadLog, log, resume, acceptOtherTargets } = options;
+  const sizes = { loadLog: loadLog === null ? 0 : await sizeOf(loadLog), log: resume ? ((await sizeOf(log)) ?? 0) : 0 };
+  if (sizes.loadLog === null) {
+    throw new InvalidRequestError(`The log ${loadLog} cannot be read. Expected a file a tuning wrote.`);
+  }
+  const parts: LogPart[] = [];
+  if (loadLog !== null && !(sizes.log > 0 && resolve(loadLog) === resolve(log))) {
+    parts.push({ log: loadLog, from: 0, to: sizes.loadLog });
+  }
+  if (sizes.log > 0) {
+    parts.push({ log, from: 0, to: sizes.log });
+  }
+  const loaded = await loadAll(worker, parts, acceptOtherTargets);
+  const notices = loaded.flatMap((each) => describeLoaded(each, network.tasks.length, network.target));
+  const own = sizes.log > 0 ? (loaded.at(-1)?.records.length ?? 0) : 0;
+  return {
+    start: {
+      measuredBefore: loaded.flatMap(({ records }) => records),
+      trialsBefore: own,
+      trialsPerRound: options.trialsPerRound,
+      leastCosts: await leastCosts(worker, options),
+    },
+    recordsTaken: countOf(loaded),
+    inRound: [],
+    loaded: parts.map((part) => ({ log: part.log, bytes: part.to ?? 0 })),
+    notices: resume
+      ? [sizes.log > 0 ? alone(log, own) : `${log} has nothing to go on with: the job is new`, ...notices]
+      : notices,
+  };
+}
+
+/**
+ * A job that goes on: what it took over when it started, and what it measured since, which its decider learns from the journal.
+ *
+ * @throws InvalidRequestError if a log has become shorter than the journal knows it.
+ */
+export async function beginAgain(
+  worker: Worker,
+  options: CompleteTuneOptions,
+  { started: { basis }, rounds }: JobHistory,
+  network: Network,
+): Promise<Beginning> {
+  const { log, acceptOtherTargets } = options;
+  const last = rounds.at(-1);
+  const cut = last && !last.finished ? last.started : null;
+  const loaded = basis.loaded.map((each) => ({ log: each.log ?? log, bytes: each.bytes }));
+  for (const { log: path, bytes } of [...loaded, { log, bytes: (last?.finished ?? last?.started ?? basis).logBytes }]) {
+    await requireSize(path, bytes, log);
+  }
+  const before = await loadAll(
+    worker,
+    loaded.map(({ log: path, bytes }) => ({ log: path, from: 0, to: bytes })),
+    acceptOtherTargets,
+  );
+  const ofJob = await loadAll(worker, [{ log, from: basis.logBytes, to: cut?.logBytes ?? null }], acceptOtherTargets);
+  const ofRound = cut ? await loadAll(worker, [{ log, from: cut.logBytes, to: null }], acceptOtherTargets) : [];
+  return {
+    start: {
+      measuredBefore: before.flatMap(({ records }) => records),
+      trialsBefore: basis.trialsBefore,
+      trialsPerRound: basis.trialsPerRound,
+      leastCosts: basis.leastCosts,
+    },
+    recordsTaken: countOf([...before, ...ofJob, ...ofRound]),
+    inRound: ofRound.flatMap(({ records }) => records).filter(({ task }) => task === cut?.round.task),
+    loaded,
+    notices: [
+      ...before.flatMap((each) => describeLoaded(each, network.tasks.length, network.target)),
+      ...[...ofJob, ...ofRound].flatMap((each) => describeSkipped(each.log, each.skipped)),
+    ],
+  };
+}
+
+/** What the journal is to know of how a new job began. */
+export function basisOf(
+  { start, loaded }: Beginning,
+  trialsPerRound: number,
+  log: { path: string; size: number },
+): Basis {
+  return {
+    trialsPerRound,
+    logBytes: log.size,
+    // Of its own log a torn last line may have been dropped since.
+    loaded: loaded.map((each) =>
+      resolve(each.log) === resolve(log.path) ? { log: null, bytes: log.size } : { ...each, log: resolve(each.log) },
+    ),
+    trialsBefore: start.trialsBefore,
+    leastCosts: start.leastCosts ? [...start.leastCosts] : null,
+  };
+}
+
+function alone(log: string, records: number): string {
+  return (
+    `${log} has no journal that tells of its job's decisions: the job goes on from its ${records} records alone, with their ` +
+    "counts and best costs"
+  );
+}
+
+async function leastCosts(worker: Worker, { mode, means }: CompleteTuneOptions): Promise<number[] | null> {
+  const asked = mode === "fast" && { ...ALL_MEANS, ...means }.roofline;
+  return asked ? (await worker.request("bounds", {}, DEADLINE)).least_costs : null;
+}
+
+/** One part after another: the worker keeps what it loads, and the order counts. */
+async function loadAll(worker: Worker, parts: readonly LogPart[], otherTargets: boolean): Promise<LoadedRecords[]> {
+  const loaded: LoadedRecords[] = [];
+  for (const part of parts) {
+    if (part.to === null ? await sizeOf(part.log) : part.to > part.from) {
+      loaded.push(await loadRecords(worker, part, otherTargets));
+    }
+  }
+  return loaded;
+}
+
+function countOf(loaded: readonly LoadedRecords[]): number {
+  return loaded.reduce((sum, { records }) => sum + records.length, 0);
+}
+
+async function requireSize(path: string, bytes: number, job: string): Promise<void> {
+  const size = (await sizeOf(path)) ?? 0;
+  if (size < bytes) {
+    throw new InvalidRequestError(
+      `${path} has ${size} bytes, but the journal of ${job} knows ${bytes} of it: records are missing. Put the file back, or move ` +
+        `${job}.journal.jsonl away to go on from the records that are left.`,
+    );
+  }
+}
+
+async function sizeOf(path: string): Promise<number | null> {
+  return (await stat(path).catch(() => null))?.size ?? null;
+}

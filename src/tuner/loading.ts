@@ -1,0 +1,52 @@
+import { InvalidRequestError } from "../errors.js";
+import { describeSkipped, type Skipped } from "../records/skipped.js";
+import type { Worker } from "../worker/worker.js";
+
+/** A hundred thousand records take minutes: TVM replays each. */
+const DEADLINE_MS = 60 * 60_000;
+
+/** Bytes of a log; to its end if `to` is null. */
+export interface LogPart {
+  readonly log: string;
+  readonly from: number;
+  readonly to: number | null;
+}
+
+/** Records of a log that a worker has read and keeps, as far as they are of its tasks and target; oldest first. */
+export interface LoadedRecords extends LogPart {
+  /** Cost in seconds, null for a program that failed. */
+  readonly records: readonly { readonly task: number; readonly cost: number | null }[];
+  readonly skipped: readonly Skipped[];
+  /** How many of the records another TVM version wrote. */
+  readonly matched: number;
+}
+
+/** Has a worker read a part of a log. */
+export async function loadRecords(worker: Worker, part: LogPart, otherTargets: boolean): Promise<LoadedRecords> {
+  const params = { ...part, other_targets: otherTargets };
+  const { tasks, costs, skipped, matched } = await worker.request("load", params, { deadlineMs: DEADLINE_MS });
+  return { ...part, records: tasks.map((task, index) => ({ task, cost: costs[index] ?? null })), skipped, matched };
+}
+
+/**
+ * What a user must know of a log that was loaded: how many tasks it covers, and what was skipped.
+ *
+ * @throws InvalidRequestError if it has records, but all of them are of other targets.
+ */
+export function describeLoaded(loaded: LoadedRecords, taskCount: number, target: string): string[] {
+  const { log, records, skipped, matched } = loaded;
+  const elsewhere = skipped.filter(({ reason }) => reason.startsWith("for the target"));
+  if (records.length === 0 && elsewhere.length > 0) {
+    const found = elsewhere.map(({ reason, count }) => `${count} ${reason}`).join(", ");
+    throw new InvalidRequestError(
+      `${log} has no record for the target ${target}, but ${found}. What is fast there may not be fast here: tune for that ` +
+        "target, or pass --accept-other-targets to take these records as they are.",
+    );
+  }
+  const covered = new Set(records.map(({ task }) => task)).size;
+  const byShape = matched > 0 ? `; ${matched} of them name tasks as another TVM version does, and were matched` : "";
+  return [
+    `${records.length} records of ${log} cover ${covered} of ${taskCount} tasks${byShape}`,
+    ...describeSkipped(log, skipped),
+  ];
+}
