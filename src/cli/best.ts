@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { InvalidRequestError } from "../errors.js";
 import { bestRecords } from "../records/best.js";
-import { readLog } from "../records/log.js";
+import { logRecords } from "../records/log.js";
 import { ms, table } from "../report/format.js";
 import { example, type Finish } from "./command.js";
 
@@ -17,7 +17,12 @@ export function addBest(program: Command, finish: Finish): void {
     .option("--tvm-python <path>", "taken by every command; this one needs no Python")
     .option("--json", "print an array of objects")
     .action(async (log: string, { distill, json }: { distill?: string; json?: boolean }) => {
-      const best = bestRecords(await readLog(log));
+      const best = await bestRecords(logRecords(log));
+      if (best.length === 0) {
+        throw new InvalidRequestError(
+          `The log ${log} holds no record. Expected a file in which a tuning has recorded programs.`,
+        );
+      }
       if (json) {
         const objects = best.map(({ workloadKey, target, cost, trials, failures }) => ({
           workload_key: workloadKey,
