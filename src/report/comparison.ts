@@ -140,7 +140,8 @@ function hasAll(described: ReadonlyMap<string, unknown>, tasks: ReadonlyMap<stri
 function notices(runs: readonly Run[], tasks: TasksOfRuns, shared: readonly string[]): string[] {
   const plain = runs.filter(({ options }) => options === null);
   const weightless = runs.filter((run) => [...run.tasks.keys()].some((key) => tasks.weight(run, key) === null));
-  const left = tasks.keys.filter((key) => !shared.includes(key));
+  const ran = new Set(shared);
+  const left = tasks.keys.filter((key) => !ran.has(key));
   const targets = new Set(runs.map(({ target }) => target));
   return [
     ...plain.map(
@@ -169,7 +170,7 @@ function listed(names: readonly string[]): string {
 
 /** Seconds to the millisecond. */
 function brief(seconds: number): number {
-  return Number(seconds.toFixed(3));
+  return Math.round(1000 * seconds) / 1000;
 }
 
 function briefly({ search, build, run, learn }: Phases): Phases {

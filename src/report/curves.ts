@@ -1,4 +1,3 @@
-import { OrderedSum } from "../tuning/ordered-sum.js";
 import type { Point } from "./page-data.js";
 
 /** Of one curve: more cannot be told apart on a screen. */
@@ -17,17 +16,42 @@ export function sumOfCosts(parts: readonly Part[]): Point[] {
       improvements.map(([seconds, trials, cost]) => ({ seconds, trials, cost: cost * weight, part })),
     )
     .sort((a, b) => a.trials - b.trials);
-  const sum = new OrderedSum(parts.map(() => 0));
+  const sum = new TreeSum(parts.length);
   const seen = new Set<number>();
   const points: Point[] = [];
   for (const { seconds, trials, cost, part } of steps) {
     sum.set(part, cost);
     seen.add(part);
     if (seen.size === parts.length) {
-      points.push([seconds, trials, sum.total()]);
+      points.push([seconds, trials, sum.total]);
     }
   }
   return points;
+}
+
+/** A sum of terms that change: added up anew along a binary tree, as adding differences would lose what is small beside earlier terms. */
+class TreeSum {
+  readonly #leaves: number;
+  /** By node: 1 the root, 2i and 2i + 1 the children of i. */
+  readonly #sums: Float64Array;
+
+  constructor(terms: number) {
+    this.#leaves = 2 ** Math.ceil(Math.log2(Math.max(terms, 1)));
+    this.#sums = new Float64Array(2 * this.#leaves);
+  }
+
+  get total(): number {
+    return this.#sums[1] ?? 0;
+  }
+
+  set(index: number, term: number): void {
+    let node = this.#leaves + index;
+    this.#sums[node] = term;
+    while (node > 1) {
+      node >>= 1;
+      this.#sums[node] = (this.#sums[2 * node] ?? 0) + (this.#sums[2 * node + 1] ?? 0);
+    }
+  }
 }
 
 /** The first point at or below a latency; null if there is none. */

@@ -10,8 +10,9 @@ import { RunsSoFar } from "./run-so-far.js";
 
 /** The page asks every two seconds: who looks is shown the end. */
 const GRACE_MS = 3000;
-/** News are gathered at most so often, however many pages ask. */
+/** News are gathered at most so often, however many pages ask, and in at most this share of the job's time. */
 const FRESH_MS = 1000;
+const SHARE_OF_TIME = 0.02;
 
 /** What the job to be shown is. */
 export interface Shown {
@@ -25,7 +26,7 @@ export interface Shown {
 /** The report's page of a job that still runs, served on loopback under an address that nobody can guess. */
 export class LivePage {
   readonly #key = randomBytes(16).toString("base64url");
-  #news: { readonly at: number; readonly version: number; readonly content: Buffer } | null = null;
+  #news: { readonly until: number; readonly version: number; readonly content: Buffer } | null = null;
   #server: LiveServer | null = null;
 
   private constructor(private readonly run: LiveRun) {}
@@ -86,9 +87,11 @@ export class LivePage {
   /** One for all who ask, so that readers cost no memory of their own. */
   #latest(): { readonly version: number; readonly content: Buffer } {
     const { version, ended } = this.run;
-    const now = performance.now();
-    if (!this.#news || (this.#news.version !== version && (ended || now - this.#news.at >= FRESH_MS))) {
-      this.#news = { at: now, version, content: Buffer.from(JSON.stringify(this.run.pageData())) };
+    const begun = performance.now();
+    if (!this.#news || (this.#news.version !== version && (ended || begun >= this.#news.until))) {
+      const content = Buffer.from(JSON.stringify(this.run.pageData()));
+      const took = performance.now() - begun;
+      this.#news = { until: begun + Math.max(FRESH_MS, took / SHARE_OF_TIME), version, content };
     }
     return this.#news;
   }
