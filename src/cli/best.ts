@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { InvalidRequestError } from "../errors.js";
 import { type BestRecord, bestRecords } from "../records/best.js";
 import { readJobEnd } from "../records/job-history.js";
-import { readLog } from "../records/log.js";
+import { logRecords } from "../records/log.js";
 import { describeSkipped, SkippedLines } from "../records/skipped.js";
 import { describeEnd, ms, table } from "../report/format.js";
 import { example, type Finish } from "./command.js";
@@ -20,9 +20,14 @@ export function addBest(program: Command, finish: Finish): void {
     .option("--json", "print an array of objects")
     .action(async (log: string, { distill, json }: { distill?: string; json?: boolean }) => {
       const skipped = new SkippedLines();
-      const best = bestRecords(await readLog(log, skipped));
+      const best = await bestRecords(logRecords(log, skipped));
       for (const notice of [...describeSkipped(log, skipped.all), ...(await describeJob(log, best))]) {
         console.error(notice);
+      }
+      if (best.length === 0) {
+        throw new InvalidRequestError(
+          `The log ${log} holds no record. Expected a file in which a tuning has recorded programs.`,
+        );
       }
       if (json) {
         const objects = best.map(({ workloadKey, target, cost, trials, failures }) => ({

@@ -17,7 +17,7 @@ export function addReport(program: Command, finish: Finish): void {
         throw new InvalidRequestError(`--out ${out} is a file that the page is made from. Name another.`);
       }
       const data = await readReport(logs);
-      await writeFile(out, await renderPage(data)).catch((error: NodeJS.ErrnoException) => {
+      await writeFile(out, (await renderPage(data)).html).catch((error: NodeJS.ErrnoException) => {
         throw new InvalidRequestError(`${out} cannot be written (${error.code}). Choose a path you may write to.`);
       });
       for (const notice of data.notices) {

@@ -1,7 +1,9 @@
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { LivePage } from "../report/live-page.js";
 import { TuneDisplay } from "../report/tune-display.js";
+import type { TuneEvent } from "../tuner/events.js";
 import { FAST_DEFAULTS, TUNE_DEFAULTS, TUNE_MODES, type TuneOptions } from "../tuner/options.js";
-import { tune } from "../tuner/tuner.js";
+import { Tuner } from "../tuner/tuner.js";
 import { ALL_MEANS, type Means } from "../tuning/recipe.js";
 import { STRATEGIES } from "../tuning/scheduler.js";
 import {
@@ -19,6 +21,8 @@ type Flags = Omit<TuneOptions, "worseRatio" | "means"> &
   Means & {
     readonly worseRatio: number | false;
     readonly tableEvery: number;
+    /** A port; true for any that is free. */
+    readonly page?: number | true;
     readonly json?: boolean;
   };
 
@@ -102,11 +106,13 @@ export function addTune(program: Command, finish: Finish): void {
     .option("--no-roofline", "fast mode that goes on with tasks as fast as this machine can be")
     .option("--table-every <n>", "rounds between task tables; 0: only at the end", wholeNumber, 10)
     .option("--json", "print every event as a line of JSON instead")
-    .action(async ({ tableEvery, json, worseRatio, ...flags }: Flags) => {
+    .option("--page [port]", "serve the report's page to browsers of this machine while the job runs", portNumber)
+    .action(async ({ tableEvery, json, page, worseRatio, ...flags }: Flags) => {
       const options = { ...flags, means: meansOf(flags), worseRatio: worseRatio === false ? null : worseRatio };
       const display = new TuneDisplay(process.stdout, tableEvery);
       const run = async (signal: AbortSignal) => {
-        for await (const event of tune({ ...options, signal })) {
+        const tuner = new Tuner({ ...options, signal });
+        for await (const event of page === undefined ? tuner.events() : await onPage(tuner, page)) {
           if (json) {
             console.log(JSON.stringify(event));
           } else {
@@ -121,6 +127,22 @@ export function addTune(program: Command, finish: Finish): void {
       }
     });
   example(command, "familyseer tune --model mobilenetv2_0.5 --target native --trials 2000 --log mobilenet.log");
+}
+
+/** The job's events, which a page shows too; its address goes where no event does. */
+async function onPage(tuner: Tuner, port: number | true): Promise<AsyncIterable<TuneEvent>> {
+  const { signal: _signal, ...options } = tuner.options;
+  const page = await LivePage.open({ log: options.log, options, port: port === true ? 0 : port });
+  console.error(`live page: ${page.address}`);
+  return page.following(tuner.events());
+}
+
+function portNumber(text: string): number {
+  const port = wholeNumber(text);
+  if (port > 65_535) {
+    throw new InvalidArgumentError("Expected a port, at most 65535.");
+  }
+  return port;
 }
 
 function perMode(option: keyof typeof FAST_DEFAULTS): string {

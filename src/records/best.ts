@@ -12,10 +12,10 @@ export interface BestRecord {
   readonly line: string | null;
 }
 
-/** The best record of every task of a log, in the order the tasks first appear. */
-export function bestRecords(records: readonly LogRecord[]): BestRecord[] {
+/** The best record of every task of a log, in the order the tasks first appear. No more is in memory of a log that streams. */
+export async function bestRecords(records: Iterable<LogRecord> | AsyncIterable<LogRecord>): Promise<BestRecord[]> {
   const best = new Map<string, BestRecord>();
-  for (const { workloadKey, target, cost, line } of records) {
+  for await (const { workloadKey, target, cost, line } of records) {
     const key = `${target}\n${workloadKey}`;
     const before = best.get(key) ?? { workloadKey, target, cost: null, trials: 0, failures: 0, line: null };
     const better = cost !== null && (before.cost === null || cost < before.cost);
@@ -23,7 +23,8 @@ export function bestRecords(records: readonly LogRecord[]): BestRecord[] {
       ...before,
       trials: before.trials + 1,
       failures: before.failures + (cost === null ? 1 : 0),
-      ...(better ? { cost, line } : {}),
+      // A copy of the line: a part of a text that was read keeps all of that text in memory.
+      ...(better ? { cost, line: Buffer.from(line).toString() } : {}),
     });
   }
   return [...best.values()];

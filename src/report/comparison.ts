@@ -1,5 +1,5 @@
-import { firstAtOrBelow, sumOfCosts } from "./curves.js";
-import type { PageData, PageTask, Point, Selection } from "./page-data.js";
+import { firstAtOrBelow, MOST_POINTS, sumOfCosts, thinned } from "./curves.js";
+import type { PageData, PageTask, Phases, Point, Selection } from "./page-data.js";
 import type { DescribedTask, Run } from "./run.js";
 
 /** The journal's options that tell runs apart at a glance, and what to call them. */
@@ -13,10 +13,17 @@ const SETTINGS: readonly (readonly [option: string, name: string])[] = [
 
 const SHOWN_KEY_LENGTH = 60;
 
+/** Of all curves of a page, as far as each keeps `FEWEST_POINTS`. */
+const POINTS_OF_PAGE = 50_000;
+const FEWEST_POINTS = 50;
+
 /** Puts runs side by side, task by task. The first run is what the others are held against. */
 export function compareRuns(runs: readonly Run[]): PageData {
   const tasks = new TasksOfRuns(runs);
   const shared = tasks.keys.filter((key) => runs.every((run) => (run.tasks.get(key)?.best ?? null) !== null));
+  const families = new Set(shared.flatMap((key) => tasks.family(key) ?? []));
+  const curveCount = Math.max(1, runs.length * (1 + families.size + tasks.keys.length));
+  const points = Math.min(MOST_POINTS, Math.max(FEWEST_POINTS, Math.floor(POINTS_OF_PAGE / curveCount)));
   const select = (label: string, group: Selection["group"], keys: readonly string[]): Selection => {
     const curves = runs.map((run) => tasks.curve(run, keys));
     const goal = curves[0]?.at(-1)?.[2];
@@ -24,15 +31,15 @@ export function compareRuns(runs: readonly Run[]): PageData {
       label,
       group,
       tasks: keys.map((key) => tasks.number(key)),
-      curves: curves.map((curve) => curve.map(rounded)),
+      curves: curves.map((curve) => thinned(curve, points).map(rounded)),
       reached: curves.map((curve) => (goal === undefined ? null : roundedOrNull(firstAtOrBelow(curve, goal)))),
     };
   };
-  const families = new Set(shared.flatMap((key) => tasks.family(key) ?? []));
   return {
     title: runs.map(({ name }) => name).join(", "),
+    live: null,
     notices: notices(runs, tasks, shared),
-    runs: runs.map(({ name, target, trials, failures, seconds, ended, devices, ...run }) => ({
+    runs: runs.map(({ name, target, trials, failures, seconds, ended, rounds, origins, devices, ...run }) => ({
       name,
       target,
       settings: SETTINGS.flatMap(([option, label]) => {
@@ -43,19 +50,17 @@ export function compareRuns(runs: readonly Run[]): PageData {
       failures,
       seconds: brief(seconds),
       ended,
+      rounds,
       devices: devices.map((device) => ({ ...device, seconds: brief(device.seconds) })),
       decisions:
         run.decisions?.map(({ workloadKey, ...decision }) => ({
           ...decision,
           task: tasks.number(workloadKey),
           at: brief(decision.at),
-          phases: {
-            search: brief(decision.phases.search),
-            build: brief(decision.phases.build),
-            run: brief(decision.phases.run),
-            learn: brief(decision.phases.learn),
-          },
+          phases: briefly(decision.phases),
         })) ?? null,
+      phases: [...run.phases].map(([key, phases]) => [tasks.number(key), briefly(phases)] as const),
+      origins,
     })),
     tasks: tasks.keys.map((key) => tasks.page(key)),
     selections: [
@@ -135,7 +140,8 @@ function hasAll(described: ReadonlyMap<string, unknown>, tasks: ReadonlyMap<stri
 function notices(runs: readonly Run[], tasks: TasksOfRuns, shared: readonly string[]): string[] {
   const plain = runs.filter(({ options }) => options === null);
   const weightless = runs.filter((run) => [...run.tasks.keys()].some((key) => tasks.weight(run, key) === null));
-  const left = tasks.keys.filter((key) => !shared.includes(key));
+  const ran = new Set(shared);
+  const left = tasks.keys.filter((key) => !ran.has(key));
   const targets = new Set(runs.map(({ target }) => target));
   return [
     ...new Set(runs.flatMap((run) => run.notices)),
@@ -165,7 +171,11 @@ function listed(names: readonly string[]): string {
 
 /** Seconds to the millisecond. */
 function brief(seconds: number): number {
-  return Number(seconds.toFixed(3));
+  return Math.round(1000 * seconds) / 1000;
+}
+
+function briefly({ search, build, run, learn }: Phases): Phases {
+  return { search: brief(search), build: brief(build), run: brief(run), learn: brief(learn) };
 }
 
 function rounded([seconds, trials, latency]: Point): Point {

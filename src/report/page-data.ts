@@ -4,12 +4,26 @@
  */
 export interface PageData {
   readonly title: string;
+  /** Null on a page of logs: only a running job's own page follows it. */
+  readonly live: Live | null;
   /** What a reader must know of the logs, a line each. */
   readonly notices: readonly string[];
   readonly runs: readonly PageRun[];
   readonly tasks: readonly PageTask[];
   /** The whole network first, then each family, then each task. */
   readonly selections: readonly Selection[];
+}
+
+/** Where a job is that serves a page of itself. */
+export interface Live {
+  /** Grows with everything that happens. */
+  readonly version: number;
+  readonly state: "starting" | "running" | "ended";
+  /** What it does, or why it ended. */
+  readonly words: string;
+  /** Programs that this job has measured, of so many. */
+  readonly measured: number;
+  readonly trials: number;
 }
 
 /** One log, or what it holds for one target. */
@@ -23,8 +37,13 @@ export interface PageRun {
   readonly seconds: number;
   /** Why it ended, in words. */
   readonly ended: string | null;
-  /** Null without a journal. */
+  /** Of all rounds. */
+  readonly rounds: number;
+  /** Of some thousand rounds at most: the first, the last and those that improved most. Null without a journal. */
   readonly decisions: readonly Decision[] | null;
+  /** Of all rounds of a task, by its number in `tasks`. */
+  readonly phases: readonly (readonly [task: number, Phases])[];
+  readonly origins: readonly OriginTotal[];
   readonly devices: readonly DeviceTotal[];
 }
 
@@ -92,4 +111,12 @@ export interface DeviceTotal {
   readonly programs: number;
   readonly failures: number;
   readonly seconds: number;
+}
+
+/** A means that gave programs, in how many rounds, and in how many of these one of them became its task's best. */
+export interface OriginTotal {
+  readonly name: string;
+  readonly programs: number;
+  readonly rounds: number;
+  readonly improved: number;
 }

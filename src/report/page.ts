@@ -29,11 +29,17 @@ function endOf(path: string, parts: number): string {
   return path.split("/").slice(-parts).join("/");
 }
 
+/** A page, and its content security policy, which it holds itself, too. */
+export interface RenderedPage {
+  readonly html: string;
+  readonly policy: string;
+}
+
 /**
  * One HTML page with everything in it. Its content security policy lets no script run but its own two and nothing be
- * fetched, so what a log holds can do no harm, and it works offline.
+ * fetched, so what a log holds can do no harm, and it works offline. A running job's page may ask its own server.
  */
-export async function renderPage(data: PageData): Promise<string> {
+export async function renderPage(data: PageData): Promise<RenderedPage> {
   const [page, style, program, charts] = await Promise.all([
     asset("page.html"),
     asset("page.css"),
@@ -47,6 +53,7 @@ export async function renderPage(data: PageData): Promise<string> {
     `script-src ${digest(charts)} ${digest(program)}`,
     "base-uri 'none'",
     "form-action 'none'",
+    ...(data.live ? ["connect-src 'self'"] : []),
   ].join("; ");
   const filled: Record<string, string> = {
     policy,
@@ -57,7 +64,7 @@ export async function renderPage(data: PageData): Promise<string> {
     // In a script element only "<" can end or nest anything; JSON may spell it otherwise.
     data: JSON.stringify(data).replaceAll("<", "\\u003c"),
   };
-  return page.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => filled[name] ?? "");
+  return { html: page.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => filled[name] ?? ""), policy };
 }
 
 async function asset(name: string): Promise<string> {

@@ -158,3 +158,77 @@ def test_json_that_is_a_log_is_refused(tmp_path: Path) -> None:
     path.write_text("\n".join(json.dumps({"i": [], "r": []}) for _ in range(2)))
     with pytest.raises(RequestError, match="is no JSON text"):
         build_network(str(path))
+
+
+def _torchscript(path: Path, name: str) -> Path:
+    """A small network, saved; some are of a kind that TVM does not take."""
+    torch = pytest.importorskip("torch", reason="the Python with TVM has no torch")
+    nn = torch.nn
+
+    class OfPatches(nn.Module):
+        """An encoder layer on an image's 7 x 7 patches."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.patches = nn.Conv2d(3, 64, 32, stride=32)
+            self.encoder = nn.TransformerEncoderLayer(64, 4, 128, batch_first=True)
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return self.encoder(self.patches(image).flatten(2).transpose(1, 2))
+
+    class Odd(nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return torch.linalg.svdvals(image)
+
+    networks = {
+        "convolutions": lambda: nn.Sequential(
+            nn.Conv2d(3, 8, 3, stride=4),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(8, 4),
+        ),
+        "encoder": OfPatches,
+        "odd": Odd,
+        "dense": lambda: nn.Linear(8, 4),
+    }
+    # Its own kernel for a whole layer, which is no operator of TVM's.
+    torch.backends.mha.set_fastpath_enabled(False)
+    with torch.no_grad():
+        network = networks[name]().eval()
+        example = torch.zeros(1, 8) if name == "dense" else torch.zeros(1, 3, 224, 224)
+        torch.jit.trace(network, example).save(str(path / f"{name}.pt"))
+    return path / f"{name}.pt"
+
+
+@pytest.mark.parametrize(("name", "count"), [("convolutions", 3), ("encoder", 10)])
+def test_torchscript_is_a_network_of_images(tmp_path: Path, name: str, count: int) -> None:
+    path = str(_torchscript(tmp_path, name))
+    network = build_network(path, batch=2)
+    assert {name: example.shape for name, example in network.inputs.items()} == {"data": (2, 3, 224, 224)}
+    assert 'data_layout="NHWC"' in str(network.module)
+    assert len(extract(path, 1, "NHWC", parse_target("llvm"), None).tasks) == count
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("odd", r"odd\.pt is no network that TVM can take: .*linalg_svdvals.* It is read as torch\.jit\.trace's"),
+        ("dense", r"dense\.pt is no network that TVM can take: .* It is read as .* of images, 1 x 3 x 224 x 224\.$"),
+    ],
+)
+def test_torchscript_of_other_inputs_and_operators_is_refused(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        build_network(str(_torchscript(tmp_path, name)))
+
+
+def test_weights_alone_are_no_torchscript(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="the Python with TVM has no torch")
+    torch.save(torch.nn.Linear(8, 4).state_dict(), tmp_path / "weights.pt")
+    (tmp_path / "torn.pt").write_bytes(b"torn")
+    for name in ("weights.pt", "torn.pt"):
+        with pytest.raises(
+            RequestError, match=r"is no network that TVM can take: .* Expected what torch\.jit\.save writes"
+        ):
+            build_network(str(tmp_path / name))

@@ -82,6 +82,8 @@ describe("the command line", function () {
       [["--tvm-python", withoutTvm], /lacks tvm/],
       [["--tvm-python", otherVersion], /speaks protocol version 999, this side version/],
       [["--trials", "many"], /Expected a whole number/],
+      [["--page", "65536"], /Expected a port, at most 65535/],
+      [["--page", `${port}`], /cannot be served on 127\.0\.0\.1:\d+ \(EADDRINUSE\)\. Name another port/],
     ];
     for (const [changes, message] of cases) {
       const { exitCode, stderr } = await familyseer(...tuning(...changes));
@@ -95,9 +97,42 @@ describe("the command line", function () {
     );
   });
 
-  it("tunes a real network: records TVM reads, a journal, cost models and a table", async () => {
-    const { exitCode, all } = await familyseer(...tuning("--search-policy", "sketch.xgb.family_op"));
+  it("refuses a log that holds nothing or is none, by every command that only reads one", async () => {
+    const empty = join(folder, "empty.log");
+    await writeFile(empty, "");
+    const cases: [string, RegExp][] = [
+      [empty, /^familyseer: The log .*empty\.log holds no record\. Expected a file/],
+      ["package.json", /^familyseer: Line 1 of package\.json is not a record/],
+      [join(folder, "absent.log"), /^familyseer: The log .* cannot be read \(ENOENT\)/],
+    ];
+    for (const command of ["best", "report"]) {
+      for (const [log, message] of cases) {
+        const { exitCode, stderr } = await familyseer(command, log);
+        assert.match(stderr, message);
+        assert.equal(exitCode, 2, `${command} ${log}`);
+      }
+    }
+    assert.deepEqual(await readdir(folder), ["empty.log"]);
+  });
+
+  it("tunes a real network: records TVM reads, a journal, cost models, a table, and a page while it runs", async () => {
+    const running = familyseer(...tuning("--search-policy", "sketch.xgb.family_op", "--page"));
+    const shown: Promise<string>[] = [];
+    running.stdout?.on("data", (text: Buffer) => {
+      const address = /live page: (\S+)/.exec(stderr)?.[1];
+      if (shown.length === 0 && text.toString().includes("round 1:")) {
+        shown.push(fetch(`${address}data?after=0`).then((response) => response.text()));
+      }
+    });
+    let stderr = "";
+    running.stderr?.on("data", (text: Buffer) => {
+      stderr += text.toString();
+    });
+    const { exitCode, all } = await running;
     assert.equal(exitCode, 0, all);
+    const { live, runs } = JSON.parse((await shown[0]) ?? "{}");
+    assert.deepEqual([live.state, live.trials, runs[0].trials], ["running", 8, live.measured]);
+    assert.ok(runs[0].decisions.length > 0);
     assert.match(all, /family .*latency \(ms\)/);
     const log = join(folder, "t.log");
     assert.equal((await readLog(log)).length, Number(/(\d+) programs measured/.exec(all)?.[1]));

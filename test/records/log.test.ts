@@ -32,7 +32,7 @@ describe("log", () => {
       [0.2, null],
     );
     assert.deepEqual(
-      bestRecords(await readLog(file)).map(({ cost, trials, failures }) => [cost, trials, failures]),
+      (await bestRecords(await readLog(file))).map(({ cost, trials, failures }) => [cost, trials, failures]),
       [[0.2, 2, 1]],
     );
   });

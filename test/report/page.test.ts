@@ -11,6 +11,7 @@ import { roundLine, startedLine, writeJournal, writeLargeLog, writeLog } from ".
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const RECORDS = 20_000;
+const MANY_RECORDS = 100_000;
 /** The aim is 2 s; a machine that tests and builds beside it may take longer. */
 const LOAD_MS = 6_000;
 const SIZES = [
@@ -45,7 +46,7 @@ describe("the page of a report, in Chromium", function () {
   async function pageOf(name: string, write: (log: string) => Promise<void>): Promise<string> {
     const log = join(folder, name);
     await write(log);
-    await writeFile(`${log}.html`, await renderPage(await readReport([log])));
+    await writeFile(`${log}.html`, (await renderPage(await readReport([log]))).html);
     return `${log}.html`;
   }
 
@@ -87,6 +88,23 @@ describe("the page of a report, in Chromium", function () {
       assert.equal(await page.getByRole("img", { name }).count(), 1, String(name));
     }
     assert.equal(await page.evaluate(DRAWN), true);
+    assert.deepEqual(trouble, []);
+    await page.close();
+  });
+
+  it(`of ${MANY_RECORDS} records shows some thousand rounds, and says how many it leaves out`, async () => {
+    const file = await pageOf("many.log", (log) => writeLargeLog(log, MANY_RECORDS));
+    assert.ok((await readFile(file)).length < 3 << 20);
+    const { page, trouble } = await open(file);
+    const count = (await page.locator("#decision-count").textContent()) ?? "";
+    const [, shown, all, left] = /1 to 50 of (\d+) rounds \((\d+) in all; (\d+) that/.exec(count) ?? [];
+    assert.equal(Number(all), MANY_RECORDS / 8, count);
+    assert.equal(Number(shown) + Number(left), Number(all));
+    assert.ok(Number(shown) <= 5000);
+    assert.equal(
+      await page.evaluate("JSON.parse(document.getElementById('data').textContent).runs[0].trials"),
+      MANY_RECORDS,
+    );
     assert.deepEqual(trouble, []);
     await page.close();
   });

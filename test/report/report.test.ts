@@ -3,8 +3,10 @@ import { appendFile, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InvalidRequestError } from "../../src/errors.js";
-import { firstAtOrBelow, sumOfCosts } from "../../src/report/curves.js";
+import { firstAtOrBelow, sumOfCosts, thinned } from "../../src/report/curves.js";
+import { type KeptDecision, NotableDecisions } from "../../src/report/decisions.js";
 import { readReport } from "../../src/report/page.js";
+import type { Point } from "../../src/report/page-data.js";
 import { WorkTime } from "../../src/report/work-time.js";
 import { finishedLine, recordLine, roundLine, startedLine, writeJournal, writeLog } from "./written-logs.js";
 
@@ -36,6 +38,62 @@ describe("a curve of several tasks", () => {
       ]),
       [],
     );
+  });
+});
+
+describe("a long curve", () => {
+  it("keeps points of its own, evenly over its fall, and both ends", () => {
+    const curve = Array.from({ length: 100_000 }, (_, index): Point => [index, index, 1 / (1 + index)]);
+    const thin = thinned(curve, 500);
+    assert.ok(thin.length > 100 && thin.length <= 501, `${thin.length}`);
+    assert.deepEqual([thin[0], thin.at(-1)], [curve[0], curve.at(-1)]);
+    assert.ok(thin.every((point) => curve[point[0]] === point));
+    const factor = 100_000 ** (1 / 500);
+    for (const [seconds, , latency] of curve) {
+      const shown = thin.findLast((point) => point[0] <= seconds)?.[2] ?? 0;
+      assert.ok(shown >= latency && shown < latency * factor * (1 + 1e-9));
+    }
+  });
+
+  it("of few points stays as it is", () => {
+    const curve: Point[] = [
+      [1, 1, 3],
+      [2, 2, 2.999],
+    ];
+    assert.deepEqual(thinned(curve, 500), curve);
+  });
+});
+
+function decision(round: number, before: number, after: number): KeptDecision {
+  return { round, before, after } as KeptDecision;
+}
+
+describe("the decisions of a long tuning", () => {
+  it("are the first, the last and between them those that improved most", () => {
+    const decisions = new NotableDecisions();
+    for (let round = 0; round < 200_000; round += 1) {
+      decisions.add(decision(round, 1, round % 50 === 0 ? 1 - round / 400_000 : 1));
+    }
+    const kept = decisions.kept.map(({ round }) => round);
+    assert.equal(decisions.count, 200_000);
+    assert.ok(kept.length >= 3000 && kept.length <= 5000, `${kept.length}`);
+    assert.deepEqual(
+      kept,
+      [...kept].sort((a, b) => a - b),
+    );
+    assert.deepEqual(kept.slice(0, 1000), [...Array(1000).keys()]);
+    assert.ok(kept.includes(199_001) && kept.includes(199_999));
+    const between = kept.filter((round) => round >= 1000 && round < 198_000);
+    assert.ok(between.length >= 1000 && between.every((round) => round % 50 === 0));
+    assert.ok(Math.min(...between) > 50_000, "those that improved least are left out");
+  });
+
+  it("are all there of a tuning of some thousand rounds", () => {
+    const decisions = new NotableDecisions();
+    for (let round = 0; round < 3000; round += 1) {
+      decisions.add(decision(round, 1, 1));
+    }
+    assert.equal(decisions.kept.length, 3000);
   });
 });
 

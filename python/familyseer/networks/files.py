@@ -4,7 +4,7 @@
   the same name that ends with `.params` (`relay.save_param_dict`); what is neither is an input.
 - `.onnx`, with the package onnx, of a version that TVM's frontend knows (before 1.19). An extent that the file leaves
   open is the batch.
-- `.pt`, `.pth`: TorchScript of images (batch x 3 x 224 x 224), with the package torch.
+- `.pt`, `.pth`: TorchScript, traced, of images (batch x 3 x 224 x 224), with the package torch.
 
 Convolutions are brought into the layout asked for, as the paper's scripts do.
 """
@@ -123,10 +123,11 @@ def _load_torchscript(path: Path, batch: int) -> Loaded:
     from tvm import relay
 
     torch = _package("torch", "torch", path)
-    with _refusing(path):
-        return relay.frontend.from_pytorch(
-            torch.jit.load(str(path), map_location="cpu").eval(), [("data", (batch, 3, 224, 224))]
-        )
+    shape = (batch, 3, 224, 224)
+    with _refusing(path, "Expected what torch.jit.save writes."):
+        script = torch.jit.load(str(path), map_location="cpu").eval()
+    with _refusing(path, f"It is read as torch.jit.trace's of images, {' x '.join(map(str, shape))}."):
+        return relay.frontend.from_pytorch(script, [("data", shape)])
 
 
 _LOADERS = {".json": _load_relay, ".onnx": _load_onnx, ".pt": _load_torchscript, ".pth": _load_torchscript}
@@ -158,12 +159,13 @@ def _package(name: str, requirement: str, path: Path) -> ModuleType:
 
 
 @contextmanager
-def _refusing(path: Path) -> Iterator[None]:
+def _refusing(path: Path, expected: str = "") -> Iterator[None]:
     """Whatever a reader raises is about the file: there are as many kinds as readers."""
     try:
         yield
     except Exception as error:
-        raise RequestError(f"{path} is no network that TVM can take: {last_line(error)}") from None
+        message = f"{path} is no network that TVM can take: {last_line(error)} {expected}"
+        raise RequestError(message.rstrip()) from None
 
 
 def last_line(error: Exception) -> str:

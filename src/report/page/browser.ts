@@ -1,6 +1,6 @@
 /** Draws the page from the JSON in it. Everything of a log is set as text, never as markup. */
 import type { ChartConfiguration, Chart as ChartOf } from "chart.js";
-import type { Decision, PageData, PageRun, Phases, Point, Selection } from "../page-data.js";
+import type { Decision, Live, PageData, PageRun, Phases, Point, Selection } from "../page-data.js";
 
 // The page carries the library's own file before this one.
 declare const Chart: typeof ChartOf;
@@ -13,8 +13,12 @@ const ROWS = 50;
 const MARKS = 12;
 const PHASES = ["search", "build", "run", "learn", "wait"] as const;
 
-const data = JSON.parse(byId("data").textContent ?? "") as PageData;
-const { runs, tasks, selections } = data;
+/** How often a page of a running job asks for news: seldom enough to leave the machine to what is timed on it. */
+const ASK_EVERY_MS = 2000;
+const ASK_AGAIN = 5;
+
+let data = JSON.parse(byId("data").textContent ?? "") as PageData;
+let { runs, tasks, selections } = data;
 const charts = new Map<string, ChartOf>();
 let page = 0;
 
@@ -73,8 +77,29 @@ function table(caption: string, columns: readonly Column[], rows: readonly (read
   );
 }
 
-function options(select: HTMLElement, entries: readonly (readonly [value: string, label: string])[]): void {
-  select.replaceChildren(...entries.map(([value, label]) => make("option", { value }, label)));
+/** Puts content in an element's place for it, unless it stands there already: what is selected in it stays so. */
+function fill(id: string, ...content: readonly Content[]): void {
+  const made = make("div", {}, ...content);
+  const host = byId(id);
+  const same = host.childNodes.length === made.childNodes.length;
+  if (!same || [...host.childNodes].some((child, at) => !child.isEqualNode(made.childNodes[at] ?? null))) {
+    host.replaceChildren(...made.childNodes);
+  }
+}
+
+/** Gives a list new choices; what was chosen stays so, and a list that is open stays as it is. */
+function choices(id: string, ...entries: readonly HTMLElement[]): void {
+  const select = byId<HTMLSelectElement>(id);
+  const { value } = select;
+  if (select.options.length === 0 || document.activeElement !== select) {
+    fill(id, ...entries);
+    select.value = value;
+    select.selectedIndex = Math.max(0, select.selectedIndex);
+  }
+}
+
+function option(value: string, label: string): HTMLElement {
+  return make("option", { value }, label);
 }
 
 function colour(index: number): string {
@@ -137,7 +162,7 @@ function showGlance(): void {
   const most = runs.length > 1 ? ` The others are held against what ${runs[0]?.name} reached in the end.` : "";
   byId("glance-hint").textContent =
     `Latency is the sum over ${network?.label} of the best program's time, times how often the network runs it.${most}`;
-  byId("glance").replaceChildren(table("The logs at a glance", columns, rows));
+  fill("glance", table("The logs at a glance", columns, rows));
 }
 
 function settings({ settings: pairs, target }: PageRun): string {
@@ -157,7 +182,13 @@ function reachedWords({ reached }: Selection, run: number): string {
 // ---- latency ------------------------------------------------------------------------------------------------------
 
 function chosenSelection(): Selection | undefined {
-  return selections[Number(byId<HTMLSelectElement>("selection").value)];
+  const { value } = byId<HTMLSelectElement>("selection");
+  return selections.find((selection) => keyOf(selection) === value);
+}
+
+/** Stays the same while a job runs and selections are added. */
+function keyOf({ group, label, tasks: [task] }: Selection): string {
+  return { network: group, family: `${group} ${label}`, task: `${group} ${task}` }[group];
 }
 
 /** 0: time, 1: programs measured; the place in a {@link Point}. */
@@ -230,16 +261,22 @@ function showLatency(): void {
   );
   showLatencyTable(selection, axis, axisWords);
   for (const tile of document.querySelectorAll(".tiles button")) {
-    tile.setAttribute("aria-pressed", String(selection.group === "task" && tile.id === `tile-${selection.tasks[0]}`));
+    tile.setAttribute("aria-pressed", String(isChosen(tile.id)));
   }
+}
+
+function isChosen(tileId: string): boolean {
+  const selection = chosenSelection();
+  return selection?.group === "task" && tileId === `tile-${selection.tasks[0]}`;
 }
 
 /** The latency at so many moments, evenly spread. */
 function showLatencyTable(selection: Selection, axis: 0 | 1, axisWords: string): void {
-  const end = Math.max(...runs.map((_, run) => held(selection, run).at(-1)?.[axis] ?? 0));
+  const end = Math.max(0, ...runs.map((_, run) => held(selection, run).at(-1)?.[axis] ?? 0));
   const marks = Array.from({ length: MARKS }, (_, mark) => (end * (mark + 1)) / MARKS);
   const at = (run: number, mark: number) => held(selection, run).findLast((point) => point[axis] <= mark)?.[2];
-  byId("latency-table").replaceChildren(
+  fill(
+    "latency-table",
     table(
       `Latency of ${selection.label}`,
       [
@@ -260,10 +297,16 @@ function axisStyle(words: string) {
 }
 
 function draw(id: string, configuration: ChartConfiguration<"line" | "bar">): void {
-  charts.get(id)?.destroy();
-  const { options: own, ...rest } = configuration;
   const shared = { animation: false, responsive: true, maintainAspectRatio: false } as const;
-  charts.set(id, new Chart(byId<HTMLCanvasElement>(id), { ...rest, options: { ...own, ...shared } }));
+  const options = { ...configuration.options, ...shared };
+  const chart = charts.get(id);
+  if (chart) {
+    chart.data = configuration.data;
+    chart.options = options;
+    chart.update("none");
+  } else {
+    charts.set(id, new Chart(byId<HTMLCanvasElement>(id), { ...configuration, options }));
+  }
 }
 
 // ---- tasks and families -------------------------------------------------------------------------------------------
@@ -287,7 +330,7 @@ function showTasks(): void {
     weight === null ? "-" : String(weight),
     family ?? "-",
   ]);
-  byId("tasks").replaceChildren(table("Tasks", columns, rows));
+  fill("tasks", table("Tasks", columns, rows));
 }
 
 function families(): Map<string, number[]> {
@@ -307,7 +350,9 @@ function reachedIn(run: number, task: number): number {
 
 function showFamilies(run: number): void {
   const total = tasks.reduce((sum, _, task) => sum + reachedIn(run, task), 0) || 1;
-  byId("families").replaceChildren(
+  const focused = document.activeElement?.id ?? "";
+  fill(
+    "families",
     ...[...families()].map(([name, members], index) => {
       const share = members.reduce((sum, task) => sum + reachedIn(run, task), 0) / total;
       const about = `${members.length} ${members.length === 1 ? "task" : "tasks"}, ${percent(share)} of the latency`;
@@ -321,11 +366,14 @@ function showFamilies(run: number): void {
       return made;
     }),
   );
+  if (focused.startsWith("tile-")) {
+    document.getElementById(focused)?.focus({ preventScroll: true });
+  }
 }
 
 function tile(run: number, task: number, total: number): HTMLElement {
-  const selection = selections.findIndex((each) => each.group === "task" && each.tasks[0] === task);
-  const curve = selections[selection]?.curves[run] ?? [];
+  const selection = selections.find((each) => each.group === "task" && each.tasks[0] === task);
+  const curve = selection?.curves[run] ?? [];
   const [first, last] = [curve[0]?.[2], curve.at(-1)?.[2]];
   const fallen = first && last ? 1 - last / first : 0;
   const share = reachedIn(run, task) / total;
@@ -333,13 +381,13 @@ function tile(run: number, task: number, total: number): HTMLElement {
     last === undefined ? "no program ran" : `${ms(last)} ms, ${percent(share)}, ${percent(fallen)} below its first`;
   const button = make(
     "button",
-    { type: "button", id: `tile-${task}` },
+    { type: "button", id: `tile-${task}`, "aria-pressed": String(isChosen(`tile-${task}`)) },
     make("strong", {}, `${task}: ${tasks[task]?.words}`),
     words,
   );
   button.style.setProperty("--depth", `${Math.round(8 + 26 * fallen)}%`);
   button.addEventListener("click", () => {
-    byId<HTMLSelectElement>("selection").value = String(selection);
+    byId<HTMLSelectElement>("selection").value = `task ${task}`;
     showLatency();
     byId("latency-title").scrollIntoView();
   });
@@ -361,25 +409,24 @@ interface Bar {
 
 function bars(grouping: string, chosen: number): Bar[] {
   if (grouping === "run") {
-    return runs.flatMap(({ name, decisions, seconds }) => {
-      const spent = decisions && sumOf(decisions);
-      const busy = spent ? spent.search + spent.build + spent.run + spent.learn : 0;
-      return spent ? [{ label: name, seconds: { ...spent, wait: Math.max(0, seconds - busy) } }] : [];
+    return runs.flatMap(({ name, decisions, phases, seconds }) => {
+      const spent = sumOf(phases.map(([, each]) => each));
+      const busy = spent.search + spent.build + spent.run + spent.learn;
+      return decisions ? [{ label: name, seconds: { ...spent, wait: Math.max(0, seconds - busy) } }] : [];
     });
   }
-  const decisions = runs[chosen]?.decisions ?? [];
-  const groups = new Map<string, Decision[]>();
-  for (const decision of decisions) {
-    const task = tasks[decision.task];
-    const label = grouping === "task" ? `${decision.task}: ${task?.words}` : (task?.family ?? "no family known");
-    groups.set(label, [...(groups.get(label) ?? []), decision]);
+  const groups = new Map<string, Phases[]>();
+  for (const [task, phases] of runs[chosen]?.phases ?? []) {
+    const { words, family } = tasks[task] ?? {};
+    const label = grouping === "task" ? `${task}: ${words}` : (family ?? "no family known");
+    groups.set(label, [...(groups.get(label) ?? []), phases]);
   }
   return [...groups].map(([label, some]) => ({ label, seconds: { ...sumOf(some), wait: 0 } }));
 }
 
-function sumOf(decisions: readonly Decision[]): Phases {
+function sumOf(some: readonly Phases[]): Phases {
   const sum = { search: 0, build: 0, run: 0, learn: 0 };
-  for (const { phases } of decisions) {
+  for (const phases of some) {
     sum.search += phases.search;
     sum.build += phases.build;
     sum.run += phases.run;
@@ -424,7 +471,8 @@ function showTime(run: number): void {
     "aria-label",
     `Seconds of each phase, a bar for each ${grouping === "run" ? "log" : grouping}`,
   );
-  byId("time-table").replaceChildren(
+  fill(
+    "time-table",
     shown.length === 0
       ? "Not known: there is no journal."
       : table(
@@ -440,45 +488,30 @@ function showTime(run: number): void {
 
 // ---- origins and devices ------------------------------------------------------------------------------------------
 
-function showOrigins({ decisions }: PageRun): void {
-  const found = new Map<string, { programs: number; rounds: number; improved: number }>();
-  for (const { origins, before, after } of decisions ?? []) {
-    for (const [origin, { programs, best }] of Object.entries(origins)) {
-      const so = found.get(origin) ?? { programs: 0, rounds: 0, improved: 0 };
-      const improved = best !== null && best === after && after !== before;
-      found.set(origin, {
-        programs: so.programs + programs,
-        rounds: so.rounds + 1,
-        improved: so.improved + (improved ? 1 : 0),
-      });
-    }
-  }
-  const rows = [...found].map(([origin, { programs, rounds, improved }]) => [
-    origin,
-    String(programs),
-    String(rounds),
-    String(improved),
-    percent(improved / rounds),
-  ]);
-  byId("origins").replaceChildren(
-    rows.length === 0
+function showOrigins({ origins }: PageRun): void {
+  const heads = ["origin", "programs", "rounds it was in", "of these its program became the task's best", "share"];
+  fill(
+    "origins",
+    origins.length === 0
       ? "Not recorded: evolution alone was at work, or there is no journal."
       : table(
           "Where programs came from",
-          ["origin", "programs", "rounds it was in", "of these its program became the task's best", "share"].map(
-            (head, at) => ({
-              head,
-              ...(at > 0 ? { kind: "number" as const } : {}),
-            }),
-          ),
-          rows,
+          heads.map((head, at) => ({ head, ...(at > 0 ? { kind: "number" as const } : {}) })),
+          origins.map(({ name, programs, rounds, improved }) => [
+            name,
+            String(programs),
+            String(rounds),
+            String(improved),
+            percent(improved / rounds),
+          ]),
         ),
   );
 }
 
 function showDevices({ devices }: PageRun): void {
   const columns = ["device", "programs", "failed", "timing (s)"];
-  byId("devices").replaceChildren(
+  fill(
+    "devices",
     devices.length === 0
       ? "Not known: there is no journal."
       : table(
@@ -521,7 +554,7 @@ function showDecisions(run: PageRun): void {
   byId("decision-count").textContent =
     run.decisions === null
       ? "Not known: there is no journal."
-      : `${range} of ${found.length} rounds (${run.decisions.length} in all)`;
+      : `${range} of ${found.length} rounds (${inAll(run.rounds, run.decisions.length)})`;
   const columns: Column[] = [
     { head: "round", kind: "number" },
     { head: "at", kind: "number" },
@@ -532,9 +565,17 @@ function showDecisions(run: PageRun): void {
     { head: "foreseen order", kind: "number" },
     { head: "took", kind: "number" },
   ];
-  byId("decisions").replaceChildren(...(shown.length > 0 ? [table("Decisions", columns, shown.map(row))] : []));
+  fill("decisions", ...(shown.length > 0 ? [table("Decisions", columns, shown.map(row))] : []));
   byId<HTMLButtonElement>("previous").disabled = page === 0;
   byId<HTMLButtonElement>("next").disabled = (page + 1) * ROWS >= found.length;
+}
+
+/** Of a long tuning's rounds not all are on the page. */
+function inAll(rounds: number, kept: number): string {
+  const left = rounds - kept;
+  return left === 0
+    ? `${rounds} in all`
+    : `${rounds} in all; ${left} that are neither among the first and last thousand nor improved much are left out`;
 }
 
 function row({
@@ -572,15 +613,18 @@ function row({
 
 // ---- all of it ----------------------------------------------------------------------------------------------------
 
+function chosenRun(): number {
+  return Number(byId<HTMLSelectElement>("run").value);
+}
+
 function showRun(): void {
-  const index = Number(byId<HTMLSelectElement>("run").value);
+  const index = chosenRun();
   const run = runs[index];
   if (!run) {
     return;
   }
-  page = 0;
   const kinds = [...new Set((run.decisions ?? []).map(({ kind }) => kind))];
-  options(byId("kind"), [["", "any"], ...kinds.map((kind) => [kind, kind.replaceAll("-", " ")] as const)]);
+  choices("kind", option("", "any"), ...kinds.map((kind) => option(kind, kind.replaceAll("-", " "))));
   showFamilies(index);
   showTime(index);
   showOrigins(run);
@@ -591,41 +635,113 @@ function showRun(): void {
 function showDecisionsFrom(first: () => number): () => void {
   return () => {
     page = first();
-    const run = runs[Number(byId<HTMLSelectElement>("run").value)];
+    const run = runs[chosenRun()];
     if (run) {
       showDecisions(run);
     }
   };
 }
 
-function start(): void {
-  if (data.notices.length > 0) {
-    byId("notices").hidden = false;
-    byId("notices")
-      .querySelector("ul")
-      ?.append(...data.notices.map((notice) => make("li", {}, notice)));
-  }
+function showChoices(): void {
   const groups = [
     ["network", "Network"],
     ["family", "Families"],
     ["task", "Tasks"],
   ] as const;
-  byId("selection").append(
-    ...groups.map(([group, label]) =>
-      make(
-        "optgroup",
-        { label },
-        ...selections.flatMap((each, index) =>
-          each.group === group ? [make("option", { value: String(index) }, each.label)] : [],
-        ),
-      ),
-    ),
+  choices(
+    "selection",
+    ...groups.map(([group, label]) => {
+      const members = selections.filter((each) => each.group === group);
+      return make("optgroup", { label }, ...members.map((each) => option(keyOf(each), each.label)));
+    }),
   );
-  options(
-    byId("run"),
-    runs.map(({ name }, index) => [String(index), name]),
-  );
-  byId("run-choice").hidden = runs.length === 1;
+  choices("run", ...runs.map(({ name }, index) => option(String(index), name)));
+  byId("run-choice").hidden = runs.length <= 1;
+}
+
+function showAll(): void {
+  Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+  byId("notices").hidden = data.notices.length === 0;
+  fill("notice-list", ...data.notices.map((notice) => make("li", {}, notice)));
+  showChoices();
+  showGlance();
+  showTasks();
+  showRun();
+  showLatency();
+}
+
+// ---- a running job ------------------------------------------------------------------------------------------------
+
+const LIVE_STATES: Readonly<Record<Live["state"], string>> = {
+  starting: "The job starts.",
+  running: "The job runs; this page follows it.",
+  ended: "The job has ended; this page stays as it is.",
+};
+
+function showLive({ state, words, measured, trials }: Live): void {
+  fill("live-state", LIVE_STATES[state]);
+  fill("live-words", state === "ended" ? `Why: ${words}` : words);
+  fill("live-measured", `${measured} of ${trials || "?"} programs`);
+  const progress = byId<HTMLProgressElement>("live-progress");
+  progress.max = Math.max(trials, measured, 1);
+  progress.value = measured;
+}
+
+/** Whether a screen reader is to read out what changes: what someone asked for, not each of a job's news. */
+function readOut(mode: "polite" | "off"): void {
+  for (const id of ["latency-summary", "decision-count"]) {
+    byId(id).setAttribute("aria-live", mode);
+  }
+}
+
+/** Asks a running job for news, and shows them, until it has ended or is gone. */
+async function follow(live: Live): Promise<void> {
+  byId("live").hidden = false;
+  showLive(live);
+  for (const kind of ["input", "change", "click"]) {
+    document.addEventListener(kind, () => readOut("polite"), { capture: true });
+  }
+  let misses = 0;
+  while (data.live?.state !== "ended") {
+    await pause(ASK_EVERY_MS * (1 + misses));
+    const news = await ask(data.live?.version ?? 0);
+    misses = news === "no answer" ? misses + 1 : 0;
+    if (misses > ASK_AGAIN) {
+      fill("live-state", "The job does not answer any more: it has ended. A report of its log shows how.");
+      return;
+    }
+    if (typeof news === "object") {
+      data = news;
+      ({ runs, tasks, selections } = news);
+      readOut("off");
+      showAll();
+      showLive(news.live ?? live);
+    }
+  }
+}
+
+async function ask(version: number): Promise<PageData | "nothing new" | "no answer"> {
+  try {
+    const response = await fetch(`data?after=${version}`, { signal: AbortSignal.timeout(5 * ASK_EVERY_MS) });
+    if (response.status === 204) {
+      return "nothing new";
+    }
+    return response.ok ? ((await response.json()) as PageData) : "no answer";
+  } catch {
+    return "no answer";
+  }
+}
+
+/** So long, and until someone looks at the page. */
+async function pause(milliseconds: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  if (document.hidden) {
+    await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+  }
+}
+
+function start(): void {
+  showChoices();
   // What most is told of is shown first.
   byId<HTMLSelectElement>("run").value = String(
     Math.max(
@@ -637,8 +753,11 @@ function start(): void {
     form.addEventListener("submit", (event) => event.preventDefault());
   }
   byId("latency-controls").addEventListener("change", showLatency);
-  byId("run").addEventListener("change", showRun);
-  byId("grouping").addEventListener("change", () => showTime(Number(byId<HTMLSelectElement>("run").value)));
+  byId("run").addEventListener("change", () => {
+    page = 0;
+    showRun();
+  });
+  byId("grouping").addEventListener("change", () => showTime(chosenRun()));
   byId("decision-controls").addEventListener(
     "input",
     showDecisionsFrom(() => 0),
@@ -651,15 +770,11 @@ function start(): void {
     "click",
     showDecisionsFrom(() => page + 1),
   );
-  const drawAll = (): void => {
-    Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
-    showRun();
-    showLatency();
-  };
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
-  showGlance();
-  showTasks();
-  drawAll();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showAll);
+  showAll();
+  if (data.live) {
+    void follow(data.live);
+  }
 }
 
 start();
