@@ -22,7 +22,7 @@ export function checkBudget({ tasks, trials, trialsPerRound, foreseeTrials }: Bu
     );
   }
   requireAtLeast("trials per round", trialsPerRound, 1);
-  requireAtLeast("programs of a foresee round", foreseeTrials, 1);
+  requireAtLeast("programs of a foresee round", foreseeTrials, 0);
 }
 
 /** @throws InvalidRequestError for anything but a whole number of at least `least`. */
