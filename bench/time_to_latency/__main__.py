@@ -22,7 +22,7 @@ from familyseer.core_operation import task_words
 from familyseer.errors import RequestError
 from familyseer.tasks import TaskList, extract, parse_target
 
-from .judge import outcomes_of
+from .judge import outcomes_by_own_times, outcomes_of
 from .options import chosen_sides, chosen_tasks, parse
 from .report import Outcomes, lines, write
 from .runs import RunError, is_finished, read_run
@@ -50,18 +50,20 @@ def bench(arguments: argparse.Namespace) -> int:
     # A network of that name that was built otherwise has other tasks, and its runs are not these.
     keys = "".join(task_list.tasks[index].workload_key for index in tasks)
     digest = hashlib.sha256(keys.encode()).hexdigest()[:8]
-    folder = home / "bench" / "-".join(filter(None, [Path(arguments.network).name, part, str(arguments.trials), digest]))
+    name = "-".join(filter(None, [Path(arguments.network).name, part, str(arguments.trials), digest]))
+    folder = home / "bench" / name
     lock = arguments.lock and arguments.lock.resolve()
     job = Job(arguments.network, tuple(tasks) if part else (), arguments.trials, home, lock)
     with alone(folder):
         done = run_all(sides, job, arguments.seeds, folder)
-        text, outcomes = compare(arguments.seeds, list(sides), tasks, task_list, folder, lock)
+        text, outcomes = compare(arguments.seeds, list(sides), tasks, task_list, folder, lock, arguments.own_times)
     about = {
         "network": arguments.network,
         "tasks": tasks,
         "trials": arguments.trials,
         "target": str(task_list.tasks[0].target),
         "cpus": os.cpu_count(),
+        "times": "each side's own" if arguments.own_times else "timed again, all alike",
     }
     text = [", ".join(f"{name} {value}" for name, value in about.items()), *text]
     if outcomes:
@@ -102,7 +104,13 @@ def run_all(sides: dict[str, Side], job: Job, seeds: list[int], folder: Path) ->
 
 
 def compare(
-    seeds: list[int], sides: list[str], tasks: list[int], task_list: TaskList, folder: Path, lock: Path | None
+    seeds: list[int],
+    sides: list[str],
+    tasks: list[int],
+    task_list: TaskList,
+    folder: Path,
+    lock: Path | None,
+    own_times: bool,
 ) -> tuple[list[str], Outcomes]:
     """Lines about what could not be compared, and the outcomes of the seeds of which all runs are finished."""
     chosen = {index: task_list.tasks[index] for index in tasks}
@@ -116,7 +124,11 @@ def compare(
             text.append(f"seed {seed} is left out: {', '.join(missing)} did not finish")
             continue
         runs = {side: read_run(folders[side], task_of) for side in sides}
-        outcomes[seed], left_out = outcomes_of(runs, chosen, weights, folder / f"times-{seed}.json", seed, lock)
+        outcomes[seed], left_out = (
+            outcomes_by_own_times(runs, weights, seed)
+            if own_times
+            else outcomes_of(runs, chosen, weights, folder / f"times-{seed}.json", seed, lock)
+        )
         text += [
             f"seed {seed}, left out, as TVM's side has no program of it: task {task}, "
             f"{task_words(chosen[task].compute_dag)}"

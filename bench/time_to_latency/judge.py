@@ -37,14 +37,35 @@ def outcomes_of(
     by_key = {task.workload_key: task for task in tasks.values()}
     costs = retime(session, wanted, records, by_key, seed, lock)
 
-    failed = {program for program, cost in costs.items() if cost is None}
-    ran = {program: cost for program, cost in costs.items() if cost is not None}
-    compared = _compared(found["tvm"], failed)
+    return _outcomes(runs, found, weights, dict.fromkeys(runs, costs), seed)
+
+
+def outcomes_by_own_times(
+    runs: Mapping[str, Run], weights: Mapping[int, float], seed: int
+) -> tuple[dict[str, Outcome], list[int]]:
+    """As `outcomes_of`, by what each side measured itself: lucky timings count. For sides that time alike."""
+    found = {side: improvements(run.measured) for side, run in runs.items()}
+    costs = {side: {one.program: one.cost for one in run.measured} for side, run in runs.items()}
+    return _outcomes(runs, found, weights, costs, seed)
+
+
+def _outcomes(
+    runs: Mapping[str, Run],
+    found: Mapping[str, list[Improvement]],
+    weights: Mapping[int, float],
+    costs: Mapping[str, Mapping[str, float | None]],
+    seed: int,
+) -> tuple[dict[str, Outcome], list[int]]:
+    failed = {side: {program for program, cost in each.items() if cost is None} for side, each in costs.items()}
+    ran = {side: {program: cost for program, cost in each.items() if cost is not None} for side, each in costs.items()}
+    compared = _compared(found["tvm"], failed["tvm"])
     if not compared:
         raise RunError(f"No program of TVM's side of seed {seed} ran. Expected one of some task.")
     kept = {task: weight for task, weight in weights.items() if task in compared}
     outcomes = {
-        side: Outcome(curve(without(found[side], failed), kept, ran, run.seconds, len(run.measured)), run.failures)
+        side: Outcome(
+            curve(without(found[side], failed[side]), kept, ran[side], run.seconds, len(run.measured)), run.failures
+        )
         for side, run in runs.items()
     }
     return outcomes, sorted(weights.keys() - compared)

@@ -46,6 +46,11 @@ def parse(description: str | None) -> argparse.Namespace:
         help="a file to hold a lock (flock) of while timing, so that others can work in between: TVM's side holds it "
         "for a round at a time, with its clock standing still while it waits, ours for the whole run",
     )
+    parser.add_argument(
+        "--own-times",
+        action="store_true",
+        help="compare what each side measured itself; nothing is timed again (for sides that time alike)",
+    )
     parser.add_argument("--out", type=Path, help="folder for report and curves (default: report, beside the runs)")
     arguments = parser.parse_args()
     for name, value in (SMALL if arguments.small else FULL).items():

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from .errors import RequestError
 from .networks import Network, build_network
-from .tasks import TaskList, choose, describe_tasks, extract, parse_target
+from .tasks import SIMULATED_MODEL, TaskList, choose, describe_tasks, extract, is_simulated, parse_target
 
 if TYPE_CHECKING:
     import tvm
 
-    from .measuring.engine import Devices
+    from .measuring.device import Devices
+    from .measuring.engine import Engine
+    from .measuring.simulated import SimulatedEngine
     from .search import Search
 
 
@@ -87,10 +89,8 @@ class Operations:
         training: dict[str, Any],
         measure: dict[str, Any],
     ) -> dict[str, Any]:
-        from .carried import load_schedules
+        from .carried import load_schedules, refuse_simulated
         from .cost_model import CostModel, TrainingSettings
-        from .measuring.devices import make_devices
-        from .measuring.engine import Engine, EngineSettings
         from .measuring.run import Timing
         from .search import Search, SearchSettings
 
@@ -108,11 +108,11 @@ class Operations:
                 TrainingSettings(**training),
             )
             if plan["model_file"] is not None:
+                refuse_simulated(Path(plan["model_file"]).parent / SCHEDULES, str(self._target))
                 model.load(plan["model_file"])
             models.append(model)
         carried = load_schedules(Path(schedules), str(self._target)) if schedules is not None else []
-        self._devices = make_devices(measure["devices"], str(self._target))
-        engine = Engine(EngineSettings(**measure["building"]), self._devices)
+        engine = self._make_engine(measure)
         timing = Timing(**measure["timing"])
         self._search = Search(self._tasks.tasks, models, settings, engine, timing, carried)
         return {
@@ -191,6 +191,23 @@ class Operations:
         if module >= len(self._modules):
             raise RequestError(f"There is no module {module}. Expected a number that compile returned.")
         return {"seconds": time_network(self._modules[module], repeat, min_repeat_ms)}
+
+    def _make_engine(self, measure: dict[str, Any]) -> Engine | SimulatedEngine:
+        """What measures, or simulates: a simulated target's programs, and no others, are simulated."""
+        from .measuring.devices import make_devices
+        from .measuring.engine import Engine, EngineSettings
+        from .measuring.simulated import SimulatedEngine
+
+        simulated = measure["devices"]["type"] == "simulated"
+        if simulated != is_simulated(str(self._target)):
+            raise RequestError(
+                f"Programs for {self._target} are not {'simulated' if simulated else 'measured'}. "
+                f"Expected a target {'with' if simulated else 'without'} -model={SIMULATED_MODEL}."
+            )
+        if simulated:
+            return SimulatedEngine()
+        self._devices = make_devices(measure["devices"], str(self._target))
+        return Engine(EngineSettings(**measure["building"]), self._devices)
 
     def close(self) -> None:
         if self._search is not None:

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { InvalidRequestError } from "../errors.js";
 import { bestRecords } from "../records/best.js";
 import { readLog } from "../records/log.js";
+import { isSimulated } from "../records/simulated.js";
 import { ms, table } from "../report/format.js";
 import { example, type Finish } from "./command.js";
 
@@ -18,6 +19,10 @@ export function addBest(program: Command, finish: Finish): void {
     .option("--json", "print an array of objects")
     .action(async (log: string, { distill, json }: { distill?: string; json?: boolean }) => {
       const best = bestRecords(await readLog(log));
+      const simulated = best.filter(({ target }) => isSimulated(target)).length;
+      if (simulated > 0) {
+        console.error(`${simulated} of these ${best.length} tasks were simulated, not measured.`);
+      }
       if (json) {
         const objects = best.map(({ workloadKey, target, cost, trials, failures }) => ({
           workload_key: workloadKey,

@@ -42,13 +42,22 @@ export function addTune(program: Command, finish: Finish): void {
       wholeNumber,
     )
     .option("--seed <n>", "seed of everything that is drawn", wholeNumber, defaults.seed)
-    .addOption(new Option("--strategy <name>", "how tasks are chosen").choices(STRATEGIES).default(defaults.strategy))
+    .addOption(
+      new Option("--strategy <name>", "how tasks are chosen (reference mode)")
+        .choices(STRATEGIES)
+        .default(defaults.strategy),
+    )
     .option("--early-stopping <n>", "stop after n programs without improvement", wholeNumber)
     .option("--task-early-stopping <n>", "stop a task after n programs without improvement", wholeNumber)
-    .option("--alpha <x>", "weight of the past in a gradient", decimal, defaults.alpha)
-    .option("--beta <x>", "how much slower than its like a task may be", decimal, defaults.beta)
+    .option("--alpha <x>", "weight of the past in a gradient (reference mode)", decimal, defaults.alpha)
+    .option("--beta <x>", "how much slower than its like a task may be (reference mode)", decimal, defaults.beta)
     .option("--gamma <x>", "kept for TVM's sake, decides nothing", decimal, defaults.gamma)
-    .option("--backward-window <n>", "rounds a gradient looks back", wholeNumber, defaults.backwardWindow)
+    .option(
+      "--backward-window <n>",
+      "rounds a gradient looks back (reference mode)",
+      wholeNumber,
+      defaults.backwardWindow,
+    )
     .option("--load-log <file>", "take over the records of an earlier log")
     .option(
       "--load-models <folder>",

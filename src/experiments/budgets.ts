@@ -7,18 +7,19 @@ export type Budget = Pick<TuneOptions, "model" | "trials"> & Partial<TuneOptions
 /** Four convolutions and four depthwise ones of mobilenetv2_0.5, in the same places for both targets. */
 const SOME_TASKS = [3, 10, 11, 14, 20, 21, 25, 31];
 
-/** Ansor's way, made small: a tenth of its population, and rounds of an eighth of the programs. */
+/** Ansor's way, made small: a sixteenth of its population, and rounds of an eighth of the programs. */
 const SMALL = {
   trialsPerRound: 8,
   foreseeTrials: 2,
-  population: 256,
-  generations: 3,
+  population: 128,
+  generations: 2,
   number: 1,
   minRepeatMs: 20,
 } as const satisfies Partial<TuneOptions>;
-/** A simulated program takes no time to run, so there may be more of them. */
-const SMALL_TRIALS = { cpu: 192, cuda: 384, simulated: 384 } as const satisfies Record<Device, number>;
-const SMALL_TRIALS_PER_TASK = 12;
+/** Twice as many programs in a round: what a simulated round takes is its search. */
+const SMALL_SIMULATED = { ...SMALL, trialsPerRound: 16, foreseeTrials: 4 } as const satisfies Partial<TuneOptions>;
+const SMALL_TRIALS = { cpu: 160, cuda: 256, simulated: 320 } as const satisfies Record<Device, number>;
+const SMALL_TRIALS_PER_TASK = 10;
 
 /** The paper's (scripts/tune_network_gpu.py of its artifact). */
 const PAPER = { trialsPerRound: 64, foreseeTrials: 16, minRepeatMs: 300 } as const satisfies Partial<TuneOptions>;
@@ -53,12 +54,15 @@ const SECONDS_PER_PROGRAM = {
   paper: { cpu: 1.2, cuda: 1.8, simulated: 0.3 },
 } as const;
 
+/** At the small scale by device. */
+const SEEDS = { cpu: [0], cuda: [0], simulated: [0, 1], paper: [0, 1, 2] } as const;
+
 export function secondsOf(settings: Settings, { trials }: Budget): number {
   return trials * SECONDS_PER_PROGRAM[settings.scale][settings.device];
 }
 
 export function seedsOf({ seeds, scale, device }: Settings): readonly number[] {
-  return seeds ?? (scale === "small" && device !== "simulated" ? [0] : [0, 1, 2]);
+  return seeds ?? SEEDS[scale === "small" ? device : scale];
 }
 
 /** For experiments on the search alone: some tasks of one network at the small scale, else as `wholeNetworks`. */
@@ -66,15 +70,22 @@ export function searchBudgets(settings: Settings): Budget[] {
   if (settings.scale === "paper" || settings.networks) {
     return wholeNetworks(settings, PAPER_NETWORKS);
   }
-  return [{ model: "mobilenetv2_0.5", onlyTasks: SOME_TASKS, trials: SMALL_TRIALS[settings.device], ...SMALL }];
+  return [
+    { model: "mobilenetv2_0.5", onlyTasks: SOME_TASKS, trials: SMALL_TRIALS[settings.device], ...small(settings) },
+  ];
 }
 
-/** For experiments on a network's latency; `small` names the networks of the small scale. */
-export function wholeNetworks({ scale, networks }: Settings, small: readonly string[]): Budget[] {
-  return (networks ?? (scale === "paper" ? PAPER_NETWORKS : small)).map((model) => {
+/** For experiments on a network's latency; `ofSmallScale` are the networks of the small one. */
+export function wholeNetworks(settings: Settings, ofSmallScale: readonly string[]): Budget[] {
+  const { scale, networks } = settings;
+  return (networks ?? (scale === "paper" ? PAPER_NETWORKS : ofSmallScale)).map((model) => {
     const tasks = TASKS[model] ?? TASKS_OF_OTHERS;
     return scale === "paper"
       ? { model, trials: PAPER_TRIALS_PER_TASK * (tasks + 1), ...PAPER }
-      : { model, trials: SMALL_TRIALS_PER_TASK * tasks, ...SMALL };
+      : { model, trials: SMALL_TRIALS_PER_TASK * tasks, ...small(settings) };
   });
+}
+
+function small({ device }: Settings) {
+  return device === "simulated" ? SMALL_SIMULATED : SMALL;
 }

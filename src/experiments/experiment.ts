@@ -4,7 +4,7 @@ import type { z } from "zod";
 export const SCALES = ["small", "paper"] as const;
 export type Scale = (typeof SCALES)[number];
 
-/** `simulated` is a GPU by an analytic model (docs/simulated.md): for schedulers' experiments where there is no GPU. */
+/** `simulated` is a GPU by an analytic model (docs/simulated-gpu.md): for schedulers' experiments where there is no GPU. */
 export const DEVICES = ["cpu", "cuda", "simulated"] as const;
 export type Device = (typeof DEVICES)[number];
 

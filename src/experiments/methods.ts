@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { CancelledError } from "../errors.js";
 import { logRecords } from "../records/log.js";
+import { SIMULATED_TARGET } from "../records/simulated.js";
 import { evaluate } from "../tuner/evaluate.js";
 import { FAST_DEFAULTS, TUNE_DEFAULTS, type TuneOptions } from "../tuner/options.js";
 import { tune } from "../tuner/tuner.js";
@@ -44,8 +45,15 @@ const tuningSchema = z.object({
 export type Tuning = z.infer<typeof tuningSchema>;
 
 /** What a device is to `tune`. */
-export function deviceOptions(device: Device): { readonly target: string } {
-  return { target: device === "cpu" ? "native" : "cuda" };
+export function deviceOptions(device: Device): { readonly target: string; readonly simulated?: boolean } {
+  switch (device) {
+    case "cpu":
+      return { target: "native" };
+    case "cuda":
+      return { target: "cuda" };
+    case "simulated":
+      return { target: SIMULATED_TARGET, simulated: true };
+  }
 }
 
 /** One tuning of a budget by a method. A whole network is compiled and timed afterwards, where there is a device for it. */

@@ -1,6 +1,7 @@
 import { InvalidRequestError } from "../errors.js";
 import { type JournalEntry, journalEntries } from "../records/journal.js";
 import { type LogRecord, logRecords } from "../records/log.js";
+import { isSimulated } from "../records/simulated.js";
 import { describeDeath, describeReason, describeStop } from "./format.js";
 import type { Decision, DeviceTotal, Phases, Point } from "./page-data.js";
 import { type JobTime, WorkTime } from "./work-time.js";
@@ -71,7 +72,7 @@ export async function readRuns(log: string, name: string): Promise<Run[]> {
     );
   }
   return [...gathered].map(([target, records]) => ({
-    name: gathered.size === 1 ? name : `${name}, ${target}`,
+    name: [name, ...(gathered.size === 1 ? [] : [target]), ...(isSimulated(target) ? ["simulated"] : [])].join(", "),
     target,
     ...records.finish(),
   }));

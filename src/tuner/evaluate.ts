@@ -1,4 +1,5 @@
 import { readLog } from "../records/log.js";
+import { refuseSimulated } from "../records/simulated.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
 import { requireGpus } from "./gpus.js";
@@ -42,7 +43,7 @@ export function timeTuned(options: EvaluateOptions): Promise<readonly number[]> 
 }
 
 async function withNetwork<T>(options: EvaluateOptions, work: (worker: Worker) => Promise<T>): Promise<T> {
-  await readLog(options.log);
+  refuseSimulated(await readLog(options.log), options.log);
   const worker = await startWorker(options);
   try {
     await requireGpus(worker, options);

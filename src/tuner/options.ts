@@ -70,6 +70,11 @@ export interface TuneOptions {
   /** Measure on the servers that this TVM RPC tracker, `host:port`, has with `deviceKey`. */
   readonly tracker?: string;
   readonly deviceKey?: string;
+  /**
+   * For experiments on schedulers: times are made up by a model of a V100, and every record says so (docs/simulated-gpu.md).
+   * The target is `cuda`, or left out.
+   */
+  readonly simulated?: boolean;
   /** Search and build for the next round while the devices measure; left out: where they are GPUs. */
   readonly overlap?: boolean | undefined;
   readonly tvmPython?: string | undefined;
@@ -123,3 +128,16 @@ export const FAST_DEFAULTS = {
 } as const satisfies Partial<TuneOptions>;
 
 export type CompleteTuneOptions = TuneOptions & Required<Pick<TuneOptions, keyof typeof TUNE_DEFAULTS>>;
+
+/** What only the reference decides by. */
+const OF_REFERENCE = ["strategy", "alpha", "beta", "backwardWindow", "giveUpUnmeasured"] as const;
+
+/** What was asked for and has no say in the mode that was asked for, in a user's words. */
+export function withoutEffect(options: CompleteTuneOptions): string[] {
+  if (options.mode === "fast") {
+    const set = OF_REFERENCE.filter((name) => options[name] !== TUNE_DEFAULTS[name]);
+    return set.map((name) => `${name} has no effect in fast mode; --mode reference decides by it.`);
+  }
+  const left = Object.entries(options.means).filter(([, used]) => !used);
+  return left.map(([name]) => `${name} is a means of the fast mode; the reference mode is without it anyway.`);
+}

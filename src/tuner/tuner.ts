@@ -15,10 +15,10 @@ import type { DeviceSettings, MeasuredEvent, Result } from "../worker/protocol.j
 import { startWorker } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
 import { type Decider, makeDecider } from "./decider.js";
-import { deviceSettings } from "./devices.js";
+import { deviceSettings, simulatedTarget } from "./devices.js";
 import type { DeviceShare, NamedTask, OriginShare, Round, TuneEvent } from "./events.js";
 import { requireGpus } from "./gpus.js";
-import { type CompleteTuneOptions, FAST_DEFAULTS, TUNE_DEFAULTS, type TuneOptions } from "./options.js";
+import { type CompleteTuneOptions, FAST_DEFAULTS, TUNE_DEFAULTS, type TuneOptions, withoutEffect } from "./options.js";
 import { extractTasks } from "./tasks.js";
 
 const MINUTE = 60_000;
@@ -48,7 +48,8 @@ export class Tuner {
 
   constructor(options: TuneOptions) {
     const fast = (options.mode ?? TUNE_DEFAULTS.mode) === "fast" ? FAST_DEFAULTS : {};
-    this.options = { ...TUNE_DEFAULTS, ...fast, ...withoutUndefined(options) };
+    const simulated = options.simulated ? { target: simulatedTarget(options.target) } : {};
+    this.options = { ...TUNE_DEFAULTS, ...fast, ...withoutUndefined(options), ...simulated };
     this.#policy = parseSearchPolicy(this.options.searchPolicy);
     this.#devices = deviceSettings(this.options);
     options.signal?.addEventListener("abort", () => this.stop(), { once: true });
@@ -85,7 +86,7 @@ export class Tuner {
     const log = new AppendOnlyFile(this.options.log);
     const journal = new AppendOnlyFile(`${this.options.log}.journal.jsonl`);
     try {
-      if (this.#devices.type !== "tracker") {
+      if (this.#devices.type === "local" || this.#devices.type === "servers") {
         await requireGpus(worker, this.options);
       }
       const { target, tasks, families, fromCache } = await this.#extract(worker);
@@ -101,7 +102,7 @@ export class Tuner {
         trials,
         trialsPerRound,
         recordsTaken,
-        notices,
+        notices: [...withoutEffect(this.options), ...notices],
       });
       await journal.append([
         entry({ type: "started", options: describe(this.options), target, tasks, trialsPerRound }),
@@ -158,6 +159,7 @@ export class Tuner {
     families: Families | null,
   ): Promise<Result<"register">> {
     const { options } = this;
+    const sharesSchedules = options.mode === "fast" && options.means.shareSchedules !== false;
     const plans = planCostModels(taskCount, families, this.#policy.costModel, scheduler.trialsPerRound).map(
       // The first look at a family's first task is enough for a model to be better than none.
       (plan) => (options.mode === "fast" ? { ...plan, warmUpRecords: scheduler.trialsPerRound } : plan),
@@ -175,8 +177,7 @@ export class Tuner {
       "register",
       {
         cost_models: models,
-        schedules:
-          options.mode === "fast" && options.loadModels !== null ? await schedulesFile(options.loadModels) : null,
+        schedules: sharesSchedules && options.loadModels !== null ? await schedulesFile(options.loadModels) : null,
         log: options.loadLog,
         search: {
           population: options.population,
@@ -350,9 +351,9 @@ export class Tuner {
     }
   }
 
-  /** On this machine's CPU a search beside it would spoil the timing. */
+  /** On this machine's CPU a search beside it would spoil the timing; beside a simulation it would win nothing. */
   #overlap(): boolean {
-    return this.options.overlap ?? isCuda(this.options.target);
+    return this.options.overlap ?? (isCuda(this.options.target) && this.#devices.type !== "simulated");
   }
 
   /** A job that is to end at once may have a worker that is still searching; it does not wait for its models. */

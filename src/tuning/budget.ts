@@ -7,10 +7,13 @@ export interface Budget {
   readonly trials: number;
   readonly trialsPerRound: number;
   readonly foreseeTrials: number;
+  readonly earlyStopping?: number | null;
+  readonly taskEarlyStopping?: number | null;
 }
 
 /** @throws InvalidRequestError for a budget that no job can run with. */
-export function checkBudget({ tasks, trials, trialsPerRound, foreseeTrials }: Budget): void {
+export function checkBudget(budget: Budget): void {
+  const { tasks, trials, trialsPerRound, foreseeTrials } = budget;
   const count = tasks.length;
   if (count === 0) {
     throw new InvalidRequestError("There is no task to tune. Expected at least one.");
@@ -23,6 +26,8 @@ export function checkBudget({ tasks, trials, trialsPerRound, foreseeTrials }: Bu
   }
   requireAtLeast("trials per round", trialsPerRound, 1);
   requireAtLeast("programs of a foresee round", foreseeTrials, 0);
+  requireAtLeast("early stopping", budget.earlyStopping ?? 0, 0);
+  requireAtLeast("early stopping per task", budget.taskEarlyStopping ?? 0, 0);
 }
 
 /** @throws InvalidRequestError for anything but a whole number of at least `least`. */

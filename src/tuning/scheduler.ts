@@ -576,8 +576,6 @@ function isBefore(one: Candidate, other: Candidate): boolean {
 function checkOptions(options: Required<SchedulerOptions>): void {
   checkBudget(options);
   requireAtLeast("backward window", options.backwardWindow, 1);
-  requireAtLeast("early stopping", options.earlyStopping ?? 0, 0);
-  requireAtLeast("early stopping per task", options.taskEarlyStopping ?? 0, 0);
   if (!(options.alpha >= 0 && options.alpha <= 1)) {
     throw new InvalidRequestError(`alpha is ${options.alpha}. Expected a number from 0 to 1.`);
   }

@@ -12,9 +12,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 
 from time_to_latency.curves import Curve, Measured, Point, curve, improvements, needed, ratios, reached, without
+from time_to_latency.judge import outcomes_by_own_times
 from time_to_latency.report import Outcome, lines
 from time_to_latency.retime import Session
-from time_to_latency.runs import RunError, read_run
+from time_to_latency.runs import Run, RunError, read_run
 
 # Programs of two tasks; "lucky" was timed at 1 s by its run.
 RUN = [
@@ -54,6 +55,15 @@ def test_a_lucky_timing_hurts_the_run_that_believed_it() -> None:
 
 def test_what_was_overtaken_before_the_curve_begins_need_not_be_timed() -> None:
     assert needed(improvements(RUN), WEIGHTS) == {"good", "only", "lucky"}
+
+
+def test_by_its_own_times_a_side_has_what_it_measured_itself() -> None:
+    other = [Measured(0, "good", 5.0, 1.0), Measured(1, "only", 1.0, 2.0)]
+    runs = {"tvm": Run(RUN, {}, 10.0, ""), "other": Run(other, {}, 3.0, "")}
+    outcomes, left_out = outcomes_by_own_times(runs, WEIGHTS | {2: 1.0}, seed=0)
+    assert [point.latency for point in outcomes["tvm"].curve.points] == [2 * 4.0 + 2.0, 2 * 1.0 + 2.0]
+    assert outcomes["other"].curve.end == 2 * 5.0 + 1.0
+    assert left_out == [2]
 
 
 def test_of_a_program_that_fails_when_timed_again_the_best_before_it_remains() -> None:

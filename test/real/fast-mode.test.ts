@@ -40,7 +40,9 @@ describe("the fast mode", function () {
   });
 
   it("fits siblings' schedules, moves tile sizes, and says of each round what was at work", async () => {
-    const { rounds: done, events } = await rounds(small("first.log"));
+    const { rounds: done, events } = await rounds({ ...small("first.log"), alpha: 0.5 });
+    const started = events.find((event) => event.type === "started");
+    assert.match(started?.notices.join() ?? "", /alpha has no effect in fast mode/);
     const looks = done.filter(({ round }) => round.reason.type === "first-look");
     assert.deepEqual(looks.filter(({ origins }) => "sibling" in origins).length, 2, "the second and third convolution");
     assert.ok(done.some(({ origins }) => "descent" in origins));

@@ -7,6 +7,9 @@ import { tvmPython } from "../../src/worker/installation.js";
 
 const MINUTE = 60_000;
 
+/** The parts of TVM that patches change. */
+const PATCHED = ["auto_scheduler", "topi"];
+
 const patch = (...args: string[]) =>
   execa("node", ["scripts/familyseer.js", "patch", ...args], { reject: false, all: true });
 
@@ -31,6 +34,14 @@ print(len(context.server), "servers,", sum(result.error_no == 0 for result in re
 print("families:", {str(name): list(members) for name, members in scheduler.family_group.items()})
 `;
 
+/** The tests of dense layers, with nothing but the patch to mend them. */
+const DENSE_UNMENDED = `
+import sys, pytest
+from familyseer import dense
+dense.mend_dense = lambda: None
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "test/python/test_dense.py"]))
+`;
+
 describe("familyseer patch", function () {
   this.timeout(4 * MINUTE);
   let folder: string;
@@ -45,11 +56,13 @@ describe("familyseer patch", function () {
     version = found;
     await mkdir(join(folder, "tvm"));
     for (const name of await readdir(installed)) {
-      if (name !== "auto_scheduler") {
+      if (!PATCHED.includes(name)) {
         await symlink(join(installed, name), join(folder, "tvm", name));
       }
     }
-    await cp(join(installed, "auto_scheduler"), join(folder, "tvm", "auto_scheduler"), { recursive: true });
+    for (const name of PATCHED) {
+      await cp(join(installed, name), join(folder, "tvm", name), { recursive: true });
+    }
     scheduler = join(folder, "tvm", "auto_scheduler", "task_scheduler.py");
     original = await readFile(scheduler, "utf8");
   });
@@ -64,6 +77,7 @@ describe("familyseer patch", function () {
     });
     assert.match(stdout, /^2 servers, 8 of 8 ran$/m);
     assert.match(stdout, /^families: \{'\w+': \[0, 1\]\}$/m);
+    await execa(tvmPython(), ["-c", DENSE_UNMENDED], { env: { PYTHONPATH: `${folder}:python` } });
     assert.equal((await patch("revert", folder)).exitCode, 0);
     assert.equal(await readFile(scheduler, "utf8"), original);
   });

@@ -211,6 +211,7 @@ describe("fast scheduler", () => {
     assert.equal((await search(ours)).reason.type, "expected-gain");
     assert.throws(() => scheduler(CONVS_AND_DENSE, { trials: 3 }), InvalidRequestError);
     assert.throws(() => scheduler(CONVS_AND_DENSE, { trialsPerRound: 0 }), InvalidRequestError);
+    assert.throws(() => scheduler(CONVS_AND_DENSE, { earlyStopping: -1 }), InvalidRequestError);
     assert.throws(() => scheduler([]), InvalidRequestError);
   });
 });
