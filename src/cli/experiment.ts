@@ -1,7 +1,7 @@
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { InvalidRequestError } from "../errors.js";
+import { CancelledError, InvalidRequestError } from "../errors.js";
 import { conduct } from "../experiments/conduct.js";
 import { DEVICES, type Device, type Experiment, SCALES, type Scale } from "../experiments/experiment.js";
 import { EXPERIMENTS } from "../experiments/experiments.js";
@@ -44,7 +44,7 @@ export function addExperiment(program: Command, finish: Finish): void {
       const chosen = experimentsNamed(name);
       finish(
         await interruptible(
-          (signal) => conductAll(chosen, flags, signal),
+          (signal) => conductUnlessEnded(chosen, flags, signal),
           () => undefined,
         ),
       );
@@ -60,6 +60,23 @@ function experimentsNamed(name: string): [string, Experiment][] {
     throw new InvalidRequestError(`Unknown experiment: ${name}. Expected one of ${names}.`);
   }
   return chosen;
+}
+
+async function conductUnlessEnded(
+  chosen: readonly [string, Experiment][],
+  flags: Flags,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await conductAll(chosen, flags, signal);
+  } catch (error) {
+    if (!(error instanceof CancelledError)) {
+      throw error;
+    }
+    console.error(
+      `The run in progress is given up. Finished ones are in ${join(flags.out, "runs")}; the same command goes on.`,
+    );
+  }
 }
 
 /** Each on every device that makes a difference to it. */

@@ -38,11 +38,11 @@ export async function conduct(
     say(`${experiment.title}: ${done}${missing.length} to do, about ${duration(secondsOf(missing))}`);
   }
   for (const [index, run] of missing.entries()) {
-    stopIf(signal, runs);
+    stopIf(signal);
     const left = duration(secondsOf(missing.slice(index)));
     say(`  ${index + 1} of ${missing.length}: ${run.name} (${folderOf(run)}); about ${left} left`);
     results.set(folderOf(run), await perform(run, join(runs, folderOf(run)), signal));
-    stopIf(signal, runs);
+    stopIf(signal);
   }
   return plan.conclude((<R>(run: Run<R>) => results.get(folderOf(run)) as R) satisfies Results);
 }
@@ -83,9 +83,9 @@ async function perform<R>(run: Run<R>, folder: string, signal: AbortSignal): Pro
   return result;
 }
 
-function stopIf(signal: AbortSignal, runs: string): void {
+function stopIf(signal: AbortSignal): void {
   if (signal.aborted) {
-    throw new CancelledError(`The experiment was ended. Its finished runs are in ${runs}; the same command goes on.`);
+    throw new CancelledError("The experiment was ended.");
   }
 }
 
