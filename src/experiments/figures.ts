@@ -44,7 +44,7 @@ export function lines(rows: readonly Row[], of: LinesSpec): TopLevelSpec {
       y: quantity(of.y, of.logY),
       color: { ...nominal(of.series, rows), scale: { range: COLOURS } },
       ...(of.dashes ? { strokeDash: nominal(of.dashes, rows) } : {}),
-      ...(of.detail ? { detail: { field: of.detail } } : {}),
+      ...(of.detail ? { detail: { field: plain(of.detail) } } : {}),
     },
   };
   return framed(rows, of, chart);
@@ -70,7 +70,7 @@ export function bars(rows: readonly Row[], of: BarsSpec): TopLevelSpec {
     encoding: {
       x: { ...nominal(of.category, rows), title: null, axis: { labelAngle: -30 } },
       xOffset: nominal(of.series, rows),
-      y: { field: of.value, type: "quantitative" as const, title: of.value },
+      y: { field: plain(of.value), type: "quantitative" as const, title: of.value },
       color: { ...nominal(of.series, rows), scale: { range: COLOURS } },
     },
   };
@@ -79,12 +79,22 @@ export function bars(rows: readonly Row[], of: BarsSpec): TopLevelSpec {
 
 function quantity(field: string, log = false) {
   const scale = log ? { type: "log" as const, nice: false } : { zero: false };
-  return { field, type: "quantitative" as const, title: field, scale };
+  return { field: plain(field), type: "quantitative" as const, title: field, scale };
+}
+
+/** Vega takes dots, brackets and quotes in a field's name for a path. */
+function plain(field: string): string {
+  return field.replaceAll(/[^\w ]/g, "_");
 }
 
 /** In the order of the rows. */
 function nominal(field: string, rows: readonly Row[]) {
-  return { field, type: "nominal" as const, sort: [...new Set(rows.map((row) => row[field]))] as string[] };
+  return {
+    field: plain(field),
+    type: "nominal" as const,
+    title: field,
+    sort: [...new Set(rows.map((row) => row[field]))] as string[],
+  };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what kind of chart it is matters to the caller alone.
@@ -94,7 +104,9 @@ function framed(rows: readonly Row[], of: LinesSpec | BarsSpec, chart: any): Top
   const { width, height, ...unit } = chart;
   const frame = {
     title: subtitle === undefined ? title : { text: title, subtitle },
-    data: { values: rows.map((row) => ({ ...row })) },
+    data: {
+      values: rows.map((row) => Object.fromEntries(Object.entries(row).map(([key, value]) => [plain(key), value]))),
+    },
   };
   if (facet === undefined) {
     return { ...frame, ...chart };
