@@ -50,7 +50,7 @@ export const PAPER_NETWORKS = [
 
 /** Seconds a program took, in the reference mode; measured on two cores (cpu, simulated), published (cuda). */
 const SECONDS_PER_PROGRAM = {
-  small: { cpu: 0.6, cuda: 0.8, simulated: 0.35 },
+  small: { cpu: 0.4, cuda: 0.8, simulated: 0.4 },
   paper: { cpu: 1.2, cuda: 1.8, simulated: 0.4 },
 } as const;
 
@@ -73,13 +73,17 @@ export function searchBudgets(settings: Settings): Budget[] {
 }
 
 /** For experiments on a network's latency; `ofSmallScale` are the networks of the small one. */
-export function wholeNetworks(settings: Settings, ofSmallScale: readonly string[]): Budget[] {
+export function wholeNetworks(
+  settings: Settings,
+  ofSmallScale: readonly string[],
+  smallTrialsPerTask = SMALL_TRIALS_PER_TASK,
+): Budget[] {
   const { scale, networks } = settings;
   return (networks ?? (scale === "paper" ? PAPER_NETWORKS : ofSmallScale)).map((model) => {
     const tasks = TASKS[model] ?? TASKS_OF_OTHERS;
     return scale === "paper"
       ? { model, trials: PAPER_TRIALS_PER_TASK * (tasks + 1), ...PAPER }
-      : { model, trials: SMALL_TRIALS_PER_TASK * tasks, ...small(settings) };
+      : { model, trials: smallTrialsPerTask * tasks, ...small(settings) };
   });
 }
 

@@ -21,7 +21,7 @@ export const devices: Experiment = {
   devices: [],
   async plan({ tvmPython }) {
     const args: string[] = [];
-    const run = scriptRun({ name: TITLE, seconds: 120, script: "devices.py", args, tvmPython, result: throughput });
+    const run = scriptRun({ name: TITLE, seconds: 160, script: "devices.py", args, tvmPython, result: throughput });
     return {
       runs: [run],
       conclude(results) {

@@ -5,7 +5,7 @@ import { lines } from "./figures.js";
 import { scriptRun } from "./script-run.js";
 
 const TITLE = "Training cost models";
-const SECONDS = { small: 90, paper: 1800 } as const;
+const SECONDS = { small: 60, paper: 1800 } as const;
 
 const result = z.object({
   rows: z.array(
