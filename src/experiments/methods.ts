@@ -45,14 +45,15 @@ const tuningSchema = z.object({
 export type Tuning = z.infer<typeof tuningSchema>;
 
 /** What a device is to `tune`. */
-export function deviceOptions(device: Device): { readonly target: string; readonly simulated?: boolean } {
+export function deviceOptions(device: Device): Pick<TuneOptions, "simulated" | "means"> & { readonly target: string } {
   switch (device) {
     case "cpu":
       return { target: "native" };
     case "cuda":
       return { target: "cuda" };
     case "simulated":
-      return { target: SIMULATED_TARGET, simulated: true };
+      // Its programs take no time that gains could be counted by.
+      return { target: SIMULATED_TARGET, simulated: true, means: { gainPerSecond: false } };
   }
 }
 
