@@ -5,11 +5,14 @@ The programs sleep, so that this machine's cores do not limit what the servers c
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import signal
 import statistics
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -69,8 +72,8 @@ def throughput(count: int, inputs: list[Any]) -> list[float]:
     return rates
 
 
-def kill_one_of_four(inputs: list[Any]) -> None:
-    """One of four servers is killed half way; it is started again by itself."""
+def kill_one_of_four(inputs: list[Any]) -> int:
+    """One of four servers is killed half way; it is started again by itself. Returns how many programs failed."""
     measuring = Measuring(4, inputs)
     futures = measuring.submit(4 * PROGRAMS_PER_DEVICE * 2)
     next(future for future in futures[len(futures) // 2 :]).result()
@@ -86,13 +89,17 @@ def kill_one_of_four(inputs: list[Any]) -> None:
     measuring.close()
     print(f"one of four killed half way: {len(measured)} results for {len(futures)} programs, {failed} failed")
     print("  by device: " + ", ".join(str(count) for count in devices.values()))
+    return failed
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, help="a JSON file for the figures")
+    arguments = parser.parse_args()
     inputs = programs()
     rates = {count: throughput(count, inputs) for count in (1, 2, 4)}
     one = statistics.median(rates[1])
-    kill_one_of_four(inputs)
+    failed = kill_one_of_four(inputs)
     for count, measured in rates.items():
         print(
             f"{count} servers: {statistics.median(measured):.2f} programs/s "
@@ -100,6 +107,9 @@ def main() -> None:
             f"per device, relative to 1: {statistics.median(measured) / count / one:.3f}"
         )
     print(f"throughput per device at 4, relative to 1: {statistics.median(rates[4]) / 4 / one:.3f}")
+    if arguments.out:
+        programs_per_second = [{"servers": count, "rates": measured} for count, measured in rates.items()]
+        arguments.out.write_text(json.dumps({"throughput": programs_per_second, "failed_of_killed": failed}))
 
 
 if __name__ == "__main__":

@@ -14,12 +14,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import json
 import os
 import statistics
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -28,7 +29,7 @@ import numpy as np
 import tvm
 import xgboost
 from familyseer import cost_model
-from familyseer.cost_model import GROWTH, BoundedModel
+from familyseer.cost_model import GROWTH, BoundedModel, device_parameters
 from familyseer.tasks import extract, parse_target
 from tvm import auto_scheduler
 from tvm.auto_scheduler.cost_model import xgb_model
@@ -43,11 +44,8 @@ from tvm.auto_scheduler.measure_record import dump_record_to_string
 if TYPE_CHECKING:
     from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
 
-SEARCH = {
-    "evolutionary_search_population": 450,
-    "evolutionary_search_num_iters": 3,
-    "sample_init_min_population": 450,
-}
+SEARCH = {"evolutionary_search_num_iters": 3}
+PROGRAMS_PER_TASK = 900
 NOISE = 0.05
 SIZES = (1_000, 5_000, 20_000)
 HELD_OUT = 4_000
@@ -128,16 +126,18 @@ class Programs:
             yield
 
 
-def sample_into(log: Path, tasks: list[SearchTask]) -> None:
-    """Writes up to 900 programs of each task, half sampled and half evolved, as TVM's records."""
+def sample_into(log: Path, tasks: list[SearchTask], count: int) -> None:
+    """Writes up to `count` programs of each task, half sampled and half evolved, as TVM's records."""
     unmeasured = auto_scheduler.MeasureResult([0.0], 0, "", 0, 0)
+    half = count // 2
+    search = {**SEARCH, "evolutionary_search_population": half, "sample_init_min_population": half}
     partial = log.with_suffix(".part")
     with partial.open("w") as file:
         for seed, task in enumerate(tasks):
-            policy = auto_scheduler.SketchPolicy(task, StandIn(), params=SEARCH, seed=seed, verbose=0)
+            policy = auto_scheduler.SketchPolicy(task, StandIn(), params=search, seed=seed, verbose=0)
             sampled = list(policy.sample_initial_population())
-            evolved = list(policy.evolutionary_search(sampled, 450))
-            states = {str(state): state for state in sampled[:450] + evolved}
+            evolved = list(policy.evolutionary_search(sampled, half))
+            states = {str(state): state for state in sampled[:half] + evolved}
             for state in states.values():
                 file.write(dump_record_to_string(auto_scheduler.MeasureInput(task, state), unmeasured))
             print(f"task {seed} of {len(tasks)}: {len(states)} programs", flush=True)
@@ -207,12 +207,29 @@ def extraction_seconds(records: Programs) -> float:
     return time.perf_counter() - begun
 
 
-def compare(programs: Programs, seed: int, sizes: list[int]) -> list[tuple[float, float]]:
-    """Grows both models to each size; the ratios of a round's seconds, ours to TVM's, with and without extraction."""
+@dataclass(frozen=True)
+class Row:
+    """A model grown to so many records: the seconds of a round's training, and the pairs (%) it has in order."""
+
+    model: str
+    seed: int
+    records: int
+    seconds: float
+    pairs: float
+
+
+def compare(
+    programs: Programs, seed: int, sizes: list[int], parameters: dict[str, Any], name: str
+) -> tuple[list[tuple[float, float]], list[Row]]:
+    """Grows both models to each size, ours with xgboost's `parameters` under a name of its own.
+
+    Returns the ratios of a round's seconds, ours to TVM's, with and without extraction; and what they are made of.
+    """
     order = np.random.default_rng(seed).permutation(len(programs.inputs))
     held_out, training = programs.chosen(order[sizes[-1] :][:HELD_OUT]), programs.chosen(order[: sizes[-1]])
     results = training.results()
-    ours = BoundedModel(ROUND, seed)
+    ours = BoundedModel(ROUND, seed, parameters)
+    rows = []
     seconds_of_rounds: list[tuple[int, float]] = []
     begin = 0
     ratios = []
@@ -245,39 +262,56 @@ def compare(programs: Programs, seed: int, sizes: list[int]) -> list[tuple[float
         )
         print(f"(median {statistics.median(recent) + extraction:.2f}, max {max(recent) + extraction:.2f})", end="")
         print(f"; ratio {whole:.3f}, without features {without:.3f}")
-        for name, model in (("TVM", their_model), ("ours", ours)):
+        for label, model, seconds in (("TVM", their_model, their - extraction), (name, ours, mine)):
             accuracy, recall = ranking(model, held_out)
-            print(f"  {name}: pairs in order {accuracy:.2f} %, recall of the {TOP} fastest {recall:.2f} %", flush=True)
-    return ratios
+            print(f"  {label}: pairs in order {accuracy:.2f} %, recall of the {TOP} fastest {recall:.2f} %", flush=True)
+            rows.append(Row(label, seed, size, seconds, float(accuracy)))
+    return ratios, rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--log", type=Path, help="measured records of mobilenetv2_0.5 for llvm")
     parser.add_argument("--seeds", type=int, default=2, help="how many orders of the records, and noises")
+    parser.add_argument("--per-task", type=int, default=PROGRAMS_PER_TASK, help="programs of each task")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="records to learn from")
+    parser.add_argument("--train-devices", nargs="+", choices=["cpu", "cuda"], default=["cpu"])
+    parser.add_argument("--out", type=Path, help="a JSON file for the figures")
     options = parser.parse_args()
     cache = Path(os.environ.get("FAMILYSEER_HOME", ".familyseer")) / "cache"
     kept = cache / "bench"
     kept.mkdir(parents=True, exist_ok=True)
     tasks = extract("mobilenetv2_0.5", 1, "NHWC", parse_target("llvm"), cache).tasks
-    log = options.log or kept / f"learning-{tvm.__version__}.log"
+    per_task = "" if options.per_task == PROGRAMS_PER_TASK else f"-{options.per_task}"
+    log = options.log or kept / f"learning-{tvm.__version__}{per_task}.log"
     if options.log is None and not log.exists():
-        sample_into(log, tasks)
+        sample_into(log, tasks, options.per_task)
     fingerprint = hashlib.sha256(log.read_bytes()).hexdigest()[:16]
     features_file = kept / f"features-{tvm.__version__}-{fingerprint}.npz"
     programs = read_programs(log, tasks, features_file, options.log is not None)
     most = len(programs.inputs) - min(HELD_OUT, len(programs.inputs) // 5)
-    sizes = [size for size in SIZES if size <= most] or [most]
+    sizes = [size for size in options.sizes if size <= most] or [most]
     labels = f"measured times of {log}" if options.log else f"a stand-in time from the features, {NOISE:.0%} noise"
     held_out = min(HELD_OUT, len(programs.inputs) - sizes[-1])
     print(f"TVM {tvm.__version__}, xgboost {xgboost.__version__}, {os.cpu_count()} cores; labels: {labels}")
     print(f"{len(programs.inputs)} programs; pairs and recall are of {held_out} that no model has seen")
     clean = programs.seconds
-    at_last = []
-    for seed in range(options.seeds):
-        if options.log is None:
-            programs.seconds = clean * np.exp(np.random.default_rng([seed]).normal(0, NOISE, len(clean)))
-        at_last.append(compare(programs, seed, sizes)[-1])
+    at_last, all_rows, notices = [], [], []
+    for device in options.train_devices:
+        parameters, notice = device_parameters(device)
+        if notice:
+            notices.append(notice)
+            continue
+        for seed in range(options.seeds):
+            if options.log is None:
+                programs.seconds = clean * np.exp(np.random.default_rng([seed]).normal(0, NOISE, len(clean)))
+            ratios, rows = compare(programs, seed, sizes, parameters, f"ours, {device}")
+            at_last.append(ratios[-1])
+            # TVM's was trained beside each of ours.
+            all_rows += [row for row in rows if row.model != "TVM" or device == options.train_devices[0]]
+    print(*notices, sep="\n")
+    if options.out:
+        options.out.write_text(json.dumps({"rows": [asdict(row) for row in all_rows], "notices": notices}))
     show(f"ratio of a round's update with its features at {sizes[-1]} records", [whole for whole, _ in at_last])
     show(f"ratio of a round's training at {sizes[-1]} records, ours to TVM's", [without for _, without in at_last])
 

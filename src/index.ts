@@ -1,6 +1,7 @@
 export * from "./errors.js";
 export { type BestRecord, bestRecords } from "./records/best.js";
 export { type LogRecord, logRecords, readLog } from "./records/log.js";
+export { isSimulated, SIMULATED_TARGET } from "./records/simulated.js";
 export { type EvaluateOptions, evaluate, type Latencies, timeTuned } from "./tuner/evaluate.js";
 export type { DeviceShare, NamedTask, Round, TuneEvent } from "./tuner/events.js";
 export { FAST_DEFAULTS, TUNE_DEFAULTS, TUNE_MODES, type TuneMode, type TuneOptions } from "./tuner/options.js";

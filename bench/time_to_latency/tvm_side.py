@@ -1,5 +1,5 @@
-"""One tuning by TVM's own TaskScheduler with its default settings, in a process of its own; or by the drop-in with the
-original FamilySeer's decisions, and all else TVM's.
+"""One tuning by TVM's own TaskScheduler, with its defaults unless told otherwise, in a process of its own; or by the
+drop-in with the original FamilySeer's decisions, and all else TVM's.
 
 Writes TVM's records to `records.json` and, in the same order, the seconds from the beginning of the tuning to
 `seconds.json`. Its clock stands still while it waits for `--lock`, which it holds during each round: other work can be
@@ -82,6 +82,11 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--lock", type=Path)
+    parser.add_argument("--per-round", type=int, default=64)
+    parser.add_argument("--population", type=int, default=2048)
+    parser.add_argument("--generations", type=int, default=4)
+    parser.add_argument("--number", type=int, default=3)
+    parser.add_argument("--min-repeat-ms", type=int, default=100)
     arguments = parser.parse_args()
 
     task_list = extract(arguments.network, 1, arguments.layout, parse_target("native"), arguments.cache)
@@ -92,6 +97,8 @@ def main() -> None:
     seconds = Seconds(clock)
     option = auto_scheduler.TuningOptions(
         num_measure_trials=arguments.trials,
+        num_measures_per_round=arguments.per_round,
+        runner=auto_scheduler.LocalRunner(number=arguments.number, min_repeat_ms=arguments.min_repeat_ms),
         measure_callbacks=[auto_scheduler.RecordToFile(str(arguments.out / "records.json")), seconds],
     )
     scheduler_class, search_policy = SCHEDULERS[arguments.scheduler]
@@ -100,11 +107,16 @@ def main() -> None:
         [task_list.weights[index] for index in chosen],
         callbacks=[PrintTableInfo(), *([Undisturbed(clock, arguments.lock)] if arguments.lock else [])],
     )
-    scheduler.tune(option, search_policy=search_policy)
+    search = {
+        "evolutionary_search_population": arguments.population,
+        "evolutionary_search_num_iters": arguments.generations,
+    }
+    scheduler.tune(option, search_policy=search_policy, search_policy_params=search)
     end = clock.at(time.time())
     # Whole or not at all: that it is there says that the run is finished.
     whole = arguments.out / "seconds.json.part"
-    whole.write_text(json.dumps({"seconds": seconds.seconds, "end": end}))
+    weights = {task_list.tasks[index].workload_key: float(task_list.weights[index]) for index in chosen}
+    whole.write_text(json.dumps({"seconds": seconds.seconds, "end": end, "weights": weights}))
     whole.replace(arguments.out / "seconds.json")
 
 

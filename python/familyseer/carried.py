@@ -11,6 +11,7 @@ import fastjsonschema
 
 from .errors import RequestError
 from .schedules import Stage, Steps
+from .tasks import is_simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,3 +102,16 @@ def load_schedules(path: Path, target: str) -> list[Carried]:
         )
         for task in content["tasks"]
     ]
+
+
+def refuse_simulated(path: Path, target: str) -> None:
+    """Raises RequestError if the schedules beside cost models say that those learnt from a simulated GPU, and `target`
+    is another. Models without any are of a time before there was one."""
+    if not path.exists():
+        return
+    named = json.loads(path.read_text())["target"]
+    if is_simulated(named) and not is_simulated(target):
+        raise RequestError(
+            f"The cost models in {path.parent} learnt from a simulated GPU ({named}). Expected models that learnt from "
+            "measurements."
+        )

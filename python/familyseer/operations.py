@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from .errors import RequestError
 from .networks import Network, build_network
-from .tasks import TaskList, choose, describe_tasks, extract, parse_target
+from .tasks import SIMULATED_MODEL, TaskList, choose, describe_tasks, extract, is_simulated, parse_target
 
 if TYPE_CHECKING:
     import tvm
 
     from .measuring.engine import Engine
+    from .measuring.simulated import SimulatedEngine
     from .records import Record
     from .search import Search
 
@@ -34,7 +35,7 @@ class Operations:
         self._tasks: TaskList | None = None
         self._records: list[Record] = []
         self._search: Search | None = None
-        self._engine: Engine | None = None
+        self._engine: Engine | SimulatedEngine | None = None
         self._modules: list[Any] = []
 
     def perform(
@@ -103,10 +104,8 @@ class Operations:
         training: dict[str, Any],
         measure: dict[str, Any],
     ) -> dict[str, Any]:
-        from .carried import load_schedules
+        from .carried import load_schedules, refuse_simulated
         from .cost_model import CostModel, TrainingSettings
-        from .measuring.devices import make_devices
-        from .measuring.engine import Engine, EngineSettings
         from .measuring.run import Timing
         from .search import Search, SearchSettings
 
@@ -124,11 +123,11 @@ class Operations:
                 TrainingSettings(**training),
             )
             if plan["model_file"] is not None:
+                refuse_simulated(Path(plan["model_file"]).parent / SCHEDULES, str(self._target))
                 model.load(plan["model_file"])
             models.append(model)
         carried = load_schedules(Path(schedules), str(self._target)) if schedules is not None else []
-        devices = make_devices(measure["devices"], str(self._target))
-        self._engine = engine = Engine(EngineSettings(**measure["building"]), devices)
+        self._engine = engine = self._make_engine(measure)
         timing = Timing(**measure["timing"])
         self._search = Search(self._tasks.tasks, models, settings, engine, timing, carried)
         self._search.take_over(self._records)
@@ -205,6 +204,22 @@ class Operations:
         if module >= len(self._modules):
             raise RequestError(f"There is no module {module}. Expected a number that compile returned.")
         return {"seconds": time_network(self._modules[module], repeat, min_repeat_ms)}
+
+    def _make_engine(self, measure: dict[str, Any]) -> Engine | SimulatedEngine:
+        """What measures, or simulates: a simulated target's programs, and no others, are simulated."""
+        from .measuring.devices import make_devices
+        from .measuring.engine import Engine, EngineSettings
+        from .measuring.simulated import SimulatedEngine
+
+        simulated = measure["devices"]["type"] == "simulated"
+        if simulated != is_simulated(str(self._target)):
+            raise RequestError(
+                f"Programs for {self._target} are not {'simulated' if simulated else 'measured'}. "
+                f"Expected a target {'with' if simulated else 'without'} -model={SIMULATED_MODEL}."
+            )
+        if simulated:
+            return SimulatedEngine()
+        return Engine(EngineSettings(**measure["building"]), make_devices(measure["devices"], str(self._target)))
 
     def close(self) -> None:
         if self._search is not None:

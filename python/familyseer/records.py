@@ -21,6 +21,7 @@ from tvm.auto_scheduler.measure_record import load_record_from_string
 
 from .errors import RequestError
 from .schedules import Steps, meets_extents, stages_of
+from .tasks import is_simulated
 
 if TYPE_CHECKING:
     from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
@@ -195,7 +196,10 @@ class _Reader:
         if error == 0 and not (costs and all(cost > 0 and math.isfinite(cost) for cost in costs)):
             raise UnusableError("with a time that cannot be")
         target = content["i"][0][1]
-        if not self._other_targets and not same_device(target, self._target):
+        # What was only simulated is never taken for measured.
+        if is_simulated(target) != is_simulated(self._target) or not (
+            self._other_targets or same_device(target, self._target)
+        ):
             raise UnusableError(f"for the target {target}")
         return content
 

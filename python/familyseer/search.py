@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .cost_model import CostModel
     from .measuring.engine import Engine, Measured
     from .measuring.run import Timing
+    from .measuring.simulated import SimulatedEngine
     from .records import Record
 
 # How soon a measuring that is cancelled notices it.
@@ -55,7 +56,7 @@ class Search:
         tasks: list[SearchTask],
         models: list[CostModel],
         search: SearchSettings,
-        engine: Engine,
+        engine: Engine | SimulatedEngine,
         timing: Timing,
         carried: list[Carried] | None = None,
     ) -> None:

@@ -37,6 +37,8 @@ GPU_LIMITS = {
     "max_vthread_extent": 8,
     "warp_size": 32,
 }
+# Named by the targets, and so by the records, of what was not measured but simulated (simulated_gpu.py).
+SIMULATED_MODEL = "simulated-v100"
 TAG_ATTRIBUTE = "auto_scheduler_task_scheduler_tag"
 
 
@@ -67,6 +69,11 @@ def parse_target(text: str) -> tvm.target.Target:
     if target.kind.name == "cuda":
         from . import cuda  # noqa: F401  TVM compiles by NVRTC where there is no nvcc
     return target
+
+
+def is_simulated(target: str) -> bool:
+    """Whether a target, as TVM spells it, is the simulated GPU's."""
+    return SIMULATED_MODEL in target
 
 
 def describe_tasks(task_list: TaskList) -> list[dict[str, Any]]:

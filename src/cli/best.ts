@@ -4,6 +4,7 @@ import { InvalidRequestError } from "../errors.js";
 import { type BestRecord, bestRecords } from "../records/best.js";
 import { readJobEnd } from "../records/job-history.js";
 import { logRecords } from "../records/log.js";
+import { isSimulated } from "../records/simulated.js";
 import { describeSkipped, SkippedLines } from "../records/skipped.js";
 import { describeEnd, ms, table } from "../report/format.js";
 import { example, type Finish } from "./command.js";
@@ -28,6 +29,10 @@ export function addBest(program: Command, finish: Finish): void {
         throw new InvalidRequestError(
           `The log ${log} holds no record. Expected a file in which a tuning has recorded programs.`,
         );
+      }
+      const simulated = best.filter(({ target }) => isSimulated(target)).length;
+      if (simulated > 0) {
+        console.error(`${simulated} of these ${best.length} tasks were simulated, not measured.`);
       }
       if (json) {
         const objects = best.map(({ workloadKey, target, cost, trials, failures }) => ({

@@ -1,19 +1,128 @@
-import type { Command } from "commander";
+import { availableParallelism, cpus } from "node:os";
+import { join } from "node:path";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { CancelledError, InvalidRequestError } from "../errors.js";
+import { conduct } from "../experiments/conduct.js";
+import { DEVICES, type Device, type Experiment, SCALES, type Scale } from "../experiments/experiment.js";
 import { EXPERIMENTS } from "../experiments/experiments.js";
-import { example, type Finish } from "./command.js";
+import { writeConclusion } from "../experiments/output.js";
+import { table } from "../report/format.js";
+import { example, type Finish, wholeNumbers } from "./command.js";
+import { interruptible } from "./interrupt.js";
+
+const ALL = "all";
+
+interface Flags {
+  readonly scale: Scale;
+  readonly device: readonly Device[];
+  readonly networks?: readonly string[];
+  readonly seeds?: readonly number[];
+  readonly out: string;
+  readonly json?: boolean;
+  readonly tvmPython?: string;
+}
 
 export function addExperiment(program: Command, finish: Finish): void {
-  const command = program.command("experiment").description("reproduces an experiment of the paper");
-  for (const [name, experiment] of Object.entries(EXPERIMENTS)) {
-    command
-      .command(name)
-      .description(experiment.description)
-      .option("--json", "print the data")
-      .action(async ({ json }: { json?: boolean }) => {
-        const { data, text } = await experiment.run();
-        console.log(json ? JSON.stringify(data, null, 2) : text);
+  const command = program
+    .command("experiment")
+    .description("reproduces an experiment of the paper, or all of them")
+    .argument("[name]", "left out: lists them")
+    .addOption(new Option("--scale <name>", "how much is tuned").choices(SCALES).default("small"))
+    .option("--device <names>", `${DEVICES.join(", ")}; or several of them`, devices, ["cpu" as Device])
+    .option("--networks <names>", "these networks instead of the scale's", names)
+    .option("--seeds <numbers>", "a run for each, e.g. 0,1,2 (default: by scale and device)", wholeNumbers)
+    .option("--out <folder>", "where runs are kept and results written", "experiments")
+    .option("--json", "print the data")
+    .option("--tvm-python <path>", "use this Python with TVM instead of the installed one")
+    .addHelpText("after", () => `\nExperiments:\n${list()}`)
+    .action(async (name: string | undefined, flags: Flags) => {
+      if (name === undefined) {
+        console.log(list());
         finish(0);
-      });
+        return;
+      }
+      const chosen = experimentsNamed(name);
+      finish(
+        await interruptible(
+          (signal) => conductUnlessEnded(chosen, flags, signal),
+          () => undefined,
+        ),
+      );
+    });
+  example(command, "familyseer experiment all --scale small --device cpu,simulated");
+}
+
+function experimentsNamed(name: string): [string, Experiment][] {
+  const all = Object.entries(EXPERIMENTS);
+  const chosen = name === ALL ? all : all.filter(([each]) => each === name);
+  if (chosen.length === 0) {
+    const names = [ALL, ...Object.keys(EXPERIMENTS)].join(", ");
+    throw new InvalidRequestError(`Unknown experiment: ${name}. Expected one of ${names}.`);
   }
-  example(command, "familyseer experiment published");
+  return chosen;
+}
+
+async function conductUnlessEnded(
+  chosen: readonly [string, Experiment][],
+  flags: Flags,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await conductAll(chosen, flags, signal);
+  } catch (error) {
+    if (!(error instanceof CancelledError)) {
+      throw error;
+    }
+    console.error(
+      `The run in progress is given up. Finished ones are in ${join(flags.out, "runs")}; the same command goes on.`,
+    );
+  }
+}
+
+/** Each on every device that makes a difference to it. */
+async function conductAll(chosen: readonly [string, Experiment][], flags: Flags, signal: AbortSignal): Promise<void> {
+  const { scale, networks = null, seeds = null, out, json, tvmPython } = flags;
+  for (const [name, experiment] of chosen) {
+    for (const device of devicesOf(experiment, flags.device)) {
+      const settings = { scale, device, networks, seeds, tvmPython };
+      const conclusion = await conduct(experiment, settings, join(out, "runs"), signal, (line) => console.error(line));
+      const folder = join(out, [name, ...(experiment.devices.length > 0 ? [scale, device] : [])].join("-"));
+      await writeConclusion(folder, experiment.title, about(experiment, scale, device), conclusion);
+      console.log(json ? JSON.stringify(conclusion.data, null, 2) : `${conclusion.text}\n`);
+      console.error(`${join(folder, "index.html")}\n`);
+    }
+  }
+}
+
+function devicesOf({ title, devices }: Experiment, asked: readonly Device[]): readonly Device[] {
+  if (devices.length === 0) {
+    return asked.slice(0, 1);
+  }
+  const able = asked.filter((device) => devices.includes(device));
+  if (able.length === 0) {
+    console.error(`${title}: left out, as it is done on ${devices.join(" or ")}`);
+  }
+  return able;
+}
+
+function about({ description, devices }: Experiment, scale: Scale, device: Device): string {
+  const machine = `${availableParallelism()} CPUs (${cpus()[0]?.model.trim() ?? "unknown"})`;
+  return `${description}. ${devices.length > 0 ? `Scale ${scale}, device ${device}. ` : ""}Made on ${machine}.`;
+}
+
+function list(): string {
+  const rows = Object.entries(EXPERIMENTS).map(([name, { description }]) => [name, description]);
+  return table(["name", "shows"], [...rows, [ALL, "all of these, one after another"]]);
+}
+
+function names(text: string): string[] {
+  return text.split(",").map((name) => name.trim());
+}
+
+function devices(text: string): Device[] {
+  const wrong = names(text).find((name) => !(DEVICES as readonly string[]).includes(name));
+  if (wrong !== undefined) {
+    throw new InvalidArgumentError(`Expected ${DEVICES.join(", ")}, or several of them with commas between.`);
+  }
+  return names(text) as Device[];
 }

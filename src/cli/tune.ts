@@ -40,7 +40,11 @@ export function addTune(program: Command, finish: Finish): void {
     )
     .option("--only-tasks <ids>", "tune only these tasks of the network, e.g. 3,4,11", wholeNumbers)
     .option("--trials-per-round <n>", `programs of a round (default: ${perMode("trialsPerRound")})`, wholeNumber)
-    .option("--foresee-trials <n>", `programs of a foresee round (default: ${perMode("foreseeTrials")})`, wholeNumber)
+    .option(
+      "--foresee-trials <n>",
+      `programs of a foresee round; 0, in reference mode: none (default: ${perMode("foreseeTrials")})`,
+      wholeNumber,
+    )
     .option("--seed <n>", "seed of everything that is drawn", wholeNumber, defaults.seed)
     .addOption(
       new Option("--strategy <name>", "how tasks are chosen (reference mode)")

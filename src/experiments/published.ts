@@ -1,8 +1,9 @@
 import { InvalidRequestError } from "../errors.js";
 import { table } from "../report/format.js";
-import type { Experiment } from "./experiment.js";
+import type { Experiment, Row } from "./experiment.js";
+import { lines } from "./figures.js";
 import { type PublishedRun, readPublishedRuns } from "./published-runs.js";
-import { afterDecrease, bestSoFar, type Curve, geometricMean, speedUp, within } from "./time-to-latency.js";
+import { bestSoFar, GOALS, geometricMean, speedUps } from "./time-to-latency.js";
 
 /** The published tunings of one network on one device, beside each other. */
 export interface PublishedComparison {
@@ -23,24 +24,52 @@ export interface EqualBudget {
   readonly familyseerMs: number | null;
 }
 
-/** Which latency both are timed to: near the best that Ansor ends with, or, as in the paper's figure, some way towards it. */
-const GOALS: Readonly<Record<string, (ansor: Curve) => number>> = {
-  "within 5 %": (ansor) => within(ansor, 5),
-  "within 1 %": (ansor) => within(ansor, 1),
-  "within 0 %": (ansor) => within(ansor, 0),
-  "80 % of decrease": (ansor) => afterDecrease(ansor, 80),
-  "90 % of decrease": (ansor) => afterDecrease(ansor, 90),
-};
-
 const DEVICE_NAMES = { v100: "NVIDIA V100", silver4210: "Xeon Silver 4210" };
 
 export const published: Experiment = {
+  title: "The paper's own runs",
   description: "the paper's own runs: FamilySeer's speed-up over Ansor to the same latency",
-  async run() {
-    const comparisons = comparePublished(await readPublishedRuns());
-    return { data: comparisons.map(toJson), text: show(comparisons) };
+  devices: [],
+  async plan() {
+    const runs = await readPublishedRuns();
+    const comparisons = comparePublished(runs);
+    return {
+      runs: [],
+      conclude: () => ({
+        data: comparisons.map(toJson),
+        rows: comparisons.map(({ network, device, speedUps }) => ({ network, device, ...speedUps })),
+        text: show(comparisons),
+        figures: {
+          "latency-v100": figure(runs, "v100"),
+          "latency-silver4210": figure(runs, "silver4210"),
+        },
+      }),
+    };
   },
 };
+
+/** The latency so far of every network, compiled and timed by the authors, over their tuning seconds. */
+function figure(runs: readonly PublishedRun[], device: PublishedRun["device"]) {
+  const rows: Row[] = runs
+    .filter((run) => run.device === device)
+    .flatMap(({ network, method, curve }) =>
+      bestSoFar(curve).map(([seconds, ms]) => ({
+        network,
+        tuner: method === "ansor" ? "Ansor" : "FamilySeer",
+        "hours of tuning": seconds / 3600,
+        "latency (ms)": ms,
+      })),
+    );
+  return lines(rows, {
+    title: `Published: ${DEVICE_NAMES[device]}, latency so far`,
+    x: "hours of tuning",
+    y: "latency (ms)",
+    series: "tuner",
+    facet: "network",
+    steps: true,
+    logY: true,
+  });
+}
 
 /** @throws InvalidRequestError if a run of Ansor lacks FamilySeer's. */
 export function comparePublished(runs: readonly PublishedRun[]): PublishedComparison[] {
@@ -54,12 +83,10 @@ export function comparePublished(runs: readonly PublishedRun[]): PublishedCompar
       if (!familyseer) {
         throw new InvalidRequestError(`There is no run of FamilySeer for ${network} on ${device}, only Ansor's.`);
       }
-      const [ours, theirs] = [bestSoFar(familyseer.curve), bestSoFar(ansor.curve)];
-      const speedUps = Object.entries(GOALS).map(([goal, latency]) => [goal, speedUp(ours, theirs, latency(theirs))]);
       return {
         network,
         device,
-        speedUps: Object.fromEntries(speedUps),
+        speedUps: speedUps(familyseer.curve, ansor.curve),
         equalPrograms: atEqual("programs", ansor, familyseer),
         equalTrials: atEqual("trials", ansor, familyseer),
       };

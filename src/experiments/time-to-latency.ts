@@ -50,3 +50,19 @@ export function speedUp(curve: Curve, reference: Curve, latency: number): number
 export function geometricMean(ratios: readonly number[]): number {
   return Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
 }
+
+/** Which latency two curves are timed to: near the best that the reference ends with, or some way towards it. */
+export const GOALS: Readonly<Record<string, (reference: Curve) => number>> = {
+  "within 5 %": (reference) => within(reference, 5),
+  "within 1 %": (reference) => within(reference, 1),
+  "within 0 %": (reference) => within(reference, 0),
+  "80 % of decrease": (reference) => afterDecrease(reference, 80),
+  "90 % of decrease": (reference) => afterDecrease(reference, 90),
+};
+
+/** By goal: what `reference` needs over what `curve` needs, each with its best so far; null: one never gets there. */
+export function speedUps(curve: Curve, reference: Curve): Record<string, number | null> {
+  const [ours, theirs] = [bestSoFar(curve), bestSoFar(reference)];
+  const ratios = Object.entries(GOALS).map(([goal, latency]) => [goal, speedUp(ours, theirs, latency(theirs))]);
+  return Object.fromEntries(ratios);
+}

@@ -1,6 +1,7 @@
 import { InvalidRequestError } from "../errors.js";
 import { type JournalEntry, journalEntries } from "../records/journal.js";
 import { logRecords } from "../records/log.js";
+import { isSimulated } from "../records/simulated.js";
 import { describeSkipped, SkippedLines } from "../records/skipped.js";
 import type { Decision, DeviceTotal, OriginTotal, Phases, Point } from "./page-data.js";
 import { RunsSoFar } from "./run-so-far.js";
@@ -57,7 +58,10 @@ export async function readRuns(log: string, name: string): Promise<Run[]> {
       `The log ${log} holds no record. Expected a file in which a tuning has recorded programs.`,
     );
   }
-  return measured.map((run) => run.named(measured.length === 1 ? name : `${name}, ${run.target}`, notices));
+  return measured.map((run) => {
+    const parts = [measured.length > 1 && run.target, isSimulated(run.target) && "simulated"];
+    return run.named([name, ...parts.filter(Boolean)].join(", "), notices);
+  });
 }
 
 /**

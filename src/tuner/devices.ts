@@ -1,4 +1,5 @@
 import { InvalidRequestError } from "../errors.js";
+import { SIMULATED_TARGET } from "../records/simulated.js";
 import type { DeviceSettings, Result } from "../worker/protocol.js";
 import type { Worker } from "../worker/worker.js";
 import type { TuneOptions } from "./options.js";
@@ -10,8 +11,16 @@ const LIST_DEADLINE_MS = 60_000;
  *
  * @throws InvalidRequestError for options that exclude or lack each other.
  */
-export function deviceSettings(options: Pick<TuneOptions, "gpus" | "tracker" | "deviceKey">): DeviceSettings {
-  const { gpus, tracker, deviceKey } = options;
+export function deviceSettings(
+  options: Pick<TuneOptions, "gpus" | "tracker" | "deviceKey" | "simulated">,
+): DeviceSettings {
+  const { gpus, tracker, deviceKey, simulated } = options;
+  if (simulated) {
+    if (gpus !== undefined || tracker !== undefined || deviceKey !== undefined) {
+      throw new InvalidRequestError("A simulated GPU and real devices are both asked for. Expected one of them.");
+    }
+    return { type: "simulated" };
+  }
   if (tracker === undefined && deviceKey === undefined) {
     return gpus === undefined || gpus <= 1 ? { type: "local" } : { type: "servers", count: gpus };
   }
@@ -25,6 +34,20 @@ export function deviceSettings(options: Pick<TuneOptions, "gpus" | "tracker" | "
     );
   }
   return { type: "tracker", ...trackerAddress(tracker), key: deviceKey };
+}
+
+/**
+ * The target of a simulated job.
+ *
+ * @throws InvalidRequestError for a target that is not simulated.
+ */
+export function simulatedTarget(target: string | undefined): string {
+  if (target === undefined || ["cuda", "cuda -arch=sm_70", SIMULATED_TARGET].includes(target)) {
+    return SIMULATED_TARGET;
+  }
+  throw new InvalidRequestError(
+    `The target ${target} cannot be simulated. Expected cuda: the simulated GPU is a V100.`,
+  );
 }
 
 /** @throws InvalidRequestError for anything but `host:port`. */

@@ -76,6 +76,11 @@ export interface TuneOptions {
   /** Measure on the servers that this TVM RPC tracker, `host:port`, has with `deviceKey`. */
   readonly tracker?: string;
   readonly deviceKey?: string;
+  /**
+   * For experiments on schedulers: times are made up by a model of a V100, and every record says so (docs/simulated-gpu.md).
+   * The target is `cuda`, or left out.
+   */
+  readonly simulated?: boolean;
   /** Search and build for the next round while the devices measure; left out: where they are GPUs. */
   readonly overlap?: boolean | undefined;
   readonly tvmPython?: string | undefined;

@@ -20,7 +20,7 @@ import { startWorker } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
 import { type Beginning, basisOf, beginAgain, beginNew } from "./beginning.js";
 import { type Decider, makeDecider } from "./decider.js";
-import { deviceSettings } from "./devices.js";
+import { deviceSettings, simulatedTarget } from "./devices.js";
 import type { NamedTask, Program, Resumed, Round, TuneEvent } from "./events.js";
 import { requireGpus } from "./gpus.js";
 import { type CompleteTuneOptions, FAST_DEFAULTS, TUNE_DEFAULTS, type TuneOptions, withoutEffect } from "./options.js";
@@ -83,7 +83,8 @@ export class Tuner {
 
   constructor(options: TuneOptions) {
     const fast = (options.mode ?? TUNE_DEFAULTS.mode) === "fast" ? FAST_DEFAULTS : {};
-    this.options = { ...TUNE_DEFAULTS, ...fast, ...withoutUndefined(options) };
+    const simulated = options.simulated ? { target: simulatedTarget(options.target) } : {};
+    this.options = { ...TUNE_DEFAULTS, ...fast, ...withoutUndefined(options), ...simulated };
     this.#policy = parseSearchPolicy(this.options.searchPolicy);
     this.#devices = deviceSettings(this.options);
     options.signal?.addEventListener("abort", () => this.stop(), { once: true });
@@ -135,7 +136,7 @@ export class Tuner {
     const worker = await startWorker(this.options);
     let files: Files | null = null;
     try {
-      if (this.#devices.type !== "tracker") {
+      if (this.#devices.type === "local" || this.#devices.type === "servers") {
         await requireGpus(worker, this.options);
       }
       const { target, tasks, families, fromCache: tasksFromCache } = await this.#extract(worker);
@@ -468,9 +469,9 @@ export class Tuner {
     }
   }
 
-  /** On this machine's CPU a search beside it would spoil the timing. */
+  /** On this machine's CPU a search beside it would spoil the timing; beside a simulation it would win nothing. */
   #overlap(): boolean {
-    return this.options.overlap ?? isCuda(this.options.target);
+    return this.options.overlap ?? (isCuda(this.options.target) && this.#devices.type !== "simulated");
   }
 
   /** A job that is to end at once may have a worker that is still searching; it does not wait for its models. */

@@ -25,7 +25,7 @@ export function checkBudget(budget: Budget): void {
     );
   }
   requireAtLeast("trials per round", trialsPerRound, 1);
-  requireAtLeast("programs of a foresee round", foreseeTrials, 1);
+  requireAtLeast("programs of a foresee round", foreseeTrials, 0);
   requireAtLeast("early stopping", budget.earlyStopping ?? 0, 0);
   requireAtLeast("early stopping per task", budget.taskEarlyStopping ?? 0, 0);
 }

@@ -1,6 +1,6 @@
 import TinyQueue from "tinyqueue";
 import { InvalidRequestError } from "../errors.js";
-import { checkBudget } from "./budget.js";
+import { checkBudget, requireAtLeast } from "./budget.js";
 import type { Families } from "./families.js";
 import { FamilyOutlook, mixed } from "./family-outlook.js";
 import type { Objective } from "./objective.js";
@@ -154,6 +154,7 @@ export class FastScheduler {
     this.#options = { ...FAST_SCHEDULER_DEFAULTS, ...options };
     const { tasks, trials, measuredBefore } = this.#options;
     checkBudget(this.#options);
+    requireAtLeast("programs of a foresee round", this.#options.foreseeTrials, 1);
     this.#trials = this.#options.trialsBefore;
     this.trialsPerRound = Math.min(options.trialsPerRound, Math.floor(trials / tasks.length));
     const families = options.families ?? new Map(tasks.map((_, id) => [String(id), [id]]));

@@ -39,7 +39,7 @@ export interface SchedulerOptions {
   readonly earlyStopping?: number | null;
   /** Stop a task after this many programs without a better program; null: never. */
   readonly taskEarlyStopping?: number | null;
-  /** Programs of a foresee round. */
+  /** Programs of a foresee round; 0: there are none. */
   readonly foreseeTrials?: number;
   /**
    * Search a task no further if no program ran of it in warm-up, as TVM does since 0.18. FamilySeer's own scheduler goes
@@ -413,7 +413,7 @@ export class Scheduler {
 
   /** The sibling to foresee after a round on a task, by the gradients before the round; null if there is none. */
   async #steepestSibling(after: number): Promise<Sibling | null> {
-    const family = this.#order.family(after);
+    const family = this.#options.foreseeTrials > 0 ? this.#order.family(after) : null;
     const among = family === null ? 0 : (this.#alive.get(family) ?? 0) - (this.#dead.has(after) ? 0 : 1);
     if (family === null || among === 0) {
       return null;

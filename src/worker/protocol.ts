@@ -77,7 +77,10 @@ const recipe = z.object({
   draft: z.boolean(),
 });
 
-/** Where programs run: this machine, servers of ours with a GPU each, or those of a key of the user's tracker. */
+/**
+ * Where programs run: this machine, servers of ours with a GPU each, or those of a key of the user's tracker; `simulated`:
+ * nowhere, their times are made up by a model of a GPU (docs/simulated-gpu.md).
+ */
 const deviceSettings = z.discriminatedUnion("type", [
   z.object({ type: z.literal("local") }),
   z.object({ type: z.literal("servers"), count: z.number().int().min(1) }),
@@ -87,6 +90,7 @@ const deviceSettings = z.discriminatedUnion("type", [
     port: z.number().int().min(1).max(65535),
     key: z.string().min(1),
   }),
+  z.object({ type: z.literal("simulated") }),
 ]);
 export type DeviceSettings = z.infer<typeof deviceSettings>;
 

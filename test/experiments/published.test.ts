@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -97,17 +97,27 @@ describe("the published runs", () => {
     assert.throws(() => comparePublished(alone), /no run of FamilySeer for gpt2 on v100/);
   });
 
-  it("are shown by `familyseer experiment published`, as tables and as JSON", async () => {
-    const { stdout } = await experiment("published");
+  it("are shown by `familyseer experiment published`, as tables, as JSON, and drawn", async () => {
+    const out = await mkdtemp(join(tmpdir(), "familyseer-test-"));
+    const { stdout } = await experiment("published", "--out", out);
     assert.match(
       stdout,
       /NVIDIA V100[\s\S]*\ngpt2 +1\.50 +3\.09 +- [\s\S]*Xeon Silver 4210[\s\S]*\ngpt2 +1\.31 +1\.74 +4\.15 /,
     );
-    const data = JSON.parse((await experiment("published", "--json")).stdout);
+    const data = JSON.parse((await experiment("published", "--json", "--out", out)).stdout);
     assert.equal(data.length, 12);
     assert.equal(data[0].speed_ups["within 0 %"], comparisons[0]?.speedUps["within 0 %"]);
+    const written = await readdir(join(out, "published"));
+    assert.deepEqual(
+      written.filter((name) => /\.(svg|png)$/.test(name)),
+      ["latency-silver4210.png", "latency-silver4210.svg", "latency-v100.png", "latency-v100.svg"],
+    );
+  });
+
+  it("are in the list of experiments, which an unknown name is told", async () => {
+    assert.match((await experiment()).stdout, /published +the paper's own runs[\s\S]*search-time/);
     const unknown = await experiment("publishd");
     assert.equal(unknown.exitCode, 2);
-    assert.match(unknown.all, /unknown command 'publishd'[\s\S]*published/);
+    assert.match(unknown.all, /Unknown experiment: publishd\. Expected one of all, published, search-time/);
   });
 });

@@ -94,14 +94,15 @@ describe("scheduler", () => {
     assert.deepEqual(ours.deadTasks, [1]);
   });
 
-  it("has no foresee rounds without families", async () => {
-    const ours = scheduler(tasks, { families: null });
-    await warmUp(ours);
-    for (let action = await ours.next(); action.type === "search"; action = await ours.next()) {
-      assert.notEqual(action.reason.type, "foresee");
-      await ours.observe([0.001, 0.001, 0.001, 0.001]);
+  it("has no foresee rounds without families, or with foresee rounds of no programs", async () => {
+    for (const ours of [scheduler(tasks, { families: null }), scheduler(tasks, { foreseeTrials: 0 })]) {
+      await warmUp(ours);
+      for (let action = await ours.next(); action.type === "search"; action = await ours.next()) {
+        assert.notEqual(action.reason.type, "foresee");
+        await ours.observe([0.001, 0.001, 0.001, 0.001]);
+      }
+      assert.ok(ours.trials >= 100);
     }
-    assert.ok(ours.trials >= 100);
   });
 
   it("stops when no task is left, and when nothing improves", async () => {

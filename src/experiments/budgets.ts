@@ -1,0 +1,92 @@
+import type { TuneOptions } from "../tuner/options.js";
+import type { Device, Settings } from "./experiment.js";
+
+/** What one run tunes, and what it may spend: the same for all methods. */
+export type Budget = Pick<TuneOptions, "model" | "trials"> & Partial<TuneOptions>;
+
+/** Four convolutions and four depthwise ones of mobilenetv2_0.5, in the same places for both targets. */
+const SOME_TASKS = [3, 10, 11, 14, 20, 21, 25, 31];
+
+/** Ansor's way, made small: a sixteenth of its population, and rounds of an eighth of the programs. */
+const SMALL = {
+  trialsPerRound: 8,
+  foreseeTrials: 2,
+  population: 128,
+  generations: 2,
+  number: 1,
+  minRepeatMs: 20,
+} as const satisfies Partial<TuneOptions>;
+/** Twice as many programs in a round: what a simulated round takes is its search. */
+const SMALL_SIMULATED = { ...SMALL, trialsPerRound: 16, foreseeTrials: 4 } as const satisfies Partial<TuneOptions>;
+const SMALL_TRIALS = { cpu: 160, cuda: 256, simulated: 320 } as const satisfies Record<Device, number>;
+const SMALL_TRIALS_PER_TASK = 10;
+
+/** The paper's (scripts/tune_network_gpu.py of its artifact). */
+const PAPER = { trialsPerRound: 64, foreseeTrials: 16, minRepeatMs: 300 } as const satisfies Partial<TuneOptions>;
+const PAPER_TRIALS_PER_TASK = 900;
+
+/** Tasks of the networks, for the budget and the estimate (data/paper/networks, docs/networks.md). */
+const TASKS: Readonly<Record<string, number>> = {
+  resnet50_v1: 25,
+  "mobilenet0.5": 22,
+  "mobilenetv2_0.5": 34,
+  vit_huge: 13,
+  bert_large: 11,
+  gpt2: 10,
+  mlp: 4,
+};
+const TASKS_OF_OTHERS = 30;
+
+export const PAPER_NETWORKS = [
+  "resnet50_v1",
+  "resnet152_v2",
+  "mobilenet0.5",
+  "mobilenetv2_0.5",
+  "vit_huge",
+  "bert_large",
+  "roberta_large",
+  "gpt2",
+] as const;
+
+/** Seconds a program took, in the reference mode; measured on two cores (cpu, simulated), published (cuda). */
+const SECONDS_PER_PROGRAM = {
+  small: { cpu: 0.4, cuda: 0.8, simulated: 0.4 },
+  paper: { cpu: 1.2, cuda: 1.8, simulated: 0.4 },
+} as const;
+
+export function secondsOf(settings: Settings, { trials }: Budget): number {
+  return trials * SECONDS_PER_PROGRAM[settings.scale][settings.device];
+}
+
+export function seedsOf({ seeds, scale }: Settings): readonly number[] {
+  return seeds ?? (scale === "small" ? [0] : [0, 1, 2]);
+}
+
+/** For experiments on the search alone: some tasks of one network at the small scale, else as `wholeNetworks`. */
+export function searchBudgets(settings: Settings): Budget[] {
+  if (settings.scale === "paper" || settings.networks) {
+    return wholeNetworks(settings, PAPER_NETWORKS);
+  }
+  return [
+    { model: "mobilenetv2_0.5", onlyTasks: SOME_TASKS, trials: SMALL_TRIALS[settings.device], ...small(settings) },
+  ];
+}
+
+/** For experiments on a network's latency; `ofSmallScale` are the networks of the small one. */
+export function wholeNetworks(
+  settings: Settings,
+  ofSmallScale: readonly string[],
+  smallTrialsPerTask = SMALL_TRIALS_PER_TASK,
+): Budget[] {
+  const { scale, networks } = settings;
+  return (networks ?? (scale === "paper" ? PAPER_NETWORKS : ofSmallScale)).map((model) => {
+    const tasks = TASKS[model] ?? TASKS_OF_OTHERS;
+    return scale === "paper"
+      ? { model, trials: PAPER_TRIALS_PER_TASK * (tasks + 1), ...PAPER }
+      : { model, trials: smallTrialsPerTask * tasks, ...small(settings) };
+  });
+}
+
+function small({ device }: Settings) {
+  return device === "simulated" ? SMALL_SIMULATED : SMALL;
+}

@@ -1,0 +1,14 @@
+import { comparison, entriesOf } from "./compare.js";
+import type { Experiment } from "./experiment.js";
+
+const TITLE = "How families are formed";
+
+export const familyAlgorithms: Experiment = {
+  title: TITLE,
+  description: "families by core operation, by the compute DAG's hash, and each task its own (section 4.1)",
+  devices: ["cpu", "cuda", "simulated"],
+  async plan(settings) {
+    const methods = ["Ansor", "FamilySeer", "families by hash", "each task a family"] as const;
+    return comparison(TITLE, "Ansor", entriesOf(methods, settings), settings);
+  },
+};

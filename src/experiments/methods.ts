@@ -1,0 +1,179 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { CancelledError } from "../errors.js";
+import { logRecords } from "../records/log.js";
+import { SIMULATED_TARGET } from "../records/simulated.js";
+import { evaluate } from "../tuner/evaluate.js";
+import { FAST_DEFAULTS, TUNE_DEFAULTS, type TuneOptions } from "../tuner/options.js";
+import { tune } from "../tuner/tuner.js";
+import { home, tvmPython } from "../worker/installation.js";
+import { type Budget, secondsOf } from "./budgets.js";
+import type { Device, Run, Settings } from "./experiment.js";
+import { runScript } from "./script-run.js";
+import type { Curve } from "./time-to-latency.js";
+
+/** The tuners that are compared. They search, build and measure by the same means, and decide differently. */
+export const METHODS = {
+  Ansor: { mode: "reference", searchPolicy: "sketch.xgb" },
+  FamilySeer: { mode: "reference", searchPolicy: "sketch.xgb.family_op" },
+  "families by hash": { mode: "reference", searchPolicy: "sketch.xgb.family_hash" },
+  "each task a family": { mode: "reference", searchPolicy: "sketch.xgb.family_ind" },
+  "without foresee": { mode: "reference", searchPolicy: "sketch.xgb.family_op", foreseeTrials: 0 },
+  "fast mode": { mode: "fast", ...FAST_DEFAULTS },
+  "random programs": { mode: "reference", searchPolicy: "sketch.random" },
+} as const satisfies Record<string, Partial<TuneOptions>>;
+export type Method = keyof typeof METHODS;
+
+/** TVM's own TaskScheduler, with its own builder and runner, on the CPU. */
+export const TVM = "TVM's own";
+/** In the reference mode about twice as fast as TVM's own means (docs/results/measuring.md). */
+const TVM_SLOWER = 3;
+/** How often a network is timed, and how long at least. */
+const NETWORK_TIMING = { repeat: 5, minRepeatMs: 200 } as const;
+
+/** What a tuning came to. Latencies in ms: of the tasks tuned, each by its weight, as the tuner measured them. */
+const tuningSchema = z.object({
+  /** From when on and after how many programs; begins once every task has a program that ran. */
+  points: z.array(z.tuple([z.number(), z.number(), z.number()])),
+  programs: z.number(),
+  failures: z.number(),
+  seconds: z.number(),
+  /** The whole network compiled and timed, in ms, untuned and by the log; null where it was tuned in part or simulated. */
+  network: z.object({ untuned: z.number(), tuned: z.number() }).nullable(),
+});
+export type Tuning = z.infer<typeof tuningSchema>;
+
+/** What a device is to `tune`. */
+export function deviceOptions(device: Device): Pick<TuneOptions, "simulated" | "means"> & { readonly target: string } {
+  switch (device) {
+    case "cpu":
+      return { target: "native" };
+    case "cuda":
+      return { target: "cuda" };
+    case "simulated":
+      // Its programs take no time that gains could be counted by.
+      return { target: SIMULATED_TARGET, simulated: true, means: { gainPerSecond: false } };
+  }
+}
+
+/** One tuning of a budget by a method. A whole network is compiled and timed afterwards, where there is a device for it. */
+export function tuneRun(method: Method, budget: Budget, seed: number, settings: Settings): Run<Tuning> {
+  const { device, tvmPython } = settings;
+  const options = { ...budget, ...METHODS[method], ...deviceOptions(device), seed };
+  return {
+    name: `${budget.model}, ${method}, seed ${seed}, ${device}`,
+    seconds: secondsOf(settings, budget),
+    identity: { ...options, device },
+    result: tuningSchema,
+    async perform(folder, signal) {
+      const log = join(folder, "records.json");
+      const tuning = await tuned({ ...options, tvmPython, log, signal });
+      const timed = device !== "simulated" && !options.onlyTasks && !signal.aborted;
+      const network = timed
+        ? await evaluate({ ...TUNE_DEFAULTS, ...options, ...NETWORK_TIMING, log, tvmPython })
+        : null;
+      return { ...tuning, network: network && { untuned: 1000 * network.untuned, tuned: 1000 * network.tuned } };
+    },
+  };
+}
+
+/** Tunes, and follows the latency. */
+export async function tuned(options: TuneOptions): Promise<Omit<Tuning, "network">> {
+  const begun = performance.now();
+  let latency = new Latency(new Map());
+  let [programs, failures] = [0, 0];
+  for await (const event of tune(options)) {
+    if (event.type === "started") {
+      latency = new Latency(new Map(event.tasks.map(({ weight }, task) => [task, weight])));
+    } else if (event.type === "measured") {
+      programs += 1;
+      failures += event.cost === null ? 1 : 0;
+      latency.observe(event.task, event.cost, (performance.now() - begun) / 1000);
+    }
+  }
+  if (options.signal?.aborted) {
+    throw new CancelledError(`The tuning was ended. Its records are in ${options.log}.`);
+  }
+  return { points: latency.points, programs, failures, seconds: (performance.now() - begun) / 1000 };
+}
+
+/** The latency of the tasks together, as better programs are found. */
+export class Latency<T> {
+  readonly points: [seconds: number, programs: number, ms: number][] = [];
+  readonly #weights: ReadonlyMap<T, number>;
+  readonly #best = new Map<T, number>();
+  #programs = 0;
+
+  constructor(weights: ReadonlyMap<T, number>) {
+    this.#weights = weights;
+  }
+
+  /** A program was measured; `cost` in seconds, null if it failed. */
+  observe(task: T, cost: number | null, seconds: number): void {
+    this.#programs += 1;
+    if (cost === null || cost >= (this.#best.get(task) ?? Number.POSITIVE_INFINITY)) {
+      return;
+    }
+    this.#best.set(task, cost);
+    if (this.#best.size === this.#weights.size) {
+      const sum = [...this.#weights].reduce(
+        (ms, [each, weight]) => ms + 1000 * weight * (this.#best.get(each) ?? 0),
+        0,
+      );
+      this.points.push([seconds, this.#programs, sum]);
+    }
+  }
+}
+
+/** The same budget by TVM's own TaskScheduler, for the CPU. */
+export function tvmRun(budget: Budget, seed: number, settings: Settings): Run<Tuning> {
+  const { model, trials, onlyTasks, trialsPerRound, population, generations, number, minRepeatMs } = budget;
+  const options = { "per-round": trialsPerRound, population, generations, number, "min-repeat-ms": minRepeatMs };
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const args = ["--network", model, "--trials", `${trials}`, "--seed", `${seed}`];
+  args.push(...given.flatMap(([name, value]) => [`--${name}`, `${value}`]));
+  args.push(...(onlyTasks ? ["--tasks", ...onlyTasks.map(String)] : []));
+  return {
+    name: `${model}, ${TVM}, seed ${seed}`,
+    seconds: TVM_SLOWER * secondsOf(settings, budget),
+    identity: { script: "tvm_side.py", args },
+    result: tuningSchema,
+    async perform(folder, signal) {
+      const command = ["time_to_latency/tvm_side.py", ...args, "--cache", join(home(), "cache"), "--out", folder];
+      await runScript(command, tvmPython(settings.tvmPython), signal);
+      return readTvmSide(folder);
+    },
+  };
+}
+
+const timesSchema = z.object({
+  seconds: z.array(z.number()),
+  end: z.number(),
+  /** By workload key. */
+  weights: z.record(z.string(), z.number()),
+});
+
+async function readTvmSide(folder: string): Promise<Tuning> {
+  const times = timesSchema.parse(JSON.parse(await readFile(join(folder, "seconds.json"), "utf8")));
+  const latency = new Latency(new Map(Object.entries(times.weights)));
+  let [programs, failures] = [0, 0];
+  for await (const { workloadKey, cost } of logRecords(join(folder, "records.json"))) {
+    failures += cost === null ? 1 : 0;
+    latency.observe(workloadKey, cost, times.seconds[programs] ?? times.end);
+    programs += 1;
+  }
+  return { points: latency.points, programs, failures, seconds: times.end, network: null };
+}
+
+/** Over which a curve is drawn: a simulated program takes no time of its own, so there programs are counted. */
+export function costOf(device: Device): "seconds" | "programs" {
+  return device === "simulated" ? "programs" : "seconds";
+}
+
+/** The curve of a tuning over seconds or programs, ending where the tuning does. */
+export function curveOf({ points, seconds, programs }: Tuning, over: "seconds" | "programs"): Curve {
+  const curve = points.map(([at, count, ms]) => [over === "seconds" ? at : count, ms] as const);
+  const last = curve.at(-1);
+  return last ? [...curve, [over === "seconds" ? seconds : programs, last[1]]] : [];
+}
