@@ -34,22 +34,32 @@ class Loop:
 
     variable: int
     extent: int
-    vectorized: bool = False
+    kind: int = 0
+
+    @property
+    def vectorized(self) -> bool:
+        return self.kind == _VECTORIZED
+
+    @property
+    def unrolled(self) -> bool:
+        return self.kind == _UNROLLED
 
 
 @dataclass(frozen=True)
 class Access:
     """A load or store of one element in each iteration.
 
-    `requests`: for what the 32 threads of a warp access at once, how many 32-byte sectors of global memory (`global`),
-    or how many cycles of shared memory's 32 banks (`shared`). `block_bytes`, `all_bytes`: what a block and all blocks
-    together access, each byte once.
+    `side_by_side`: how many elements, up to 4, a thread accesses that lie side by side, in one of its loops.
+    `requests`: for what the 32 threads of a warp access so at once, how many 32-byte sectors of global memory
+    (`global`), or how many cycles of shared memory's 32 banks (`shared`). `block_bytes`, `all_bytes`: what a block and
+    all blocks together access, each byte once.
     """
 
     buffer: str
     scope: str
     store: bool
     depends_on: frozenset[int]
+    side_by_side: int
     requests: int
     element_bytes: int
     block_bytes: int
@@ -58,7 +68,8 @@ class Access:
 
 @dataclass(frozen=True)
 class Statement:
-    """One store with all it computes, and the loops of a thread around it, outermost first, virtual threads last.
+    """One store with all it computes, and the loops of a thread around it, outermost first, then the virtual threads
+    that it differs for.
 
     Operations are of one iteration; `threads` take part; `unroll` is how many iterations TVM unrolls at most.
     """
@@ -139,9 +150,11 @@ class _Reader:
         self._kernels: list[Kernel] = []
         self._regions: dict[int, _Region] = {}
         self._homeless = False
+        self._arguments: set[int] = set()
 
     def read(self) -> list[Kernel] | None:
         function = next(index for index in range(len(self._nodes)) if self._kind(index) == "tir.PrimFunc")
+        self._arguments = set(self._items(self._of(function, "buffer_map")))
         self._visit(self._of(function, "body"), _Around())
         return None if self._homeless else self._kernels
 
@@ -177,7 +190,7 @@ class _Reader:
             self._visit(self._of(node, "body"), around)
         elif kind == "tir.For":
             extent = self._number(self._of(node, "extent"))
-            loop = Loop(self._of(node, "loop_var"), extent, self._of(node, "kind") == _VECTORIZED)
+            loop = Loop(self._of(node, "loop_var"), extent, self._of(node, "kind"))
             self._visit(self._of(node, "body"), around.but(loops=(*around.loops, loop)))
         elif kind == "tir.IfThenElse":
             guards = around.guard_operations + self._address_operations(self._of(node, "condition")) + 1
@@ -239,7 +252,8 @@ class _Reader:
         if around.kernel is None:
             self._homeless = True
             return
-        loops = (*around.loops, *around.virtual)
+        touched = {each for each in self._below(node, True) if self._kind(each) == "tir.Var"}
+        loops = (*around.loops, *(loop for loop in around.virtual if loop.variable in touched))
         counts = dict.fromkeys(("add", "multiply", "divide", "function"), 0)
         addresses = around.guard_operations
         accesses = [self._access(node, around, True)]
@@ -271,13 +285,14 @@ class _Reader:
             )
         )
 
-    def _below(self, node: int) -> Iterator[int]:
-        """An expression's nodes; not those of the indices of what it loads."""
+    def _below(self, node: int, indices: bool = False) -> Iterator[int]:
+        """The nodes of an expression or store, with or without those of the indices of what it accesses."""
         yield node
-        if self._kind(node) == "tir.BufferLoad":
-            return
+        if self._kind(node) in ("tir.BufferLoad", "tir.BufferStore"):
+            for each in self._items(self._of(node, "indices")) if indices else ():
+                yield from self._below(each, indices)
         for each in self._operands(node):
-            yield from self._below(each)
+            yield from self._below(each, indices)
 
     def _operands(self, node: int) -> list[int]:
         attributes = self._nodes[node].get("attrs", {})
@@ -304,38 +319,66 @@ class _Reader:
     def _access(self, node: int, around: _Around, store: bool) -> Access:
         buffer, indices = self._of(node, "buffer"), self._items(self._of(node, "indices"))
         shape = [self._number(each) for each in self._items(self._of(buffer, "shape"))]
-        region = self._regions.get(buffer) or _Region("global", [0] * len(shape), shape)
+        # What is neither an argument nor realized are the sums of threads that TVM adds up across a block.
+        unrealized = _Region("global" if buffer in self._arguments else "local", [0] * len(shape), shape)
+        region = self._regions.get(buffer, unrealized)
         element = self._element_bytes(buffer)
         variables = {each for index in indices for each in self._variables(index)}
         loops = (*around.loops, *around.virtual)
         depends_on = frozenset(loop.variable for loop in loops if loop.variable in variables)
+        extents = shape if region.scope == "global" else region.extents
+        inner = self._side_by_side(indices, extents, around)
+        side_by_side = 1 if inner is None else 4 if inner.extent % 4 == 0 else 2
         requests, block_bytes, all_bytes = 1, 0, 0
         if region.scope == "global":
-            requests = self._sectors(self._addresses(indices, shape, around), element)
+            requests = self._sectors(self._addresses(indices, extents, around, inner), element)
             block_bytes, all_bytes = (self._box_bytes(indices, shape, around, each) * element for each in (1, 0))
         elif region.scope == "shared":
-            requests = _bank_cycles(self._addresses(indices, region.extents, around), element)
+            requests = _bank_cycles(self._addresses(indices, extents, around, inner), element)
         return Access(
-            self._text(buffer, "name"), region.scope, store, depends_on, requests, element, block_bytes, all_bytes
+            self._text(buffer, "name"),
+            region.scope,
+            store,
+            depends_on,
+            side_by_side,
+            requests,
+            element,
+            block_bytes,
+            all_bytes,
         )
 
-    def _addresses(self, indices: Sequence[int], extents: Sequence[int], around: _Around) -> np.ndarray:
-        """Of a block's first warp in the first iteration of all loops, those of a vector together [threads, lanes]."""
+    def _side_by_side(self, indices: Sequence[int], extents: Sequence[int], around: _Around) -> Loop | None:
+        """The innermost loop whose iterations, an even number of them, access one element after the other."""
+        first = self._flat(indices, extents, {})
+        for loop in reversed(around.loops):
+            even = loop.extent % 2 == 0
+            if even and self._flat(indices, extents, {loop.variable: 1}) == first + 1:
+                return loop
+        return None
+
+    def _flat(self, indices: Sequence[int], extents: Sequence[int], values: Mapping[int, Any]) -> Any:
+        """The number of an element in its buffer."""
+        flat: Any = 0
+        for index, extent in zip(indices, extents):
+            flat = flat * max(1, extent) + self._value(index, values)
+        return flat
+
+    def _addresses(
+        self, indices: Sequence[int], extents: Sequence[int], around: _Around, inner: Loop | None
+    ) -> np.ndarray:
+        """Of a block's first warp in the first iteration of all loops, up to four of `inner` [threads, elements]."""
         assert around.kernel is not None
-        vectors = [loop for loop in around.loops if loop.vectorized]
-        lanes = math.prod(loop.extent for loop in vectors)
         thread = np.arange(min(WARP, max(1, around.kernel.threads)))[:, None]
-        values: dict[int, Any] = {loop.variable: np.arange(loop.extent)[None, :] for loop in vectors[:1]}
+        values: dict[int, Any] = {}
+        if inner is not None:
+            values[inner.variable] = np.arange(4 if inner.extent % 4 == 0 else 2)[None, :]
         for axis in "xyz":
             extent = around.kernel.extents.get(f"threadIdx.{axis}", 1)
             for variable, tag in around.tags.items():
                 if tag == f"threadIdx.{axis}":
                     values[variable] = thread % extent
             thread = thread // extent
-        flat: Any = 0
-        for index, extent in zip(indices, extents):
-            flat = flat * max(1, extent) + self._value(index, values)
-        return np.broadcast_to(np.asarray(flat), (min(WARP, max(1, around.kernel.threads)), max(1, lanes)))
+        return np.asarray(self._flat(indices, extents, values))
 
     def _box_bytes(self, indices: Sequence[int], shape: Sequence[int], around: _Around, block: int) -> int:
         """Elements between the least and the greatest index in each dimension, of one block or of all."""

@@ -47,16 +47,23 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Constants:
-    """What no data sheet says. Fitted on published records of some networks, tried on those of others
-    (docs/results/simulated-gpu.md). Times in cycles unless said."""
+    """What no data sheet says; latencies are in cycles.
 
-    launch_seconds: float = 1.9e-6
-    memory_latency: float = 500
+    Launch, synchronisation, address share, and the latencies of memory, shared memory and arithmetic were fitted on the
+    published records of two networks and tried on those of four others (docs/results/simulated-gpu.md). They stand for
+    whatever the model leaves out, too, and not for what a manual calls by these names.
+    """
+
+    launch_seconds: float = 1.5e-6
+    memory_latency: float = 110
     memory_at_once: float = 8
-    synchronisation: float = 40
-    shared_latency: float = 25
-    arithmetic_latency: float = 4
-    address_share: float = 0.3
+    # From one filling of shared memory to the next, beside the loads.
+    synchronisation: float = 930
+    shared_latency: float = 13.6
+    shared_at_once: float = 8
+    arithmetic_latency: float = 2.7
+    # Of address arithmetic, what does not fold into constants or leave the loops.
+    address_share: float = 0.27
     loop_instructions: float = 3
     free_unroll: float = 64
     operand_registers: float = 64
@@ -115,7 +122,7 @@ class _Work:
 def _kernel_seconds(kernel: Kernel, gpu: Gpu, constants: Constants) -> float:
     work = _Work()
     for statement in kernel.statements:
-        _add(work, statement, kernel, constants)
+        _add(work, statement, constants)
     warps = math.ceil(kernel.threads / WARP)
     resident = _resident_blocks(kernel, gpu, constants)
     traffic = _second_cache_bytes(kernel, work, resident, gpu)
@@ -140,66 +147,56 @@ def _kernel_seconds(kernel: Kernel, gpu: Gpu, constants: Constants) -> float:
     return constants.launch_seconds + seconds
 
 
-def _add(work: _Work, statement: Statement, kernel: Kernel, constants: Constants) -> None:
-    lanes = math.prod(loop.extent for loop in statement.loops if loop.vectorized)
+def _add(work: _Work, statement: Statement, constants: Constants) -> None:
+    """Adds what a statement does."""
     times = math.prod(loop.extent for loop in statement.loops)
     warps = math.ceil(statement.threads / WARP)
+    unrolled = _unrolled(statement, constants)
     arithmetic = max(statement.adds, statement.multiplies) + constants.function_instructions * statement.divides
     work.arithmetic += times * arithmetic
     work.functions += times * statement.functions
-    unrolled = _unrolled(statement, constants)
     work.others += times / unrolled * constants.loop_instructions
-    work.others += times / lanes * constants.address_share * statement.address_operations * _not_folded(statement)
-    fetches = 0.0
-    local = [access for access in statement.accesses if access.scope == "local"]
+    fetched = addressed = 0.0
     for access in statement.accesses:
         if access.scope == "local":
             continue
-        requests = _requests(statement.loops, access.depends_on, unrolled, constants) / lanes
+        requests = _elements(statement.loops, access.depends_on, unrolled, constants) / access.side_by_side
         work.others += requests
         if access.scope == "shared":
             work.shared_requests += warps * requests * access.requests
-            if not access.store:
-                work.waits += requests / max(1.0, unrolled / 4) * constants.shared_latency
+            work.waits += 0 if access.store else requests / constants.shared_at_once * constants.shared_latency
         else:
             work.sectors += warps * requests * access.requests
-            if not access.store:
-                fetches += requests
-    outer = max(1.0, times / unrolled)
-    if fetches:
-        at_once = max(1.0, min(constants.memory_at_once, fetches / min(fetches, outer)))
-        work.waits += fetches / at_once * constants.memory_latency
-    if local and any(access.store for access in local):
-        chains = math.prod(
-            loop.extent
-            for loop in statement.loops
-            if any(loop.variable in access.depends_on for access in local if access.store)
-        )
-        work.waits += times * arithmetic * constants.arithmetic_latency / min(constants.arithmetic_latency, chains)
+            addressed = max(addressed, requests)
+            fetched += 0 if access.store else requests
+    work.others += addressed * constants.address_share * statement.address_operations
+    work.waits += fetched / max(1.0, min(constants.memory_at_once, unrolled)) * constants.memory_latency
+    work.waits += times * arithmetic * constants.arithmetic_latency / _independent(statement, unrolled)
 
 
-def _not_folded(statement: Statement) -> float:
-    """Address arithmetic is left out where it folds into constants: in loops over what registers or shared memory
-    hold."""
-    return 1.0 if any(access.scope == "global" for access in statement.accesses) else 0.1
+def _independent(statement: Statement, unrolled: float) -> float:
+    """Results that a thread computes in turn, so that none waits for its own last operation."""
+    stored = statement.accesses[0].depends_on
+    results = math.prod(loop.extent for loop in statement.loops if loop.variable in stored)
+    return max(1.0, min(results, unrolled))
 
 
 def _unrolled(statement: Statement, constants: Constants) -> float:
     """Iterations of the innermost loops that are written out, by TVM or by CUDA's compiler."""
     limit, count = max(statement.unroll, constants.free_unroll), 1
     for loop in reversed(statement.loops):
-        if count * loop.extent > limit:
-            break
+        if count * loop.extent > limit and not loop.unrolled:
+            return count * min(loop.extent, 4)
         count *= loop.extent
     return count
 
 
-def _requests(loops: tuple[Loop, ...], depends_on: frozenset[int], unrolled: float, constants: Constants) -> float:
-    """How often a thread loads: what the innermost loops load again is in registers, as far as it fits there."""
+def _elements(loops: tuple[Loop, ...], depends_on: frozenset[int], unrolled: float, constants: Constants) -> float:
+    """How many a thread loads: what the innermost loops load again is in registers, as far as it fits there."""
     distinct, count, kept = 1, 1, 0
     for loop in reversed(loops):
         extent = loop.extent if loop.variable in depends_on else 1
-        if extent > 1 and (distinct * extent > constants.operand_registers or count >= unrolled):
+        if extent > 1 and (distinct * extent > constants.operand_registers or count * extent > unrolled):
             break
         distinct *= extent
         count *= loop.extent

@@ -1,5 +1,6 @@
 """What a network's tasks are about: the shapes of its convolutions, dense layers and batch matmuls, and how often each
-runs. Taken from the published tasks (data/paper/networks), from our own tasks, and from a Relay module."""
+runs. Taken from the published tasks (data/paper/networks), from our own tasks, and from a Relay module. And the
+programs published with them (data/paper/records)."""
 
 from __future__ import annotations
 
@@ -7,11 +8,19 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import tvm
+from familyseer.schedules import state_of
 from tvm import auto_scheduler, relay
 
+if TYPE_CHECKING:
+    from tvm.auto_scheduler.loop_state import StateObject
+
+RECORDS = Path(__file__).parents[2] / "data/paper/records"
 DATA = Path(__file__).parents[2] / "data/paper/networks"
 RELAY_OPERATORS = ("nn.conv2d", "nn.dense", "nn.batch_matmul")
 # What TVM names the operation in a compute DAG, of 2021 and of today.
@@ -26,6 +35,42 @@ DAG_OPERATIONS = (
 Core = tuple[str, tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 # The extents of all tensors of a task.
 Extents = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PublishedProgram:
+    """The best program of a task that a method found, replayed on today's task; `seconds` were measured, on a V100."""
+
+    task: auto_scheduler.SearchTask
+    state: StateObject
+    method: str
+    seconds: float
+
+
+def published_programs(network: str, tasks: list[auto_scheduler.SearchTask]) -> tuple[list[PublishedProgram], int]:
+    """The V100's published records that today's tasks for CUDA can replay, and how many there are in all.
+
+    A record's task is the first one with the same extents, those of 1 left out (a bias has gained some since), that TVM
+    can replay the steps on.
+    """
+    by_extents: dict[Extents, list[auto_scheduler.SearchTask]] = {}
+    for task in tasks:
+        by_extents.setdefault(_extents(task.workload_key), []).append(task)
+    found, count = [], 0
+    for method in ("ansor", "familyseer"):
+        for line in (RECORDS / f"{network}-v100-{method}.json").read_text().splitlines():
+            record = json.loads(line)
+            count += 1
+            for task in by_extents.get(_extents(record["i"][0][0]), []):
+                state = state_of(task, record["i"][1][1])
+                if state is not None:
+                    found.append(PublishedProgram(task, state, method, float(np.mean(record["r"][0]))))
+                    break
+    return found, count
+
+
+def _extents(workload_key: str) -> Extents:
+    return tuple(each for each in _flat(json.loads(workload_key)[1:]) if each != 1)
 
 
 def published_dags(network: str, target: str) -> list[tuple[str, Extents, int]]:
