@@ -108,9 +108,7 @@ def show(title: str, rows: list[Row]) -> None:
     above = [row.above for row in rows if row.above is not None]
     if above:
         low, middle = np.percentile(above, [10, 50])
-        print(
-            f"\nFaster than {100 * middle:.0f} % of its task's random programs (median; 10th percentile {100 * low:.0f})"
-        )
+        print(f"\nFaster than {100 * middle:.0f} % of its task's random programs (median; 10 %: {100 * low:.0f})")
     pairs = same_task_pairs(rows)
     if pairs:
         print(f"Of {len(pairs)} pairs of one task, 5 % apart, in the right order: {sum(pairs)}.")
