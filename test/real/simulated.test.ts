@@ -57,10 +57,8 @@ describe("a job on the simulated GPU", function () {
   it("is never taken for one that measured", async () => {
     const log = join(folder, "first.log");
     const network = { model: "mobilenet0.5", batch: 1, layout: "NHWC", repeat: 1, minRepeatMs: 1 };
-    for (const target of ["llvm", "cuda -arch=sm_70"]) {
-      const evaluated = timeTuned({ ...network, target, log, acceptOtherTargets: true });
-      await assert.rejects(evaluated, /16 for the target .*simulated-v100/);
-    }
+    const evaluated = timeTuned({ ...network, target: "llvm", log, acceptOtherTargets: true });
+    await assert.rejects(evaluated, /16 for the target .*simulated-v100/);
     const real = { ...small("real.log"), simulated: false, target: "llvm", loadModels: `${log}.models` };
     await assert.rejects(collect(real), /learnt from a simulated GPU/);
     const loading = collect({ ...small("real.log"), simulated: false, target: "llvm", trials: 2, loadLog: log });
