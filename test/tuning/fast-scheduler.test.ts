@@ -97,6 +97,26 @@ describe("fast scheduler", () => {
     assert.notEqual((await search(ours)).task, 1, "nothing was gained on it");
   });
 
+  it("makes the evolution as large as the family's model is worth", async () => {
+    const ours = scheduler(CONVS_AND_DENSE.slice(0, 1));
+    const sizes = [];
+    for (const accuracy of [null, 0.9]) {
+      const { programs } = await search(ours);
+      const measured = Array.from({ length: programs }, () => ({ cost: 1, origin: "random" }) as const);
+      await ours.observe(measured, { seconds: 1, accuracy });
+      sizes.push((await search(ours)).recipe);
+    }
+    const keys = ["donors", "draft", "generations", "population", "programs"];
+    assert.deepEqual(
+      sizes.map((recipe) => Object.keys(recipe).sort()),
+      [keys, keys],
+    );
+    assert.deepEqual(
+      sizes.map(({ population }) => population),
+      [64, 512],
+    );
+  });
+
   it("prefers of equal gains the task whose programs take less time", async () => {
     const tasks = [task("nn.conv2d"), task("nn.dense")];
     const choose = async (gainPerSecond: boolean) => {
