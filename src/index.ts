@@ -24,7 +24,7 @@ export {
 } from "./tuning/fast-scheduler.js";
 export { type Objective, weightedSum } from "./tuning/objective.js";
 export { type Draw, seededDraw } from "./tuning/random.js";
-export { ALL_MEANS, type Means, type Origin, type Recipe } from "./tuning/recipe.js";
+export { DEFAULT_MEANS, type Means, type Origin, type Recipe } from "./tuning/recipe.js";
 export {
   type Action,
   type DeathReason,

@@ -37,7 +37,7 @@ def parse(description: str | None) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="NAME=ARGS",
-        help='one side more, `familyseer tune` with these arguments: --side "no-descent=--mode fast --no-descent"',
+        help='one side more, `familyseer tune` with these arguments: --side "descent=--mode fast --descent"',
     )
     parser.add_argument("--small", action="store_true", help="about 20 minutes: 256 programs of two tasks, seed 0")
     parser.add_argument(

@@ -4,7 +4,7 @@ import { TuneDisplay } from "../report/tune-display.js";
 import type { TuneEvent } from "../tuner/events.js";
 import { FAST_DEFAULTS, TUNE_DEFAULTS, TUNE_MODES, type TuneOptions } from "../tuner/options.js";
 import { Tuner } from "../tuner/tuner.js";
-import { ALL_MEANS, type Means } from "../tuning/recipe.js";
+import { DEFAULT_MEANS, type Means } from "../tuning/recipe.js";
 import { STRATEGIES } from "../tuning/scheduler.js";
 import {
   decimal,
@@ -102,7 +102,7 @@ export function addTune(program: Command, finish: Finish): void {
     )
     .option("--no-worse-ratio", "time every program to the end, as TVM does")
     .option("--no-share-schedules", "fast mode without fitting siblings' best schedules")
-    .option("--no-descent", "fast mode without moves of single tile sizes")
+    .option("--descent", "fast mode with moves of single tile sizes, too", DEFAULT_MEANS.descent)
     .option("--no-draft", "fast mode without the analytic draft of the first programs")
     .option("--no-foresee-by-gain", "fast mode without foresee rounds where the model expects most")
     .option("--no-gain-per-second", "fast mode that counts programs, not seconds")
@@ -154,6 +154,6 @@ function perMode(option: keyof typeof FAST_DEFAULTS): string {
 }
 
 function meansOf(flags: Means): Means {
-  const names = Object.keys(ALL_MEANS) as (keyof Means)[];
+  const names = Object.keys(DEFAULT_MEANS) as (keyof Means)[];
   return Object.fromEntries(names.map((name) => [name, flags[name]])) as unknown as Means;
 }

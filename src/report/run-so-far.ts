@@ -104,13 +104,10 @@ export class RunSoFar {
       return;
     }
     job.end = moment;
-    switch (entry.type) {
-      case "round-finished":
-        this.#addRound(job, entry, moment);
-        break;
-      case "finished":
-        job.finished = entry;
-        break;
+    if (entry.type === "round-finished") {
+      this.#addRound(job, entry, moment);
+    } else if (entry.type === "finished") {
+      job.finished = entry;
     }
   }
 

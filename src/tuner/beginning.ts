@@ -4,7 +4,7 @@ import { InvalidRequestError } from "../errors.js";
 import type { JobHistory } from "../records/job-history.js";
 import type { Basis } from "../records/journal.js";
 import { describeSkipped } from "../records/skipped.js";
-import { ALL_MEANS } from "../tuning/recipe.js";
+import { DEFAULT_MEANS } from "../tuning/recipe.js";
 import type { Worker } from "../worker/worker.js";
 import type { Start } from "./decider.js";
 import { describeLoaded, type LoadedRecords, type LogPart, loadRecords } from "./loading.js";
@@ -129,7 +129,7 @@ function alone(log: string, records: number): string {
 }
 
 async function leastCosts(worker: Worker, { mode, means }: CompleteTuneOptions): Promise<number[] | null> {
-  const asked = mode === "fast" && { ...ALL_MEANS, ...means }.roofline;
+  const asked = mode === "fast" && { ...DEFAULT_MEANS, ...means }.roofline;
   return asked ? (await worker.request("bounds", {}, DEADLINE)).least_costs : null;
 }
 

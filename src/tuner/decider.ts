@@ -8,7 +8,7 @@ import {
 } from "../tuning/fast-scheduler.js";
 import { scoreAllBy } from "../tuning/objective.js";
 import { seededDraw } from "../tuning/random.js";
-import { ALL_MEANS, type Recipe } from "../tuning/recipe.js";
+import { DEFAULT_MEANS, type Recipe } from "../tuning/recipe.js";
 import { type Action, type RoundOutcome, Scheduler, type SearchTarget } from "../tuning/scheduler.js";
 import type { Task } from "../tuning/task.js";
 import type { CompleteTuneOptions } from "./options.js";
@@ -47,7 +47,7 @@ export function makeDecider(
       tasks,
       families,
       objective: options.objective ?? null,
-      means: { ...ALL_MEANS, ...options.means },
+      means: { ...DEFAULT_MEANS, ...options.means },
       carriedOver: options.loadModels !== null,
       leastCosts: start.leastCosts ?? [],
     });

@@ -1,5 +1,5 @@
 import type { Objective } from "../tuning/objective.js";
-import type { Means } from "../tuning/recipe.js";
+import { DEFAULT_MEANS, type Means } from "../tuning/recipe.js";
 import type { Strategy } from "../tuning/scheduler.js";
 import type { ChannelName } from "../worker/channel.js";
 import type { TrainingSettings } from "../worker/protocol.js";
@@ -22,7 +22,7 @@ export interface TuneOptions {
   readonly searchPolicy?: string;
   /** `reference`: the paper's decisions, one for one; `fast`: whatever means have proved to save time. */
   readonly mode?: TuneMode;
-  /** Means of the fast mode; one that is false is done without. */
+  /** Means of the fast mode, where they are to differ from its defaults; one that is false is done without. */
   readonly means?: Partial<Means>;
   /** Tune only these of the network's tasks, by their numbers. */
   readonly onlyTasks?: readonly number[] | null;
@@ -147,6 +147,7 @@ export function withoutEffect(options: CompleteTuneOptions): string[] {
     const set = OF_REFERENCE.filter((name) => options[name] !== TUNE_DEFAULTS[name]);
     return set.map((name) => `${name} has no effect in fast mode; --mode reference decides by it.`);
   }
-  const left = Object.entries(options.means).filter(([, used]) => !used);
-  return left.map(([name]) => `${name} is a means of the fast mode; the reference mode is without it anyway.`);
+  const means = { ...DEFAULT_MEANS, ...options.means };
+  const set = (Object.keys(DEFAULT_MEANS) as (keyof Means)[]).filter((name) => means[name] !== DEFAULT_MEANS[name]);
+  return set.map((name) => `${name} is a means of the fast mode; the reference mode is without it anyway.`);
 }

@@ -4,7 +4,7 @@ import { checkBudget, requireAtLeast } from "./budget.js";
 import type { Families } from "./families.js";
 import { FamilyOutlook, mixed } from "./family-outlook.js";
 import type { Objective } from "./objective.js";
-import { ALL_MEANS, type Means, type Origin, type Recipe } from "./recipe.js";
+import { DEFAULT_MEANS, type Means, type Origin, type Recipe } from "./recipe.js";
 import type { DeathReason, RoundOutcome, StopReason } from "./scheduler.js";
 import { measuredOrNull, type Task, UNMEASURED_COST } from "./task.js";
 
@@ -43,7 +43,7 @@ export interface FastSchedulerOptions {
 }
 
 export const FAST_SCHEDULER_DEFAULTS = {
-  means: ALL_MEANS,
+  means: DEFAULT_MEANS,
   carriedOver: false,
   leastCosts: [],
   earlyStopping: null,

@@ -40,7 +40,7 @@ describe("the fast mode", function () {
   });
 
   it("fits siblings' schedules, moves tile sizes, and says of each round what was at work", async () => {
-    const { rounds: done, events } = await rounds({ ...small("first.log"), alpha: 0.5 });
+    const { rounds: done, events } = await rounds({ ...small("first.log"), alpha: 0.5, means: { descent: true } });
     const started = events.find((event) => event.type === "started");
     assert.match(started?.notices.join() ?? "", /alpha has no effect in fast mode/);
     const looks = done.filter(({ round }) => round.reason.type === "first-look");

@@ -10,7 +10,7 @@ import {
 import { Likeness } from "../../src/tuning/likeness.js";
 import { weightedSum } from "../../src/tuning/objective.js";
 import { seededDraw } from "../../src/tuning/random.js";
-import { ALL_MEANS, type Origin, OriginShares } from "../../src/tuning/recipe.js";
+import { DEFAULT_MEANS, type Origin, OriginShares } from "../../src/tuning/recipe.js";
 import type { Task } from "../../src/tuning/task.js";
 
 function task(coreOperation: string, weight = 1, flops = 1e6, dag = "a"): Task {
@@ -120,7 +120,7 @@ describe("fast scheduler", () => {
   it("prefers of equal gains the task whose programs take less time", async () => {
     const tasks = [task("nn.conv2d"), task("nn.dense")];
     const choose = async (gainPerSecond: boolean) => {
-      const ours = scheduler(tasks, { means: { ...ALL_MEANS, gainPerSecond } });
+      const ours = scheduler(tasks, { means: { ...DEFAULT_MEANS, gainPerSecond } });
       for (const seconds of [10, 1]) {
         const { programs } = await search(ours);
         const cost = seconds === 10 ? 0.0011 : 0.001;
