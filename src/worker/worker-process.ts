@@ -21,7 +21,11 @@ export function workerProcess(python: string): StartPeer {
   return ({ endpoint, keys, folder }, ended) =>
     new WorkerProcess({
       python,
-      args: ["-m", "familyseer.worker", "--connect", endpoint, "--folder", folder, ...(keys ? ["--keys", "-"] : [])],
+      args: [
+        ...["-m", "familyseer.worker", "--connect", endpoint],
+        ...(folder === null ? [] : ["--folder", folder]),
+        ...(keys ? ["--keys", "-"] : []),
+      ],
       env: { PYTHONPATH: pythonFolder, PYTHONUNBUFFERED: "1" },
       // Neither an argument, which every user sees, nor the environment, which all it starts would have.
       input: keys ? `${JSON.stringify(keys)}\n` : "",

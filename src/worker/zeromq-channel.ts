@@ -25,8 +25,8 @@ export interface Peer {
 export interface Address {
   readonly endpoint: string;
   readonly keys: ClientKeys | null;
-  /** For the temporary files of one that is started here. */
-  readonly folder: string;
+  /** For the temporary files of one that is started here; null for one that has its own. */
+  readonly folder: string | null;
 }
 
 /** Makes the process that connects to an address, or finds it; `ended` is called when it is gone. */
@@ -63,8 +63,10 @@ export class ZeroMqChannel implements Channel {
   }
 
   async open(events: ChannelEvents): Promise<void> {
-    this.#folder = await JobFolder.make();
-    const address = { ...(await this.#bind(this.#folder.path)), folder: this.#folder.path };
+    // Whoever names a socket of theirs, or keys, starts the peer, too, in a place of its own.
+    const foreign = this.keys !== undefined || this.endpoint?.startsWith(IPC);
+    this.#folder = foreign ? null : await JobFolder.make();
+    const address = { ...(await this.#bind()), folder: this.#folder?.path ?? null };
     this.#process = this.startPeer(address, (reason) => {
       if (!this.#closed) {
         events.lost(`The worker process ${reason}.`, this.#process?.lastOutput ?? []);
@@ -88,9 +90,9 @@ export class ZeroMqChannel implements Channel {
     await this.#closeSockets();
   }
 
-  async #bind(folder: string): Promise<Omit<Address, "folder">> {
-    if (this.endpoint === undefined && this.keys === undefined) {
-      const endpoint = `${IPC}${folder}/worker`;
+  async #bind(): Promise<Omit<Address, "folder">> {
+    if (this.endpoint === undefined && this.#folder) {
+      const endpoint = `${IPC}${this.#folder.path}/worker`;
       await this.#router.bind(endpoint);
       return { endpoint, keys: null };
     }
