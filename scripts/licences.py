@@ -16,12 +16,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 # MPL-2.0 asks only that changes to its own files, of which there are none, are published; xgboost brings its own.
+# Bitstream-Vera forbids only to sell the fonts by themselves, and to keep their name on changed ones.
 ALLOWED = re.compile(
-    r"0BSD|Apache-2\.0|BSD-[23]-Clause|CC0-1\.0|ISC|MIT|MIT-CMU|MPL-2\.0|PSF-2\.0|Python-2\.0|Zlib"
+    r"0BSD|Apache-2\.0|BSD-[23]-Clause|CC0-1\.0|ISC|MIT|MIT-CMU|MPL-2\.0|PSF-2\.0|Python-2\.0|Unlicense|Zlib"
+    r"|Bitstream-Vera"
     r"|GCC-exception-3\.1|GPL-3\.0-or-later WITH GCC-exception-3\.1"
 )
 # Of packages whose metadata has none: what their LICENSE file says.
 STATED = {
+    "dejavu-fonts-ttf": "Bitstream-Vera",
     "ptyprocess": "ISC",
     "pythonia": "MIT",
 }
