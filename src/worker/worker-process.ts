@@ -22,7 +22,10 @@ export function workerProcess(python: string): StartPeer {
     new WorkerProcess({
       python,
       args: [
-        ...["-m", "familyseer.worker", "--connect", endpoint],
+        "-m",
+        "familyseer.worker",
+        "--connect",
+        endpoint,
         ...(folder === null ? [] : ["--folder", folder]),
         ...(keys ? ["--keys", "-"] : []),
       ],
