@@ -5,7 +5,7 @@ import type { TuneEvent } from "../tuner/events.js";
 import { LiveRun } from "./live-run.js";
 import { type Answer, LiveServer, text } from "./live-server.js";
 import { renderPage } from "./page.js";
-import { readRunsSoFar } from "./run.js";
+import { readRunsSoFar } from "./read-runs.js";
 import { RunsSoFar } from "./run-so-far.js";
 
 /** The page asks every two seconds: who looks is shown the end. */

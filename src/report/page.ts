@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { compareRuns } from "./comparison.js";
 import type { PageData } from "./page-data.js";
-import { readRuns } from "./run.js";
+import { readRuns } from "./read-runs.js";
 
 /** The charting library in one file that defines a global `Chart`. */
 const CHARTS = new URL("chart.umd.min.js", import.meta.resolve("chart.js"));

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { InvalidRequestError } from "../../src/errors.js";
 import { readLog } from "../../src/records/log.js";
 import { isSimulated } from "../../src/records/simulated.js";
-import { readRuns } from "../../src/report/run.js";
+import { readRuns } from "../../src/report/read-runs.js";
 import { timeTuned } from "../../src/tuner/evaluate.js";
 import type { TuneEvent } from "../../src/tuner/events.js";
 import type { TuneOptions } from "../../src/tuner/options.js";
