@@ -1,30 +1,25 @@
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { InvalidRequestError } from "../errors.js";
 import { AppendOnlyFile } from "../records/append-only-file.js";
 import { type JobHistory, readHistory } from "../records/job-history.js";
 import { entry } from "../records/journal.js";
 import { checkAppendable } from "../records/log.js";
 import { LogLock } from "../records/log-lock.js";
-import { planCostModels } from "../tuning/cost-models.js";
 import { type Families, groupFamilies } from "../tuning/families.js";
 import type { FastSearch } from "../tuning/fast-scheduler.js";
-import { ORIGINS, type Origin, type Recipe } from "../tuning/recipe.js";
+import type { Recipe } from "../tuning/recipe.js";
 import type { RoundOutcome, SearchTarget, StopReason } from "../tuning/scheduler.js";
 import { parseSearchPolicy, type SearchPolicy } from "../tuning/search-policy.js";
 import { measuredOrNull } from "../tuning/task.js";
-import { isCuda } from "../worker/installation.js";
-import type { DeviceSettings, MeasuredEvent, Result } from "../worker/protocol.js";
+import type { DeviceSettings } from "../worker/protocol.js";
 import { startWorker } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
 import { type Beginning, basisOf, beginAgain, beginNew } from "./beginning.js";
 import { type Decider, makeDecider } from "./decider.js";
 import { deviceSettings, simulatedTarget } from "./devices.js";
-import type { NamedTask, Program, Resumed, Round, TuneEvent } from "./events.js";
+import type { NamedTask, Resumed, Round, TuneEvent } from "./events.js";
 import { requireGpus } from "./gpus.js";
 import { type CompleteTuneOptions, FAST_DEFAULTS, TUNE_DEFAULTS, type TuneOptions, withoutEffect } from "./options.js";
-import { Recorder } from "./recorder.js";
+import { register } from "./register.js";
 import {
   asJournaled,
   type Begun,
@@ -35,13 +30,11 @@ import {
   requireSameOptions,
   requireSameTasks,
 } from "./resume.js";
+import { RoundRunner } from "./round-runner.js";
 import { bestByOrigin, countFailures, deviceShares, firstError } from "./round-summary.js";
 import { extractTasks } from "./tasks.js";
 
 const MINUTE = 60_000;
-const SEARCH_DEADLINE_MS = 30 * MINUTE;
-/** The worker waits two minutes for devices that are away before it gives up and says so. */
-const DEVICES_AWAY_MS = 3 * MINUTE;
 
 type Emit = (event: TuneEvent) => void;
 
@@ -78,8 +71,6 @@ export class Tuner {
   readonly #policy: SearchPolicy;
   readonly #devices: DeviceSettings;
   readonly #stopping = new AbortController();
-  /** Candidates of each task that were found while another was measured. */
-  readonly #foundAhead = new Map<number, number[]>();
 
   constructor(options: TuneOptions) {
     const fast = (options.mode ?? TUNE_DEFAULTS.mode) === "fast" ? FAST_DEFAULTS : {};
@@ -151,13 +142,20 @@ export class Tuner {
           (await worker.request("foresee", { task, siblings: [...siblings] }, { deadlineMs: 5 * MINUTE })).gains,
       );
       const decider = makeDecider(this.options, tasks, families, { ...beginning.start, expectGains: gains.ask });
-      const registered = await this.#register(worker, decider, tasks.length, families);
+      const { trials } = this.options;
+      const { trialsPerRound } = decider;
+      const registered = await register(worker, {
+        options: this.options,
+        costModel: this.#policy.costModel,
+        families,
+        taskCount: tasks.length,
+        trialsPerRound,
+        devices: this.#devices,
+      });
       const past = await this.#goOn(history, beginning, decider, gains);
 
       files = await Files.open(this.options.log);
       const { log, journal } = files;
-      const { trials } = this.options;
-      const { trialsPerRound } = decider;
       const { recordsTaken } = beginning;
       const { resumed } = past;
       const notices = [...withoutEffect(this.options), ...beginning.notices, ...registered.notices];
@@ -244,66 +242,10 @@ export class Tuner {
     };
   }
 
-  async #register(
-    worker: Worker,
-    scheduler: Decider,
-    taskCount: number,
-    families: Families | null,
-  ): Promise<Result<"register">> {
-    const { options } = this;
-    const sharesSchedules = options.mode === "fast" && options.means.shareSchedules !== false;
-    const plans = planCostModels(taskCount, families, this.#policy.costModel, scheduler.trialsPerRound).map(
-      // The first look at a family's first task is enough for a model to be better than none.
-      (plan) => (options.mode === "fast" ? { ...plan, warmUpRecords: scheduler.trialsPerRound } : plan),
-    );
-    const models = await Promise.all(
-      plans.map(async ({ name, kind, tasks, warmUpRecords }) => ({
-        name,
-        kind,
-        tasks: [...tasks],
-        warm_up_records: warmUpRecords,
-        model_file: options.loadModels === null ? null : await modelFile(options.loadModels, name),
-      })),
-    );
-    return await worker.request(
-      "register",
-      {
-        cost_models: models,
-        schedules: sharesSchedules && options.loadModels !== null ? await schedulesFile(options.loadModels) : null,
-        search: {
-          population: options.population,
-          generations: options.generations,
-          eps_greedy: 0.05,
-          use_measured_ratio: 0.2,
-          seed: options.seed,
-        },
-        training: { mode: options.training, device: options.trainDevice },
-        // Where `options.gpus` is to be handed on, once the worker measures on several devices.
-        measure: {
-          devices: this.#devices,
-          building: {
-            builders: options.parallel,
-            build_timeout: options.buildTimeout,
-            adaptive_build_timeout: options.adaptiveBuildTimeout,
-            worse_ratio: options.worseRatio,
-          },
-          timing: {
-            timeout: options.runTimeout,
-            number: options.number,
-            repeat: options.repeat,
-            min_repeat_ms: options.minRepeatMs,
-            cooldown_interval: 0,
-            enable_cpu_cache_flush: false,
-          },
-        },
-      },
-      { deadlineMs: 10 * MINUTE },
-    );
-  }
-
   async #rounds(job: Job, past: Past): Promise<{ reason: StopReason | { type: "cancelled" }; failures: number }> {
     const { decider, gains, log, journal, emit } = job;
     let { failures, begun: cut } = past;
+    const rounds = new RoundRunner({ ...job, options: this.options, stopping: this.#stopping.signal });
     for (let index = past.rounds; ; index += 1) {
       if (!cut) {
         gains.expectRound(null);
@@ -321,11 +263,7 @@ export class Tuner {
       }
       emit({ type: "round-started", round });
       const recipe = recipeOf(action);
-      const { measured, notices, seconds, accuracy } = await this.#round(
-        job,
-        { ...action, recipe },
-        cut ?? NOTHING_BEGUN,
-      );
+      const { measured, notices, seconds, accuracy } = await rounds.run({ ...action, recipe }, cut ?? NOTHING_BEGUN);
       cut = null;
       failures += measured.filter((each) => each.cost === null).length;
       if (this.#stopping.signal.aborted && measured.length === 0) {
@@ -348,130 +286,6 @@ export class Tuner {
       await journal.append([entry({ ...finished, logBytes: log.size })]);
       emit(finished);
     }
-  }
-
-  /** One round, or what is left of it: propose, measure, learn. Every record is in the log before it counts. */
-  async #round(
-    { worker, decider, log, journal, emit }: Job,
-    { task, programs, recipe }: SearchTarget & { readonly recipe: Recipe | null },
-    before: Begun,
-  ) {
-    const begun = performance.now();
-    const clock = () => before.seconds + (performance.now() - begun) / 1000;
-    const phases = { propose: 0, measure: 0, learn: 0 };
-    const measured: Program[] = [...before.measured];
-    const timed = async <T>(phase: keyof typeof phases, work: Promise<T>): Promise<T> => {
-      const started = performance.now();
-      try {
-        return await work;
-      } finally {
-        phases[phase] = (performance.now() - started) / 1000;
-      }
-    };
-    const given = (notices: readonly string[], accuracy: number | null) => ({
-      measured,
-      notices,
-      accuracy,
-      seconds: { ...phases, total: clock() },
-    });
-
-    const left = programs - measured.length;
-    let notices: readonly string[] = [];
-    if (left > 0) {
-      const rest = recipe && recipeWithout(recipe, measured);
-      const { candidates, refusal } = await timed("propose", this.#propose(worker, task, left, rest));
-      if (candidates.length === 0 && measured.length === 0) {
-        return given(refusal === null ? [] : [`TVM can lower no program of task ${task}: ${refusal}`], null);
-      }
-      if (candidates.length > 0) {
-        const recorder = new Recorder({
-          log,
-          journal,
-          first: measured.length,
-          clock,
-          tell: ({ cost, failure, message, device, origin, timing_seconds }) => {
-            measured.push({ cost, failure, message, device, origin, timing_seconds });
-            emit({ type: "measured", task, cost, failure, message, device, origin });
-          },
-        });
-        notices = await timed("measure", this.#measure(worker, decider, task, candidates, recorder));
-      }
-    }
-    const learning = worker.request("learn", { task }, { deadlineMs: SEARCH_DEADLINE_MS });
-    const { accuracy } = await timed("learn", learning);
-    return given(notices, accuracy);
-  }
-
-  /** Has candidates measured and recorded; what the devices have to tell. */
-  async #measure(
-    worker: Worker,
-    decider: Decider,
-    task: number,
-    candidates: readonly number[],
-    recorder: Recorder,
-  ): Promise<readonly string[]> {
-    const { buildTimeout, runTimeout } = this.options;
-    const deadlineMs = DEVICES_AWAY_MS + MINUTE + candidates.length * (buildTimeout + runTimeout) * 1000;
-    // What cannot be written down is not measured either.
-    const signal = AbortSignal.any([this.#stopping.signal, recorder.failed]);
-    const onMeasured = (event: MeasuredEvent) => recorder.take(event);
-    const measuring = worker.request(
-      "measure",
-      { task, candidates: [...candidates] },
-      { deadlineMs, signal, onMeasured },
-    );
-    try {
-      const ahead = this.#overlap() ? this.#lookAhead(worker, decider) : null;
-      // What goes wrong in it is raised below, unless the measuring fails first.
-      ahead?.catch(() => undefined);
-      const { notices } = await measuring;
-      await ahead;
-      return notices;
-    } finally {
-      await recorder.done();
-    }
-  }
-
-  /** Up to `programs` candidates, those found ahead first; none if the search space is exhausted or the job is to end. */
-  async #propose(
-    worker: Worker,
-    task: number,
-    programs: number,
-    recipe: Recipe | null,
-  ): Promise<{ candidates: number[]; refusal: string | null }> {
-    const ahead = this.#foundAhead.get(task)?.splice(0, programs) ?? [];
-    if (ahead.length === programs || this.#stopping.signal.aborted) {
-      return { candidates: ahead, refusal: null };
-    }
-    const params = {
-      task,
-      programs: programs - ahead.length,
-      recipe: recipe && { ...recipe, donors: [...recipe.donors] },
-    };
-    const proposing = worker.request("propose", params, { deadlineMs: SEARCH_DEADLINE_MS });
-    proposing.catch(() => undefined);
-    // A search cannot be interrupted; a job that is to end does not wait for it.
-    const proposed = await unlessAborted(proposing, this.#stopping.signal);
-    return { candidates: [...ahead, ...(proposed?.candidates ?? [])], refusal: proposed?.refusal ?? null };
-  }
-
-  /** While the devices measure a round, finds and builds the candidates of the round that will most likely follow. */
-  async #lookAhead(worker: Worker, scheduler: Decider): Promise<void> {
-    const next = await scheduler.likelyNext();
-    if (!next) {
-      return;
-    }
-    const { task, programs, recipe = null } = next;
-    const { candidates } = await this.#propose(worker, task, programs, recipe);
-    this.#foundAhead.set(task, [...candidates, ...(this.#foundAhead.get(task) ?? [])]);
-    if (!this.#stopping.signal.aborted) {
-      await worker.request("prepare", { task, candidates }, { deadlineMs: MINUTE });
-    }
-  }
-
-  /** On this machine's CPU a search beside it would spoil the timing; beside a simulation it would win nothing. */
-  #overlap(): boolean {
-    return this.options.overlap ?? (isCuda(this.options.target) && this.#devices.type !== "simulated");
   }
 
   /** A job that is to end at once may have a worker that is still searching; it does not wait for its models. */
@@ -506,45 +320,6 @@ class Files {
     await this.log.close();
     await this.journal.close();
   }
-}
-
-async function modelFile(folder: string, name: string): Promise<string | null> {
-  const found = await stat(folder).catch(() => null);
-  if (!found?.isDirectory()) {
-    throw new InvalidRequestError(`There is no folder of cost models ${folder}. Expected one an earlier run saved.`);
-  }
-  const file = join(folder, `${name.replaceAll(/[^\w.-]/g, "_")}.xgb`);
-  return (await stat(file).catch(() => null)) ? file : null;
-}
-
-/** Folders of runs before there were schedules in them have none. */
-async function schedulesFile(folder: string): Promise<string | null> {
-  const file = join(folder, "schedules.json");
-  return (await stat(file).catch(() => null)) ? file : null;
-}
-
-/** What `work` gives, or null as soon as `signal` aborts. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
-  const done = new AbortController();
-  const aborted = new Promise<null>((resolve) => {
-    signal.addEventListener("abort", () => resolve(null), { once: true, signal: done.signal });
-  });
-  try {
-    return signal.aborted ? null : await Promise.race([work, aborted]);
-  } finally {
-    done.abort();
-  }
-}
-
-/** Of a recipe what is left when some of its programs are measured. */
-function recipeWithout(recipe: Recipe, measured: readonly Program[]): Recipe {
-  const programs = Object.fromEntries(
-    ORIGINS.map((origin) => {
-      const done = measured.filter((each) => each.origin === origin).length;
-      return [origin, Math.max(0, recipe.programs[origin] - done)] as const;
-    }),
-  ) as Record<Origin, number>;
-  return { ...recipe, programs };
 }
 
 function recipeOf(action: SearchTarget | FastSearch): Recipe | null {

@@ -97,8 +97,7 @@ describe("the published runs", () => {
     assert.throws(() => comparePublished(alone), /no run of FamilySeer for gpt2 on v100/);
   });
 
-  it("are shown by `familyseer experiment published`, as tables, as JSON, and drawn", async function () {
-    this.timeout(60_000);
+  it("are shown by `familyseer experiment published`, as tables, as JSON, and drawn", async () => {
     const out = await mkdtemp(join(tmpdir(), "familyseer-test-"));
     const { stdout } = await experiment("published", "--out", out);
     assert.match(

@@ -7,8 +7,7 @@ import { ScriptedTuning } from "../tuner/scripted-tuning.js";
 
 const ARGS = ["--trials", "20", "--trials-per-round", "2"];
 
-describe("the lock of a log", function () {
-  this.timeout(60_000);
+describe("the lock of a log", () => {
   let tuning: ScriptedTuning;
   beforeEach(async () => {
     tuning = await ScriptedTuning.make();

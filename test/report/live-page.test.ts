@@ -91,8 +91,7 @@ async function read(address: string): Promise<string> {
   return (await fetch(address)).text();
 }
 
-describe("the page of a running job", function () {
-  this.timeout(60_000);
+describe("the page of a running job", () => {
   let folder: string;
   let log: string;
   let browser: Browser;

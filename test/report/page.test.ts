@@ -25,8 +25,7 @@ interface Opened {
   readonly trouble: string[];
 }
 
-describe("the page of a report, in Chromium", function () {
-  this.timeout(60_000);
+describe("the page of a report, in Chromium", () => {
   let browser: Browser;
   let folder: string;
   let large: string;

@@ -15,8 +15,7 @@ import { freePort } from "../free-port.js";
 
 const SECONDS = 1000;
 
-describe("a worker over tcp", function () {
-  this.timeout(30 * SECONDS);
+describe("a worker over tcp", () => {
   const { server, client } = makeKeys();
   let channel: ZeroMqChannel;
   let address: Address;
@@ -101,8 +100,7 @@ describe("a worker over tcp", function () {
   });
 });
 
-describe("familyseer keys", function () {
-  this.timeout(60 * SECONDS);
+describe("familyseer keys", () => {
   let folder: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "familyseer-test-"));

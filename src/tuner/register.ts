@@ -1,0 +1,91 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { InvalidRequestError } from "../errors.js";
+import { planCostModels } from "../tuning/cost-models.js";
+import type { Families } from "../tuning/families.js";
+import type { SearchPolicy } from "../tuning/search-policy.js";
+import type { DeviceSettings, Result } from "../worker/protocol.js";
+import type { Worker } from "../worker/worker.js";
+import type { CompleteTuneOptions } from "./options.js";
+
+const DEADLINE_MS = 600_000;
+
+/** What a worker has to know of a job before its first round. */
+export interface Registration {
+  readonly options: CompleteTuneOptions;
+  readonly costModel: SearchPolicy["costModel"];
+  readonly families: Families | null;
+  readonly taskCount: number;
+  readonly trialsPerRound: number;
+  readonly devices: DeviceSettings;
+}
+
+/** Has the worker make cost models, searches, builders and devices, which it keeps for the job. */
+export async function register(worker: Worker, registration: Registration): Promise<Result<"register">> {
+  const { options, devices } = registration;
+  const sharesSchedules = options.mode === "fast" && options.means.shareSchedules !== false;
+  return await worker.request(
+    "register",
+    {
+      cost_models: await costModels(registration),
+      schedules: sharesSchedules && options.loadModels !== null ? await schedulesFile(options.loadModels) : null,
+      search: {
+        population: options.population,
+        generations: options.generations,
+        eps_greedy: 0.05,
+        use_measured_ratio: 0.2,
+        seed: options.seed,
+      },
+      training: { mode: options.training, device: options.trainDevice },
+      measure: {
+        devices,
+        building: {
+          builders: options.parallel,
+          build_timeout: options.buildTimeout,
+          adaptive_build_timeout: options.adaptiveBuildTimeout,
+          worse_ratio: options.worseRatio,
+        },
+        timing: {
+          timeout: options.runTimeout,
+          number: options.number,
+          repeat: options.repeat,
+          min_repeat_ms: options.minRepeatMs,
+          cooldown_interval: 0,
+          enable_cpu_cache_flush: false,
+        },
+      },
+    },
+    { deadlineMs: DEADLINE_MS },
+  );
+}
+
+async function costModels({ options, costModel, families, taskCount, trialsPerRound }: Registration) {
+  const plans = planCostModels(taskCount, families, costModel, trialsPerRound).map(
+    // The first look at a family's first task is enough for a model to be better than none.
+    (plan) => (options.mode === "fast" ? { ...plan, warmUpRecords: trialsPerRound } : plan),
+  );
+  return await Promise.all(
+    plans.map(async ({ name, kind, tasks, warmUpRecords }) => ({
+      name,
+      kind,
+      tasks: [...tasks],
+      warm_up_records: warmUpRecords,
+      model_file: options.loadModels === null ? null : await modelFile(options.loadModels, name),
+    })),
+  );
+}
+
+async function modelFile(folder: string, name: string): Promise<string | null> {
+  const found = await stat(folder).catch(() => null);
+  if (!found?.isDirectory()) {
+    throw new InvalidRequestError(`There is no folder of cost models ${folder}. Expected one an earlier run saved.`);
+  }
+  const file = join(folder, `${name.replaceAll(/[^\w.-]/g, "_")}.xgb`);
+  return (await stat(file).catch(() => null)) ? file : null;
+}
+
+/** Folders of runs before there were schedules in them have none. */
+async function schedulesFile(folder: string): Promise<string | null> {
+  const file = join(folder, "schedules.json");
+  return (await stat(file).catch(() => null)) ? file : null;
+}

@@ -1,0 +1,198 @@
+import type { AppendOnlyFile } from "../records/append-only-file.js";
+import { ORIGINS, type Origin, type Recipe } from "../tuning/recipe.js";
+import type { SearchTarget } from "../tuning/scheduler.js";
+import { isCuda } from "../worker/installation.js";
+import type { MeasuredEvent } from "../worker/protocol.js";
+import type { Worker } from "../worker/worker.js";
+import type { Decider } from "./decider.js";
+import type { Program, TuneEvent } from "./events.js";
+import type { CompleteTuneOptions } from "./options.js";
+import { Recorder } from "./recorder.js";
+import type { Begun } from "./resume.js";
+
+const MINUTE = 60_000;
+const SEARCH_DEADLINE_MS = 30 * MINUTE;
+/** The worker waits two minutes for devices that are away before it gives up and says so. */
+const DEVICES_AWAY_MS = 3 * MINUTE;
+
+/** What rounds work with. */
+export interface RoundsOfJob {
+  readonly options: CompleteTuneOptions;
+  readonly worker: Worker;
+  readonly decider: Decider;
+  readonly log: AppendOnlyFile;
+  readonly journal: AppendOnlyFile;
+  readonly emit: (event: TuneEvent) => void;
+  /** Aborts when the job is to end. */
+  readonly stopping: AbortSignal;
+}
+
+/** What came of a round. */
+export interface RoundDone {
+  readonly measured: readonly Program[];
+  readonly notices: readonly string[];
+  /** Share of the round's pairs that the model had in order before it learnt them; null where it had no say. */
+  readonly accuracy: number | null;
+  readonly seconds: {
+    readonly propose: number;
+    readonly measure: number;
+    readonly learn: number;
+    readonly total: number;
+  };
+}
+
+/** Has the worker do a job's rounds, one after another. */
+export class RoundRunner {
+  readonly #job: RoundsOfJob;
+  /** Candidates of each task that were found while another was measured. */
+  readonly #foundAhead = new Map<number, number[]>();
+
+  constructor(job: RoundsOfJob) {
+    this.#job = job;
+  }
+
+  /** One round, or what is left of it: propose, measure, learn. Every record is in the log before it counts. */
+  async run(
+    { task, programs, recipe }: SearchTarget & { readonly recipe: Recipe | null },
+    before: Begun,
+  ): Promise<RoundDone> {
+    const { worker, log, journal, emit } = this.#job;
+    const begun = performance.now();
+    const clock = () => before.seconds + (performance.now() - begun) / 1000;
+    const phases = { propose: 0, measure: 0, learn: 0 };
+    const measured: Program[] = [...before.measured];
+    const timed = async <T>(phase: keyof typeof phases, work: Promise<T>): Promise<T> => {
+      const started = performance.now();
+      try {
+        return await work;
+      } finally {
+        phases[phase] = (performance.now() - started) / 1000;
+      }
+    };
+    const given = (notices: readonly string[], accuracy: number | null) => ({
+      measured,
+      notices,
+      accuracy,
+      seconds: { ...phases, total: clock() },
+    });
+
+    const left = programs - measured.length;
+    let notices: readonly string[] = [];
+    if (left > 0) {
+      const rest = recipe && recipeWithout(recipe, measured);
+      const { candidates, refusal } = await timed("propose", this.#propose(task, left, rest));
+      if (candidates.length === 0 && measured.length === 0) {
+        return given(refusal === null ? [] : [`TVM can lower no program of task ${task}: ${refusal}`], null);
+      }
+      if (candidates.length > 0) {
+        const recorder = new Recorder({
+          log,
+          journal,
+          first: measured.length,
+          clock,
+          tell: ({ cost, failure, message, device, origin, timing_seconds }) => {
+            measured.push({ cost, failure, message, device, origin, timing_seconds });
+            emit({ type: "measured", task, cost, failure, message, device, origin });
+          },
+        });
+        notices = await timed("measure", this.#measure(task, candidates, recorder));
+      }
+    }
+    const learning = worker.request("learn", { task }, { deadlineMs: SEARCH_DEADLINE_MS });
+    const { accuracy } = await timed("learn", learning);
+    return given(notices, accuracy);
+  }
+
+  /** Has candidates measured and recorded; what the devices have to tell. */
+  async #measure(task: number, candidates: readonly number[], recorder: Recorder): Promise<readonly string[]> {
+    const { worker, stopping } = this.#job;
+    const { buildTimeout, runTimeout } = this.#job.options;
+    const deadlineMs = DEVICES_AWAY_MS + MINUTE + candidates.length * (buildTimeout + runTimeout) * 1000;
+    // What cannot be written down is not measured either.
+    const signal = AbortSignal.any([stopping, recorder.failed]);
+    const onMeasured = (event: MeasuredEvent) => recorder.take(event);
+    const measuring = worker.request(
+      "measure",
+      { task, candidates: [...candidates] },
+      { deadlineMs, signal, onMeasured },
+    );
+    try {
+      const ahead = this.#overlap() ? this.#lookAhead() : null;
+      // What goes wrong in it is raised below, unless the measuring fails first.
+      ahead?.catch(() => undefined);
+      const { notices } = await measuring;
+      await ahead;
+      return notices;
+    } finally {
+      await recorder.done();
+    }
+  }
+
+  /** Up to `programs` candidates, those found ahead first; none if the search space is exhausted or the job is to end. */
+  async #propose(
+    task: number,
+    programs: number,
+    recipe: Recipe | null,
+  ): Promise<{ candidates: number[]; refusal: string | null }> {
+    const { worker, stopping } = this.#job;
+    const ahead = this.#foundAhead.get(task)?.splice(0, programs) ?? [];
+    if (ahead.length === programs || stopping.aborted) {
+      return { candidates: ahead, refusal: null };
+    }
+    const params = {
+      task,
+      programs: programs - ahead.length,
+      recipe: recipe && { ...recipe, donors: [...recipe.donors] },
+    };
+    const proposing = worker.request("propose", params, { deadlineMs: SEARCH_DEADLINE_MS });
+    proposing.catch(() => undefined);
+    // A search cannot be interrupted; a job that is to end does not wait for it.
+    const proposed = await unlessAborted(proposing, stopping);
+    return { candidates: [...ahead, ...(proposed?.candidates ?? [])], refusal: proposed?.refusal ?? null };
+  }
+
+  /** While the devices measure a round, finds and builds the candidates of the round that will most likely follow. */
+  async #lookAhead(): Promise<void> {
+    const { worker, decider, stopping } = this.#job;
+    const next = await decider.likelyNext();
+    if (!next) {
+      return;
+    }
+    const { task, programs, recipe = null } = next;
+    const { candidates } = await this.#propose(task, programs, recipe);
+    this.#foundAhead.set(task, [...candidates, ...(this.#foundAhead.get(task) ?? [])]);
+    if (!stopping.aborted) {
+      await worker.request("prepare", { task, candidates }, { deadlineMs: MINUTE });
+    }
+  }
+
+  /** On this machine's CPU a search beside it would spoil the timing; beside a simulation it would win nothing. */
+  #overlap(): boolean {
+    const { overlap, target, simulated } = this.#job.options;
+    return overlap ?? (isCuda(target) && !simulated);
+  }
+}
+
+/** What `work` gives, or null as soon as `signal` aborts. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  const done = new AbortController();
+  const aborted = new Promise<null>((resolve) => {
+    signal.addEventListener("abort", () => resolve(null), { once: true, signal: done.signal });
+  });
+  try {
+    return signal.aborted ? null : await Promise.race([work, aborted]);
+  } finally {
+    done.abort();
+  }
+}
+
+/** Of a recipe what is left when some of its programs are measured. */
+function recipeWithout(recipe: Recipe, measured: readonly Program[]): Recipe {
+  const programs = Object.fromEntries(
+    ORIGINS.map((origin) => {
+      const done = measured.filter((each) => each.origin === origin).length;
+      return [origin, Math.max(0, recipe.programs[origin] - done)] as const;
+    }),
+  ) as Record<Origin, number>;
+  return { ...recipe, programs };
+}
