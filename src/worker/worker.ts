@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import {
   CancelledError,
   DeadlineError,
@@ -156,9 +157,10 @@ export class Worker {
     this.#stopWatching();
     const gone = this.#lost !== null;
     this.#lost ??= new WorkerLostError("The worker was closed.");
-    // To one that is gone nothing can be sent.
     if (!force && !gone) {
-      await this.channel.send(encode({ type: "shutdown" })).catch(() => undefined);
+      const goodbye = this.channel.send(encode({ type: "shutdown" })).catch(() => undefined);
+      // One that ended a moment ago never takes it.
+      await Promise.race([goodbye, delay(CLOSE_GRACE_MS, undefined, { ref: false })]);
     }
     await this.channel.close(force || gone ? 0 : CLOSE_GRACE_MS);
     this.#failAll(this.#lost);

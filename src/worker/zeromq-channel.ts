@@ -45,6 +45,7 @@ export class ZeroMqChannel implements Channel {
   #folder: JobFolder | null = null;
   #peer: Buffer | null = null;
   #closed = false;
+  #sent: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly startPeer: StartPeer,
@@ -75,10 +76,12 @@ export class ZeroMqChannel implements Channel {
     void this.#deliver(events);
   }
 
+  /** Waits while the peer's connection is down. What one that is ending does not get is lost; that it ended is told by `lost`. */
   async send(message: Uint8Array): Promise<void> {
-    if (this.#peer && !this.#closed) {
-      await this.#router.send([this.#peer, message]);
-    }
+    // The socket takes one message at a time.
+    const sent = this.#sent.then(() => this.#sendNow(message));
+    this.#sent = sent.catch(() => undefined);
+    await sent;
   }
 
   async close(graceMs: number): Promise<void> {
@@ -88,6 +91,12 @@ export class ZeroMqChannel implements Channel {
     this.#closed = true;
     await this.#process?.end(graceMs);
     await this.#closeSockets();
+  }
+
+  async #sendNow(message: Uint8Array): Promise<void> {
+    if (this.#peer && !this.#closed) {
+      await this.#router.send([this.#peer, message]).catch(unlessUnreachable);
+    }
   }
 
   async #bind(): Promise<Omit<Address, "folder">> {
@@ -157,6 +166,12 @@ export class ZeroMqChannel implements Channel {
         events.lost(`Receiving failed: ${String(error)}.`, this.#process?.lastOutput ?? []);
       }
     }
+  }
+}
+
+function unlessUnreachable(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EHOSTUNREACH") {
+    throw error;
   }
 }
 

@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
+import { pack } from "msgpackr/pack";
+import { Dealer } from "zeromq";
 import { DeadlineError, InvalidRequestError } from "../../src/errors.js";
 import { CHANNELS } from "../../src/worker/channel.js";
+import { PROTOCOL_VERSION } from "../../src/worker/protocol.js";
 import { startWorker } from "../../src/worker/start.js";
-import type { Worker } from "../../src/worker/worker.js";
+import { Worker } from "../../src/worker/worker.js";
+import { ZeroMqChannel } from "../../src/worker/zeromq-channel.js";
 
 const SECONDS = 1000;
 
@@ -58,4 +63,33 @@ describe("a worker that dies", () => {
     await assert.rejects(request, /was ended by SIGKILL/);
     await worker.close();
   }).timeout(60 * SECONDS);
+
+  describe("whose connection goes before its end is known", () => {
+    let worker: Worker;
+    beforeEach(async () => {
+      const socket = new Dealer({ linger: 0 });
+      worker = await Worker.start(
+        new ZeroMqChannel(({ endpoint }) => {
+          socket.connect(endpoint);
+          void socket.send(
+            pack({ type: "hello", protocol: PROTOCOL_VERSION, tvm_version: "", python_version: "", pid: 1 }),
+          );
+          return { lastOutput: [], end: async () => undefined };
+        }),
+      );
+      socket.close();
+    });
+
+    it("does not answer, and that is all", async () => {
+      const ask = () => worker.request("ping", {}, { deadlineMs: SECONDS });
+      await Promise.all([assert.rejects(ask(), DeadlineError), assert.rejects(ask(), DeadlineError)]);
+      await assert.rejects(ask(), DeadlineError);
+      await worker.close();
+    });
+
+    it("does not keep this side from closing", async () => {
+      await delay(100);
+      await worker.close();
+    });
+  });
 });
