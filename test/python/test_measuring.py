@@ -104,7 +104,7 @@ def test_a_crashing_builder_costs_one_program(engine: Callable[..., Engine], tmp
 
 def test_a_build_that_never_ends_costs_one_program_and_its_time(engine: Callable[..., Engine], tmp_path: Path) -> None:
     link = linked_but_first(lambda: time.sleep(1000), tmp_path / "slept")
-    measured = measure(engine(build_func=link, builders=1, build_timeout=2), programs(4))
+    measured = measure(engine(build_func=link, builders=1, build_timeout=6), programs(4))
     assert [each.error_no for each in measured] == [MeasureErrorNo.BUILD_TIMEOUT, 0, 0, 0]
 
 
