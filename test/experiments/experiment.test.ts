@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { CancelledError } from "../../src/errors.js";
@@ -11,6 +10,7 @@ import type { Experiment, Run, Settings } from "../../src/experiments/experiment
 import { EXPERIMENTS } from "../../src/experiments/experiments.js";
 import { Latency, tuneRun } from "../../src/experiments/methods.js";
 import { csv, writeConclusion } from "../../src/experiments/output.js";
+import { temporaryFolder } from "../temporary-folder.js";
 
 const SETTINGS: Settings = { scale: "small", device: "cpu", networks: null, seeds: null };
 
@@ -42,7 +42,7 @@ function experimentOf(names: readonly string[], perform: (name: string) => void 
 describe("an experiment", () => {
   let folder: string;
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "familyseer-test-"));
+    folder = await temporaryFolder();
   });
   const never = new AbortController().signal;
 

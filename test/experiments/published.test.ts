@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { comparePublished, meanRatio, type PublishedComparison } from "../../src/experiments/published.js";
 import { PUBLISHED_RUNS, type PublishedRun, readPublishedRuns } from "../../src/experiments/published-runs.js";
 import { bestSoFar, endOf, secondsTo, within } from "../../src/experiments/time-to-latency.js";
+import { temporaryFolder } from "../temporary-folder.js";
 
 /** The table in the README that came with the published runs: within 5, 1, 0 % on the V100, then on the Silver 4210. */
 const TABLE: Readonly<Record<string, readonly string[]>> = {
@@ -77,7 +77,7 @@ describe("the published runs", () => {
   });
 
   it("are refused when one is torn, wrong, misnamed, alone or missing, with what was expected", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "familyseer-test-"));
+    const folder = await temporaryFolder();
     const name = "gpt2-v100-ansor.json";
     const text = await readFile(join(PUBLISHED_RUNS, name), "utf8");
     const cases: [string, string, RegExp][] = [
@@ -98,7 +98,7 @@ describe("the published runs", () => {
   });
 
   it("are shown by `familyseer experiment published`, as tables, as JSON, and drawn", async () => {
-    const out = await mkdtemp(join(tmpdir(), "familyseer-test-"));
+    const out = await temporaryFolder();
     const { stdout } = await experiment("published", "--out", out);
     assert.match(
       stdout,

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { chmod, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { readLog } from "../../src/records/log.js";
 import { tvmPython } from "../../src/worker/installation.js";
+import { temporaryFolder } from "../temporary-folder.js";
 
 const MINUTE = 60_000;
 
@@ -25,7 +25,7 @@ describe("the command line", function () {
   this.timeout(4 * MINUTE);
   let folder: string;
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "familyseer-test-"));
+    folder = await temporaryFolder();
   });
   const tuning = (...changes: string[]) => [
     "tune",

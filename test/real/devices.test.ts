@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { execa } from "execa";
 import { readLog } from "../../src/records/log.js";
 import { tvmPython } from "../../src/worker/installation.js";
 import { freePort } from "../free-port.js";
+import { temporaryFolder } from "../temporary-folder.js";
 
 const MINUTE = 60_000;
 const KEY = "test-device";
@@ -34,7 +34,7 @@ describe("a user's tracker with two servers", function () {
   };
 
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "familyseer-test-"));
+    folder = await temporaryFolder();
     const ports = await Promise.all([freePort(), freePort(), freePort()]);
     tracker = `127.0.0.1:${ports[0]}`;
     for (const [index, port] of ports.entries()) {

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readLog } from "../../src/records/log.js";
 import type { TuneEvent } from "../../src/tuner/events.js";
 import type { TuneOptions } from "../../src/tuner/options.js";
 import { tune } from "../../src/tuner/tuner.js";
+import { temporaryFolder } from "../temporary-folder.js";
 
 const MINUTE = 60_000;
 
@@ -23,7 +22,7 @@ describe("the fast mode", function () {
   this.timeout(5 * MINUTE);
   let folder: string;
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "familyseer-test-"));
+    folder = await temporaryFolder();
   });
 
   /** Pointwise convolutions of three structures. */

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { tvmPython } from "../../src/worker/installation.js";
@@ -42,6 +41,8 @@ dense.mend_dense = lambda: None
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "test/python/test_dense.py"]))
 `;
 
+import { temporaryFolder } from "../temporary-folder.js";
+
 describe("familyseer patch", function () {
   this.timeout(4 * MINUTE);
   let folder: string;
@@ -49,7 +50,7 @@ describe("familyseer patch", function () {
   let original: string;
   let version: string;
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "familyseer-test-"));
+    folder = await temporaryFolder();
     // The tree of the TVM in use, its large parts as links.
     const { stdout } = await execa(tvmPython(), ["-c", "import tvm; print(tvm.__version__); print(tvm.__path__[0])"]);
     const [found = "", installed = ""] = stdout.split("\n").slice(-2);
@@ -66,7 +67,6 @@ describe("familyseer patch", function () {
     scheduler = join(folder, "tvm", "auto_scheduler", "task_scheduler.py");
     original = await readFile(scheduler, "utf8");
   });
-  afterEach(() => rm(folder, { recursive: true }));
 
   it("gives a tree families and several devices, and takes them away again", async () => {
     assert.equal((await patch("status", folder)).stdout, `TVM ${version} in ${folder}: not applied`);

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { execa } from "execa";
 import { tvmPython } from "../../src/worker/installation.js";
+import { temporaryFolder } from "../temporary-folder.js";
 
 const MINUTE = 60_000;
 const TRIALS = 24;
@@ -13,7 +13,7 @@ describe("a real tuning", function () {
   this.timeout(4 * MINUTE);
   let log: string;
   before(async () => {
-    log = join(await mkdtemp(join(tmpdir(), "familyseer-test-")), "t.log");
+    log = join(await temporaryFolder(), "t.log");
   });
 
   /** Kills the orchestrator when so many programs were told of; how many were. */

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InvalidRequestError } from "../../src/errors.js";
 import { readLog } from "../../src/records/log.js";
@@ -10,6 +9,7 @@ import { timeTuned } from "../../src/tuner/evaluate.js";
 import type { TuneEvent } from "../../src/tuner/events.js";
 import type { TuneOptions } from "../../src/tuner/options.js";
 import { Tuner, tune } from "../../src/tuner/tuner.js";
+import { temporaryFolder } from "../temporary-folder.js";
 
 const MINUTE = 60_000;
 
@@ -25,9 +25,8 @@ describe("a job on the simulated GPU", function () {
   this.timeout(5 * MINUTE);
   let folder: string;
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "familyseer-test-"));
+    folder = await temporaryFolder();
   });
-  after(() => rm(folder, { recursive: true, force: true }));
 
   const small = (name: string): TuneOptions => ({
     model: "mobilenet0.5",

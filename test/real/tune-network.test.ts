@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { execa } from "execa";
 import { readLog } from "../../src/records/log.js";
 import { extractTasks } from "../../src/tuner/tasks.js";
 import { startWorker } from "../../src/worker/start.js";
+import { temporaryFolder } from "../temporary-folder.js";
 
 const MINUTE = 60_000;
 const CUDA = "cuda -arch=sm_70";
@@ -30,9 +30,8 @@ describe("scripts/tune_network", function () {
     await worker.close();
   });
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "familyseer-test-"));
+    folder = await temporaryFolder();
   });
-  afterEach(() => rm(folder, { recursive: true }));
 
   const script = (name: string, ...args: string[]) =>
     execa(resolve("scripts", name), ["--model", "mlp", ...args], { cwd: folder, reject: false, all: true });

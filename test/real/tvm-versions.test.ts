@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { readLog } from "../../src/records/log.js";
 import { tvmPython } from "../../src/worker/installation.js";
+import { temporaryFolder } from "../temporary-folder.js";
 
 const MINUTE = 60_000;
 
@@ -15,9 +14,8 @@ describe("a small job on this TVM", function () {
   this.timeout(4 * MINUTE);
   let folder: string;
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "familyseer-test-"));
+    folder = await temporaryFolder();
   });
-  after(() => rm(folder, { recursive: true }));
 
   it("finds families, tunes with them, and leaves a log that plain TVM reads", async () => {
     const log = join(folder, "mlp.log");

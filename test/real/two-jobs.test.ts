@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TuneEvent, tune } from "../../src/index.js";
 import { readLog } from "../../src/records/log.js";
+import { temporaryFolder } from "../temporary-folder.js";
 
 const MINUTE = 60_000;
 
@@ -24,7 +23,7 @@ describe("two jobs on one CPU", function () {
   this.timeout(4 * MINUTE);
 
   it("time their programs in turns, and say so", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "familyseer-test-"));
+    const folder = await temporaryFolder();
     const logs = [join(folder, "a.log"), join(folder, "b.log")];
     const told = await Promise.all(logs.map(notices));
     for (const [index, log] of logs.entries()) {
@@ -33,6 +32,5 @@ describe("two jobs on one CPU", function () {
       assert.equal(records.length, 12);
       assert.ok(records.some(({ cost }) => cost !== null));
     }
-    await rm(folder, { recursive: true });
   });
 });

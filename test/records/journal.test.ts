@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtemp, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InvalidRequestError } from "../../src/errors.js";
 import { type JournalEntry, journalEntries } from "../../src/records/journal.js";
+import { temporaryFolder } from "../temporary-folder.js";
 
 const STARTED = JSON.stringify({
   time: "2026-11-24T10:00:00.000Z",
@@ -16,7 +16,7 @@ const STARTED = JSON.stringify({
 describe("the entries of a journal", () => {
   let log: string;
   beforeEach(async () => {
-    log = join(await mkdtemp(join(tmpdir(), "familyseer-test-")), "t.log");
+    log = join(await temporaryFolder(), "t.log");
   });
 
   async function entries(...lines: string[]): Promise<JournalEntry[]> {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -7,6 +7,7 @@ import { AppendOnlyFile } from "../../src/records/append-only-file.js";
 import { bestRecords } from "../../src/records/best.js";
 import { checkAppendable, readLog } from "../../src/records/log.js";
 import { describeSkipped, SkippedLines } from "../../src/records/skipped.js";
+import { temporaryFolder } from "../temporary-folder.js";
 
 function record(key: string, costs: number[], error = 0): string {
   return JSON.stringify({
@@ -22,7 +23,7 @@ function record(key: string, costs: number[], error = 0): string {
 describe("log", () => {
   let file: string;
   beforeEach(async () => {
-    file = join(await mkdtemp(join(tmpdir(), "familyseer-test-")), "tuning.log");
+    file = join(await temporaryFolder(), "tuning.log");
   });
 
   it("gives the mean cost of a program and none for a failed one", async () => {

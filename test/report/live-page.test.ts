@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { createServer, type OutgoingHttpHeaders, request } from "node:http";
 import { createRequire } from "node:module";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import chromium from "@sparticuz/chromium";
@@ -14,6 +13,7 @@ import { InvalidRequestError } from "../../src/errors.js";
 import { LivePage } from "../../src/report/live-page.js";
 import { LiveServer, text } from "../../src/report/live-server.js";
 import type { TuneEvent } from "../../src/tuner/events.js";
+import { temporaryFolder } from "../temporary-folder.js";
 import { roundLine, startedLine, writeJournal, writeLog } from "./written-logs.js";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -106,7 +106,7 @@ describe("the page of a running job", () => {
     await browser?.close();
   });
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "familyseer-test-"));
+    folder = await temporaryFolder();
     log = join(folder, "live.log");
   });
 

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import chromium from "@sparticuz/chromium";
 import { type Browser, type Page, chromium as playwright } from "playwright-core";
 import { readReport, renderPage } from "../../src/report/page.js";
+import { temporaryFolder } from "../temporary-folder.js";
 import { roundLine, startedLine, writeJournal, writeLargeLog, writeLog } from "./written-logs.js";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -32,7 +32,7 @@ describe("the page of a report, in Chromium", () => {
   let hostile: string;
 
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "familyseer-test-"));
+    folder = await temporaryFolder();
     // Root, as in a container, has no sandbox.
     browser = await playwright.launch({ executablePath: await chromium.executablePath(), args: ["--no-sandbox"] });
     large = await pageOf("large.log", (log) => writeLargeLog(log, RECORDS));

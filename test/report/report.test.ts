@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFile, mkdtemp, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { appendFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InvalidRequestError } from "../../src/errors.js";
 import { firstAtOrBelow, sumOfCosts, thinned } from "../../src/report/curves.js";
@@ -8,6 +7,7 @@ import { type KeptDecision, NotableDecisions } from "../../src/report/decisions.
 import { readReport } from "../../src/report/page.js";
 import type { Point } from "../../src/report/page-data.js";
 import { WorkTime } from "../../src/report/work-time.js";
+import { temporaryFolder } from "../temporary-folder.js";
 import { finishedLine, recordLine, roundLine, startedLine, writeJournal, writeLog } from "./written-logs.js";
 
 describe("a curve of several tasks", () => {
@@ -115,7 +115,7 @@ describe("a report", () => {
   let folder: string;
   let log: string;
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "familyseer-test-"));
+    folder = await temporaryFolder();
     log = join(folder, "ours.log");
   });
 

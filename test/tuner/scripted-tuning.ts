@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { temporaryFolder } from "../temporary-folder.js";
 
 const WORKER = fileURLToPath(new URL("./scripted-worker.js", import.meta.url));
 
@@ -19,7 +19,7 @@ export class ScriptedTuning {
   private constructor(readonly folder: string) {}
 
   static async make(): Promise<ScriptedTuning> {
-    const folder = await mkdtemp(join(tmpdir(), "familyseer-test-"));
+    const folder = await temporaryFolder();
     await writeFile(join(folder, "python"), `#!/bin/sh\nexec ${process.execPath} ${WORKER} "$@"\n`, { mode: 0o755 });
     return new ScriptedTuning(folder);
   }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
+import { temporaryFolder } from "../temporary-folder.js";
 
 describe("conformance", () => {
   it("agrees with both reference schedulers on every recorded job", async () => {
@@ -18,7 +18,7 @@ describe("conformance", () => {
   it("names the first difference and exits with 1", async () => {
     const trace = JSON.parse(await readFile("test/conformance/001.json", "utf8"));
     trace.ansor.calls[3][0] += 1;
-    const file = join(await mkdtemp(join(tmpdir(), "familyseer-test-")), "wrong.json");
+    const file = join(await temporaryFolder(), "wrong.json");
     await writeFile(file, JSON.stringify(trace));
     const { stdout, exitCode } = await execa("node", ["dist/src/cli/conformance.js", file], { reject: false });
     assert.equal(exitCode, 1);

@@ -1,20 +1,19 @@
 import assert from "node:assert/strict";
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isCuda, tvmPython } from "../../src/worker/installation.js";
+import { temporaryFolder } from "../temporary-folder.js";
 
 describe("which TVM is used", () => {
   const kept = { ...process.env };
   let home: string;
   beforeEach(async () => {
-    home = await mkdtemp(join(tmpdir(), "familyseer-test-"));
+    home = await temporaryFolder();
     process.env["FAMILYSEER_HOME"] = home;
     delete process.env["FAMILYSEER_TVM_PYTHON"];
   });
-  afterEach(async () => {
+  afterEach(() => {
     process.env = { ...kept };
-    await rm(home, { recursive: true });
   });
 
   async function install(build: string): Promise<string> {

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { Dealer } from "zeromq";
@@ -12,6 +11,7 @@ import { pythonFolder, tvmPython } from "../../src/worker/installation.js";
 import { startWorker } from "../../src/worker/start.js";
 import { type Address, type StartPeer, ZeroMqChannel } from "../../src/worker/zeromq-channel.js";
 import { freePort } from "../free-port.js";
+import { temporaryFolder } from "../temporary-folder.js";
 
 const SECONDS = 1000;
 
@@ -103,9 +103,8 @@ describe("a worker over tcp", () => {
 describe("familyseer keys", () => {
   let folder: string;
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "familyseer-test-"));
+    folder = await temporaryFolder();
   });
-  after(() => rm(folder, { recursive: true }));
 
   it("makes files that only the user can read, shows no secret, and overwrites none", async () => {
     const keys = join(folder, "keys");
