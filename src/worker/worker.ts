@@ -167,7 +167,10 @@ export class Worker {
   }
 
   async #open(): Promise<void> {
-    const deadline = new DeadlineError(`The worker did not say hello within ${this.handshakeMs / 1000} s.`);
+    const deadline = new DeadlineError(
+      `The worker did not say hello within ${this.handshakeMs / 1000} s: it hangs, or this machine is too busy. Try again; ` +
+        "`familyseer doctor` shows whether it can start at all.",
+    );
     let timer: NodeJS.Timeout | undefined;
     const shaken = new Promise<void>((resolve, reject) => {
       this.#shake = { resolve, reject };

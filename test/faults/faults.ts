@@ -47,7 +47,12 @@ const LOST_MS = 36_000;
 
 const scripted = { settings: (kit: Kit) => kit.scripted(), seconds: 1.5 } as const;
 const real = { settings: (kit: Kit) => kit.real(), seconds: 6 } as const;
-const onServers = { settings: (kit: Kit) => kit.onServers(), seconds: 9 } as const;
+const onServers = {
+  settings: (kit: Kit) => kit.onServers(),
+  seconds: 9,
+  prepare: async ({ kit }: Trial) => (await kit.servers()).up(),
+  mend: async ({ kit }: Trial) => (await kit.servers()).up(),
+} as const;
 
 export const FAULTS: readonly Fault[] = [
   killOrchestrator("orchestrator killed, scripted", scripted, { strikes: 6, jobs: [60, 3, 1] }),
@@ -83,7 +88,12 @@ export const FAULTS: readonly Fault[] = [
       return signal(pid, "SIGCONT");
     },
   },
-  { ...stopPart("worker hangs", "worker", scripted, [3, 1, 0]), survived: false, says: /silent for 30 s/, seconds: 36 },
+  {
+    ...stopPart("worker hangs", "worker", scripted, [3, 1, 0]),
+    survived: false,
+    says: /silent for 30 s|did not say hello/,
+    seconds: 36,
+  },
   {
     name: "RPC server killed",
     ...onServers,
@@ -99,7 +109,9 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "RPC tracker killed",
     ...onServers,
-    survived: true,
+    // A job that begins looks whether it is there; one that measures waits for it.
+    survived: null,
+    says: /tracker .* (cannot be reached|has no server)/,
     strikes: 1,
     jobs: [6, 1, 0],
     strike: async (life, trial) => {
@@ -112,7 +124,7 @@ export const FAULTS: readonly Fault[] = [
     name: "no memory in the worker",
     ...real,
     survived: null,
-    says: /memory|Memory|bad_alloc|worker process|cannot be started|allocate/,
+    says: /memory|Memory|bad_alloc|worker process|cannot be started|allocate|did not say hello/,
     strikes: 2,
     jobs: [6, 1, 0],
     unavailable: () => refusal("prlimit", "--version"),

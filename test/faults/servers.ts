@@ -29,8 +29,20 @@ export class Servers {
       const [module = "", ...options] = part;
       servers.#keepUp(["-m", `tvm.exec.${module}`, ...place, ...options]);
     }
-    await servers.#up();
+    await servers.up();
     return servers;
+  }
+
+  /** Waits until the tracker lists all servers. */
+  async up(): Promise<void> {
+    for (;;) {
+      const args = ["scripts/familyseer.js", "devices", "--tracker", this.tracker, "--device-key", this.key, "--json"];
+      const { stdout, exitCode } = await execa("node", args, { reject: false });
+      if (exitCode === 0 && JSON.parse(stdout).length === SERVERS) {
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
   }
 
   killTracker(): void {
@@ -70,16 +82,5 @@ export class Servers {
       }
     };
     void run();
-  }
-
-  async #up(): Promise<void> {
-    for (;;) {
-      const args = ["scripts/familyseer.js", "devices", "--tracker", this.tracker, "--device-key", this.key, "--json"];
-      const { stdout, exitCode } = await execa("node", args, { reject: false });
-      if (exitCode === 0 && JSON.parse(stdout).length === SERVERS) {
-        return;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
   }
 }
