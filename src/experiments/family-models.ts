@@ -16,7 +16,7 @@ const MODELS = {
   ind: "one per task",
 } as const;
 /** Half of them are held out; fewer make no pairs to speak of. */
-const SMALL_TRIALS_PER_TASK = 24;
+const SMALL_TRIALS_PER_TASK = 16;
 const RANKING_SECONDS = 30;
 
 /** bench/family_models.py: how well models rank programs that they have not seen. */
