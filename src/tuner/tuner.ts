@@ -78,10 +78,6 @@ export class Tuner {
     this.options = { ...TUNE_DEFAULTS, ...fast, ...withoutUndefined(options), ...simulated };
     this.#policy = parseSearchPolicy(this.options.searchPolicy);
     this.#devices = deviceSettings(this.options);
-    options.signal?.addEventListener("abort", () => this.stop(), { once: true });
-    if (options.signal?.aborted) {
-      this.stop();
-    }
   }
 
   /** Ends the job as an abort of `signal` does. */
@@ -91,6 +87,12 @@ export class Tuner {
 
   /** Runs the job. Leaving the loop early stops it. */
   async *events(): AsyncGenerator<TuneEvent, void, void> {
+    const { signal } = this.options;
+    const stop = () => this.stop();
+    signal?.addEventListener("abort", stop);
+    if (signal?.aborted) {
+      stop();
+    }
     const queue = new PassThrough({ objectMode: true, highWaterMark: Number.MAX_SAFE_INTEGER });
     const running = this.#run((event) => queue.write(event)).finally(() => queue.end());
     running.catch(() => undefined);
@@ -98,6 +100,7 @@ export class Tuner {
       yield* queue as AsyncIterable<TuneEvent>;
     } finally {
       this.stop();
+      signal?.removeEventListener("abort", stop);
       await running;
     }
   }
