@@ -30,7 +30,7 @@ import {
   requireSameOptions,
   requireSameTasks,
 } from "./resume.js";
-import { RoundRunner } from "./round-runner.js";
+import { RoundRunner, type RoundsOfJob } from "./round-runner.js";
 import { bestByOrigin, countFailures, deviceShares, firstError } from "./round-summary.js";
 import { extractTasks } from "./tasks.js";
 
@@ -39,13 +39,8 @@ const MINUTE = 60_000;
 type Emit = (event: TuneEvent) => void;
 
 /** What a job's rounds work with. */
-interface Job {
-  readonly worker: Worker;
-  readonly decider: Decider;
+interface Job extends RoundsOfJob {
   readonly gains: ExpectedGains;
-  readonly log: AppendOnlyFile;
-  readonly journal: AppendOnlyFile;
-  readonly emit: Emit;
 }
 
 /** What lies behind a job that goes on: finished rounds, their failures, and the round that was cut short. */
@@ -172,7 +167,10 @@ export class Tuner {
       ]);
 
       const [roundsBegun, busyBefore] = [performance.now(), worker.busySeconds];
-      const { reason, failures } = await this.#rounds({ worker, decider, gains, log, journal, emit }, past);
+      const { reason, failures } = await this.#rounds(
+        { options: this.options, stopping: this.#stopping.signal, worker, decider, gains, log, journal, emit },
+        past,
+      );
       const inRounds = (performance.now() - roundsBegun) / 1000;
       const overheadSeconds = inRounds - (worker.busySeconds - busyBefore);
       const modelsFolder = await this.#saveModels(worker);
@@ -248,7 +246,7 @@ export class Tuner {
   async #rounds(job: Job, past: Past): Promise<{ reason: StopReason | { type: "cancelled" }; failures: number }> {
     const { decider, gains, log, journal, emit } = job;
     let { failures, begun: cut } = past;
-    const rounds = new RoundRunner({ ...job, options: this.options, stopping: this.#stopping.signal });
+    const rounds = new RoundRunner(job);
     for (let index = past.rounds; ; index += 1) {
       if (!cut) {
         gains.expectRound(null);

@@ -374,13 +374,13 @@ def test_a_device_of_another_speed_is_told_and_not_mixed_into_a_task(
     futures = measuring.submit(programs[:16])
     assert errors_of(futures) == [0] * 16
     costs = [future.result().costs[0] for future in futures]
-    assert max(costs) < 1.6 * min(costs)
+    assert max(costs) < 1.3 * min(costs)
     assert len({future.result().device for future in futures}) in (1, 2)
     # One device is slower than the other two, or two are faster than the one that was first.
     notices = measuring.devices.notices()
     assert len(notices) in (1, 2)
     for notice in notices:
-        assert re.match(r"127\.0\.0\.2:\d+ takes (0\.[3-7]|1\.[6-9]|2\.[0-9])\d times as long as 127\.0\.0\.2:", notice)
+        assert re.match(r"127\.0\.0\.2:\d+ takes (0\.[45]|1\.9|2\.[0-2])\d times as long as 127\.0\.0\.2:", notice)
 
 
 def test_a_tracker_that_cannot_serve_is_refused_at_once(users: UsersTracker) -> None:

@@ -4,40 +4,44 @@ import { fill, table } from "./elements.js";
 import { percent } from "./words.js";
 
 export function showOrigins({ origins }: PageRun): void {
-  const heads = ["origin", "programs", "rounds it was in", "of these its program became the task's best", "share"];
-  fill(
+  showTotals(
     "origins",
-    origins.length === 0
-      ? "Not recorded: evolution alone was at work, or there is no journal."
-      : table(
-          "Where programs came from",
-          heads.map((head, at) => ({ head, ...(at > 0 ? { kind: "number" as const } : {}) })),
-          origins.map(({ name, programs, rounds, improved }) => [
-            name,
-            String(programs),
-            String(rounds),
-            String(improved),
-            percent(improved / rounds),
-          ]),
-        ),
+    "Where programs came from",
+    ["origin", "programs", "rounds it was in", "of these its program became the task's best", "share"],
+    origins.map(({ name, programs, rounds, improved }) => [
+      name,
+      String(programs),
+      String(rounds),
+      String(improved),
+      percent(improved / rounds),
+    ]),
+    "Not recorded: evolution alone was at work, or there is no journal.",
   );
 }
 
 export function showDevices({ devices }: PageRun): void {
-  const columns = ["device", "programs", "failed", "timing (s)"];
-  fill(
+  showTotals(
     "devices",
-    devices.length === 0
-      ? "Not known: there is no journal."
-      : table(
-          "Devices",
-          columns.map((head, at) => ({ head, ...(at > 0 ? { kind: "number" as const } : {}) })),
-          devices.map(({ name, programs, failures, seconds }) => [
-            name,
-            String(programs),
-            String(failures),
-            seconds.toFixed(1),
-          ]),
-        ),
+    "Devices",
+    ["device", "programs", "failed", "timing (s)"],
+    devices.map(({ name, programs, failures, seconds }) => [
+      name,
+      String(programs),
+      String(failures),
+      seconds.toFixed(1),
+    ]),
+    "Not known: there is no journal.",
   );
+}
+
+/** Rows of a name and numbers, or why there are none. */
+function showTotals(
+  id: string,
+  caption: string,
+  heads: readonly string[],
+  rows: readonly (readonly string[])[],
+  without: string,
+): void {
+  const columns = heads.map((head, at) => ({ head, ...(at > 0 ? { kind: "number" as const } : {}) }));
+  fill(id, rows.length === 0 ? without : table(caption, columns, rows));
 }
