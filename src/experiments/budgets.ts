@@ -1,4 +1,4 @@
-import type { TuneOptions } from "../tuner/options.js";
+import { TUNE_DEFAULTS, type TuneOptions } from "../tuner/options.js";
 import type { Device, Settings } from "./experiment.js";
 
 /** What one run tunes, and what it may spend: the same for all methods. */
@@ -48,14 +48,27 @@ export const PAPER_NETWORKS = [
   "gpt2",
 ] as const;
 
-/** Seconds a program took, in the reference mode; measured on two cores (cpu, simulated), published (cuda). */
-const SECONDS_PER_PROGRAM = {
-  small: { cpu: 0.4, cuda: 0.8, simulated: 0.4 },
-  paper: { cpu: 1.2, cuda: 1.8, simulated: 0.4 },
+/**
+ * Seconds in the reference mode; measured on two cores (cpu, simulated), published (cuda). A simulated round takes what its
+ * search takes, however few its programs.
+ */
+const SECONDS = {
+  small: { cpu: { program: 0.4, round: 0 }, cuda: { program: 0.8, round: 0 }, simulated: { program: 0, round: 12 } },
+  paper: { cpu: { program: 1.2, round: 0 }, cuda: { program: 1.8, round: 0 }, simulated: { program: 0, round: 25 } },
 } as const;
 
-export function secondsOf(settings: Settings, { trials }: Budget): number {
-  return trials * SECONDS_PER_PROGRAM[settings.scale][settings.device];
+export function secondsOf({ scale, device }: Settings, budget: Budget): number {
+  const { program, round } = SECONDS[scale][device];
+  return budget.trials * program + roundsOf(budget) * round;
+}
+
+/** Each task has at least one. */
+function roundsOf({ model, trials, onlyTasks, trialsPerRound = TUNE_DEFAULTS.trialsPerRound }: Budget): number {
+  return Math.max(onlyTasks?.length ?? tasksOf(model), Math.ceil(trials / trialsPerRound));
+}
+
+function tasksOf(model: string): number {
+  return TASKS[model] ?? TASKS_OF_OTHERS;
 }
 
 export function seedsOf({ seeds, scale }: Settings): readonly number[] {
@@ -80,7 +93,7 @@ export function wholeNetworks(
 ): Budget[] {
   const { scale, networks } = settings;
   return (networks ?? (scale === "paper" ? PAPER_NETWORKS : ofSmallScale)).map((model) => {
-    const tasks = TASKS[model] ?? TASKS_OF_OTHERS;
+    const tasks = tasksOf(model);
     return scale === "paper"
       ? { model, trials: PAPER_TRIALS_PER_TASK * (tasks + 1), ...PAPER }
       : { model, trials: smallTrialsPerTask * tasks, ...small(settings) };
