@@ -157,9 +157,11 @@ class Operations:
         measured = self._searching(task).measure(task, candidates, report, cancelled)
         return {"measured": measured, "notices": self._engine.notices() if self._engine else []}
 
+    def review(self, task: int) -> dict[str, Any]:
+        return {"accuracy": self._searching(task).review(task)}
+
     def learn(self, task: int) -> dict[str, Any]:
-        records, accuracy = self._searching(task).learn(task)
-        return {"records": records, "accuracy": accuracy}
+        return {"records": self._searching(task).learn(task)}
 
     def save(self, folder: str) -> dict[str, Any]:
         """Writes `<family>.xgb` for each model, `models.json` with what each was trained on, and the best schedules."""

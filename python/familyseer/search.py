@@ -1,6 +1,6 @@
-"""Ansor behind a few operations, propose, measure, learn and foresee, on real SketchPolicy and cost-model objects.
+"""Ansor behind a few operations, on real SketchPolicy and cost-model objects: propose, measure, review, learn, foresee.
 
-TVM's `continue_search_one_round` does the first three in one. No program is measured twice.
+TVM's `continue_search_one_round` does propose, measure and learn in one. No program is measured twice.
 """
 
 from __future__ import annotations
@@ -140,24 +140,29 @@ class Search:
         candidate = search.candidates.pop(number)
         del search.measuring[number]
         one = auto_scheduler.MeasureInput(search.task, candidate.state)
-        search.to_learn.append((one, result))
+        search.to_review.append((one, result))
         cost = _cost(result)
         if cost is not None:
             search.measured.append((cost, candidate.state))
         return _measured(one, measured, cost, candidate.origin)
 
-    def learn(self, task: int) -> tuple[int, float | None]:
-        """Trains the cost model of the task's family on what was measured since.
-
-        Returns on how many records, and of their pairs the share whose order it had foreseen; None: it said nothing.
-        """
+    def review(self, task: int) -> float | None:
+        """Of the pairs of what was measured since the last review, the share that the family's model has in order; None
+        where it knows too little."""
         search = self.searches[task]
-        pending, search.to_learn = search.to_learn, []
-        accuracy = _accuracy(search, pending)
-        if accuracy is not None and accuracy < _BELIEVED and len(pending) >= _CHECKED_BY:
+        measured, search.to_review = search.to_review, []
+        accuracy = _accuracy(search, measured)
+        if accuracy is not None and accuracy < _BELIEVED and len(measured) >= _CHECKED_BY:
             search.model.doubt()
-        search.model.learn([one for one, _ in pending], [result for _, result in pending])
-        return len(pending), accuracy
+        search.to_learn += measured
+        return accuracy
+
+    def learn(self, task: int) -> int:
+        """Trains the cost model of the task's family on what was reviewed since; returns on how many records."""
+        search = self.searches[task]
+        reviewed, search.to_learn = search.to_learn, []
+        search.model.learn([one for one, _ in reviewed], [result for _, result in reviewed])
+        return len(reviewed)
 
     def take_over(self, records: list[Record]) -> None:
         """Takes an earlier run's records: they train the models, are not measured again, and join the populations."""
@@ -180,8 +185,8 @@ def _cost(result: MeasureResult) -> float | None:
     return cost if math.isfinite(cost) else None
 
 
-def _accuracy(search: TaskSearch, pending: list[tuple[MeasureInput, MeasureResult]]) -> float | None:
-    ran = [(one.state, cost) for one, result in pending if (cost := _cost(result)) is not None]
+def _accuracy(search: TaskSearch, measured: list[tuple[MeasureInput, MeasureResult]]) -> float | None:
+    ran = [(one.state, cost) for one, result in measured if (cost := _cost(result)) is not None]
     if not search.model.trusted or len(ran) < 2:
         return None
     scores = search.scores([state for state, _ in ran])

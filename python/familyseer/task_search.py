@@ -74,6 +74,8 @@ class TaskSearch:
         self.measuring: dict[int, Future[Measured]] = {}
         self.seen: set[str] = set()
         self.measured: list[tuple[float, StateObject]] = []
+        # Measured, and not yet held against the model; then what it is to be trained on.
+        self.to_review: list[tuple[MeasureInput, MeasureResult]] = []
         self.to_learn: list[tuple[MeasureInput, MeasureResult]] = []
         self.refusal: str | None = None
         # Valid programs made of a donor's program, and of one of this task's own by one move each (means.py).

@@ -91,7 +91,7 @@ export function addTune(program: Command, finish: Finish): void {
     .option("--gpus <n>", "measure on so many GPUs of this machine at once", wholeNumber)
     .option("--tracker <host:port>", "measure on the servers of this TVM RPC tracker (docs/devices.md)")
     .option("--device-key <key>", "key of the servers to measure on")
-    .option("--overlap", "search and build for the next round while the devices measure (default: on GPUs)")
+    .option("--overlap", "search, build and learn while the devices measure (default: on GPUs)")
     .option("--no-overlap", "wait for each round before the next is searched")
     .option("--no-adaptive-build-timeout", "give every build the whole of --build-timeout")
     .option(

@@ -46,12 +46,14 @@ export class RoundRunner {
   readonly #job: RoundsOfJob;
   /** Candidates of each task that were found while another was measured. */
   readonly #foundAhead = new Map<number, number[]>();
+  /** The last training, which may still go on. The worker does it before any search that is asked for later. */
+  #learning: Promise<unknown> = Promise.resolve();
 
   constructor(job: RoundsOfJob) {
     this.#job = job;
   }
 
-  /** One round, or what is left of it: propose, measure, learn. Every record is in the log before it counts. */
+  /** One round, or what is left of it: propose, measure, review, learn. Every record is in the log before it counts. */
   async run(
     { task, programs, recipe }: SearchTarget & { readonly recipe: Recipe | null },
     before: Begun,
@@ -66,7 +68,7 @@ export class RoundRunner {
       try {
         return await work;
       } finally {
-        phases[phase] = (performance.now() - started) / 1000;
+        phases[phase] += (performance.now() - started) / 1000;
       }
     };
     const given = (notices: readonly string[], accuracy: number | null) => ({
@@ -98,9 +100,25 @@ export class RoundRunner {
         notices = await timed("measure", this.#measure(task, candidates, recorder));
       }
     }
-    const learning = worker.request("learn", { task }, { deadlineMs: SEARCH_DEADLINE_MS });
-    const { accuracy } = await timed("learn", learning);
+    const { accuracy } = await timed("learn", worker.request("review", { task }, { deadlineMs: SEARCH_DEADLINE_MS }));
+    await timed("learn", this.#learn(task));
     return given(notices, accuracy);
+  }
+
+  /** Waits for what still goes on beside the rounds. Throws what went wrong in it. */
+  async finish(): Promise<void> {
+    await this.#learning;
+  }
+
+  /** Has the family's model trained; where that disturbs no timing, while the next round is decided and measured. */
+  async #learn(task: number): Promise<void> {
+    await this.#learning;
+    this.#learning = this.#job.worker.request("learn", { task }, { deadlineMs: SEARCH_DEADLINE_MS });
+    // What goes wrong in it is raised by who waits for it.
+    this.#learning.catch(() => undefined);
+    if (!this.#overlap()) {
+      await this.#learning;
+    }
   }
 
   /** Has candidates measured and recorded; what the devices have to tell. */
@@ -166,7 +184,7 @@ export class RoundRunner {
     }
   }
 
-  /** On this machine's CPU a search beside it would spoil the timing; beside a simulation it would win nothing. */
+  /** On this machine's CPU a search or a training beside it would spoil the timing; beside a simulation it would win nothing. */
   #overlap(): boolean {
     const { overlap, target, simulated } = this.#job.options;
     return overlap ?? (isCuda(target) && !simulated);

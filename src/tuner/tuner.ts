@@ -253,6 +253,7 @@ export class Tuner {
       }
       const action = await decider.next();
       if (action.type === "stop") {
+        await rounds.finish();
         return { reason: action.reason, failures };
       }
       if (this.#stopping.signal.aborted) {

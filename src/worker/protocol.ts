@@ -7,7 +7,7 @@ import { checkBounds } from "./msgpack-bounds.js";
  * Every message between the orchestrator and a worker, and every operation a worker can be asked for: docs/protocol.md.
  * This is the one source; `python/familyseer/protocol.schema.json` is made from it, and both sides validate by it.
  */
-export const PROTOCOL_VERSION = 5;
+export const PROTOCOL_VERSION = 6;
 
 /** What either side may send at most. More is a fault of the sender, and ends the session. */
 export const LIMITS = {
@@ -232,10 +232,12 @@ export const operations = {
     result: z.object({ measured: count, notices: z.array(z.string()) }),
   },
   /**
-   * Trains the cost model of the task's family on what was measured on the task since. `accuracy`: of the pairs of
-   * these programs the share that the model had in order before; null where it knew too little.
+   * Holds what was measured on a task since the last review against what its family's model says of it. `accuracy`: the share
+   * of the pairs of these programs that the model has in order; null where it knows too little.
    */
-  learn: { params: z.object({ task: id }), result: z.object({ records: count, accuracy: z.number().nullable() }) },
+  review: { params: z.object({ task: id }), result: z.object({ accuracy: z.number().nullable() }) },
+  /** Trains the cost model of the task's family on what was reviewed of the task since. */
+  learn: { params: z.object({ task: id }), result: z.object({ records: count }) },
   /** What the family's model expects a task's best schedules to gain in each sibling, as a share of its throughput. */
   foresee: {
     params: z.object({ task: id, siblings: z.array(id).min(1) }),

@@ -112,7 +112,8 @@ const operations: Record<string, (params: Params, id: number) => object | Promis
     }
     return { measured: asked.length, notices: [] };
   },
-  learn: ({ task }) => ({ records: done[task] ?? 0, accuracy: scripted(task, done[task] ?? 0, 7) }),
+  review: ({ task }) => ({ accuracy: scripted(task, done[task] ?? 0, 7) }),
+  learn: ({ task }) => ({ records: done[task] ?? 0 }),
   foresee: ({ task, siblings }) => ({ gains: siblings.map((each) => scripted(task, each, done[each] ?? 0)) }),
   save: () => ({ models: [] }),
 };
