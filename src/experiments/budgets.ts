@@ -50,7 +50,7 @@ export const PAPER_NETWORKS = [
 
 /**
  * Seconds in the reference mode; measured on two cores (cpu, simulated), published (cuda). A simulated round takes what its
- * search takes, however few its programs.
+ * search takes, however few its programs: at the small scale 6 on one machine, 20 on a slower, busy one.
  */
 const SECONDS = {
   small: { cpu: { program: 0.4, round: 0 }, cuda: { program: 0.8, round: 0 }, simulated: { program: 0, round: 12 } },

@@ -2,7 +2,7 @@ import type { AppendOnlyFile } from "../records/append-only-file.js";
 import { ORIGINS, type Origin, type Recipe } from "../tuning/recipe.js";
 import type { SearchTarget } from "../tuning/scheduler.js";
 import { isCuda } from "../worker/installation.js";
-import type { MeasuredEvent } from "../worker/protocol.js";
+import type { MeasuredEvent, Result } from "../worker/protocol.js";
 import type { Worker } from "../worker/worker.js";
 import type { Decider } from "./decider.js";
 import type { Program, TuneEvent } from "./events.js";
@@ -58,7 +58,7 @@ export class RoundRunner {
     { task, programs, recipe }: SearchTarget & { readonly recipe: Recipe | null },
     before: Begun,
   ): Promise<RoundDone> {
-    const { worker, log, journal, emit } = this.#job;
+    const { log, journal, emit } = this.#job;
     const begun = performance.now();
     const clock = () => before.seconds + (performance.now() - begun) / 1000;
     const phases = { propose: 0, measure: 0, learn: 0 };
@@ -68,7 +68,7 @@ export class RoundRunner {
       try {
         return await work;
       } finally {
-        phases[phase] += (performance.now() - started) / 1000;
+        phases[phase] = (performance.now() - started) / 1000;
       }
     };
     const given = (notices: readonly string[], accuracy: number | null) => ({
@@ -100,8 +100,7 @@ export class RoundRunner {
         notices = await timed("measure", this.#measure(task, candidates, recorder));
       }
     }
-    const { accuracy } = await timed("learn", worker.request("review", { task }, { deadlineMs: SEARCH_DEADLINE_MS }));
-    await timed("learn", this.#learn(task));
+    const { accuracy } = await timed("learn", this.#learn(task));
     return given(notices, accuracy);
   }
 
@@ -110,15 +109,23 @@ export class RoundRunner {
     await this.#learning;
   }
 
-  /** Has the family's model trained; where that disturbs no timing, while the next round is decided and measured. */
-  async #learn(task: number): Promise<void> {
+  /**
+   * How well the family's model had foreseen the round, on which it is then trained; where that disturbs no timing, while the
+   * next round is decided and measured.
+   */
+  async #learn(task: number): Promise<Result<"review">> {
+    const { worker, options } = this.#job;
+    const deadline = { deadlineMs: SEARCH_DEADLINE_MS };
+    const review = await worker.request("review", { task }, deadline);
     await this.#learning;
-    this.#learning = this.#job.worker.request("learn", { task }, { deadlineMs: SEARCH_DEADLINE_MS });
+    this.#learning = worker.request("learn", { task }, deadline);
     // What goes wrong in it is raised by who waits for it.
     this.#learning.catch(() => undefined);
-    if (!this.#overlap()) {
+    // On a GPU it could meet the programs that are timed there.
+    if (!this.#overlap() || options.trainDevice !== "cpu") {
       await this.#learning;
     }
+    return review;
   }
 
   /** Has candidates measured and recorded; what the devices have to tell. */

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
+import type { TuneOptions } from "../../src/tuner/options.js";
 import { NOTHING_BEGUN } from "../../src/tuner/resume.js";
 import { RoundRunner, type RoundsOfJob } from "../../src/tuner/round-runner.js";
 
 const ROUND = { task: 0, programs: 1, recipe: null };
 
 /** A runner whose worker does all at once but the training, and what the worker was asked for. */
-function rounds({ overlap }: { overlap: boolean }) {
+function rounds({ overlap, trainDevice = "cpu" }: Pick<TuneOptions, "overlap" | "trainDevice">) {
   const asked: string[] = [];
   const training = deferred();
   const answers: Record<string, unknown> = {
@@ -16,7 +17,7 @@ function rounds({ overlap }: { overlap: boolean }) {
     learn: training.promise,
   };
   const job = {
-    options: { overlap, target: "llvm", simulated: false, buildTimeout: 1, runTimeout: 1 },
+    options: { overlap, trainDevice, target: "llvm", simulated: false, buildTimeout: 1, runTimeout: 1 },
     worker: {
       request: async (operation: string) => {
         asked.push(operation);
@@ -53,15 +54,17 @@ describe("a round's training", () => {
   });
 
   it("is waited for where it would disturb", async () => {
-    const { runner, asked, training } = rounds({ overlap: false });
-    let done = false;
-    const round = runner.run(ROUND, NOTHING_BEGUN).then(() => {
-      done = true;
-    });
-    await setImmediate();
-    assert.deepEqual([asked.at(-1), done], ["learn", false]);
-    training.resolve({ records: 1 });
-    await round;
+    for (const options of [{ overlap: false }, { overlap: true, trainDevice: "cuda" }] as const) {
+      const { runner, asked, training } = rounds(options);
+      let done = false;
+      const round = runner.run(ROUND, NOTHING_BEGUN).then(() => {
+        done = true;
+      });
+      await setImmediate();
+      assert.deepEqual([asked.at(-1), done], ["learn", false]);
+      training.resolve({ records: 1 });
+      await round;
+    }
   });
 
   it("that fails ends the job at the next round, or at its end", async () => {
