@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
+from . import descriptions
 from .errors import RequestError
 from .networks import Network, build_network
 from .tasks import SIMULATED_MODEL, TaskList, choose, describe_tasks, extract, is_simulated, parse_target
@@ -63,12 +64,16 @@ class Operations:
     ) -> dict[str, Any]:
         self._target = parse_target(target)
         self._network = (model, batch, layout)
-        self._tasks = choose(extract(model, batch, layout, self._target, Path(cache) if cache else None), only)
-        return {
+        folder = Path(cache) if cache else None
+        self._tasks = choose(extract(model, batch, layout, self._target, folder), only)
+        description = {
             "target": str(self._target),
             "from_cache": self._tasks.from_cache,
             "tasks": describe_tasks(self._tasks),
         }
+        if folder and only is None:
+            descriptions.keep(folder, model, batch, layout, target, description)
+        return description
 
     def bounds(self) -> dict[str, Any]:
         from .roofline import least_seconds, measure_machine

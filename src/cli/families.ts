@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { InvalidRequestError } from "../errors.js";
-import { extractTasks, type NetworkOptions } from "../tuner/tasks.js";
+import { listTasks, type NetworkOptions } from "../tuner/tasks.js";
 import { groupFamilies } from "../tuning/families.js";
 import { parseSearchPolicy } from "../tuning/search-policy.js";
-import { startWorker, type WorkerOptions } from "../worker/start.js";
+import type { WorkerOptions } from "../worker/start.js";
 import { example, type Finish, withNetworkOptions, withWorkerOptions } from "./command.js";
 
 export function addFamilies(program: Command, finish: Finish): void {
@@ -18,20 +18,15 @@ export function addFamilies(program: Command, finish: Finish): void {
           `The search policy ${name} has no families. Expected one such as ${name}.family_op.`,
         );
       }
-      const worker = await startWorker(options);
-      try {
-        const families = groupFamilies((await extractTasks(worker, options)).tasks, algorithm);
-        if (options.json) {
-          console.log(JSON.stringify(Object.fromEntries(families)));
-        } else {
-          for (const [family, ids] of families) {
-            console.log(`family group : ${family} --- [${ids.join(", ")}]`);
-          }
+      const families = groupFamilies((await listTasks(options)).tasks, algorithm);
+      if (options.json) {
+        console.log(JSON.stringify(Object.fromEntries(families)));
+      } else {
+        for (const [family, ids] of families) {
+          console.log(`family group : ${family} --- [${ids.join(", ")}]`);
         }
-        finish(0);
-      } finally {
-        await worker.close();
       }
+      finish(0);
     });
   example(command, "familyseer families --model mobilenetv2_0.5 --target llvm --search-policy sketch.xgb.family_op");
 }

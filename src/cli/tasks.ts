@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { table } from "../report/format.js";
-import { extractTasks, type NetworkOptions } from "../tuner/tasks.js";
-import { startWorker, type WorkerOptions } from "../worker/start.js";
+import { listTasks, type NetworkOptions } from "../tuner/tasks.js";
+import type { WorkerOptions } from "../worker/start.js";
 import { example, type Finish, withNetworkOptions, withWorkerOptions } from "./command.js";
 
 export function addTasks(program: Command, finish: Finish): void {
@@ -9,33 +9,28 @@ export function addTasks(program: Command, finish: Finish): void {
     .description("list the tasks of a network")
     .option("--json", "print an array of objects")
     .action(async (options: NetworkOptions & WorkerOptions & { json?: boolean }) => {
-      const worker = await startWorker(options);
-      try {
-        const { tasks } = await extractTasks(worker, options);
-        if (options.json) {
-          const objects = tasks.map((task, id) => ({
-            id,
-            workload_key: task.workloadKey,
-            weight: task.weight,
-            description: task.description,
-            core_operation: task.coreOperation,
-            flops: task.flops,
-          }));
-          console.log(JSON.stringify(objects, null, 2));
-        } else {
-          const rows = tasks.map((task, id) => [
-            id,
-            task.words,
-            task.coreOperation ?? "-",
-            task.weight,
-            task.flops < 0 ? "not counted" : task.flops,
-          ]);
-          console.log(table(["id", "task", "core operation", "weight", "flops"], rows));
-        }
-        finish(0);
-      } finally {
-        await worker.close();
+      const { tasks } = await listTasks(options);
+      if (options.json) {
+        const objects = tasks.map((task, id) => ({
+          id,
+          workload_key: task.workloadKey,
+          weight: task.weight,
+          description: task.description,
+          core_operation: task.coreOperation,
+          flops: task.flops,
+        }));
+        console.log(JSON.stringify(objects, null, 2));
+      } else {
+        const rows = tasks.map((task, id) => [
+          id,
+          task.words,
+          task.coreOperation ?? "-",
+          task.weight,
+          task.flops < 0 ? "not counted" : task.flops,
+        ]);
+        console.log(table(["id", "task", "core operation", "weight", "flops"], rows));
       }
+      finish(0);
     });
   example(command, "familyseer tasks --model mobilenetv2_0.5 --target llvm --json");
 }

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
+from familyseer import cache
 from familyseer.channel import Channel
-from familyseer.tasks import _load, _store
+from familyseer.tasks import _load
 
 
 @pytest.fixture
 def entry(tmp_path: Path) -> Path:
     entry = tmp_path / "cache" / "tasks.pickle"
-    _store(entry, (["a task"], [1]))
+    cache.write(entry, pickle.dumps((["a task"], [1])))
     return entry
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import tvm
+from familyseer import descriptions
 from familyseer.errors import RequestError
 from familyseer.networks import build_network
+from familyseer.operations import Operations
 from familyseer.tasks import extract, parse_target
 from tvm import relay
 
@@ -50,6 +52,15 @@ def test_a_changed_file_is_extracted_again(saved: Path, tmp_path: Path) -> None:
     assert extract(str(saved), 1, "NHWC", target, cache).from_cache
     saved.write_text(tvm.ir.save_json(_small(relay.var("w", shape=(4, 8, 3, 3)) * relay.const(2.0))))
     assert not extract(str(saved), 1, "NHWC", target, cache).from_cache
+
+
+def test_a_description_is_recalled_for_the_same_file_and_question(saved: Path, tmp_path: Path) -> None:
+    asked = (str(saved), 1, "NHWC", "native")
+    described = Operations().extract(*asked, only=None, cache=str(tmp_path))
+    assert descriptions.recall(tmp_path, *asked) == {**described, "from_cache": True}
+    assert descriptions.recall(tmp_path, str(saved), 1, "NCHW", "native") is None
+    saved.write_text(saved.read_text() + " ")
+    assert descriptions.recall(tmp_path, *asked) is None
 
 
 @pytest.mark.parametrize(

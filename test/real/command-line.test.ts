@@ -115,6 +115,25 @@ describe("the command line", function () {
     assert.deepEqual(await readdir(folder), ["empty.log"]);
   });
 
+  it("lists a network's tasks the second time without a worker", async () => {
+    const python = join(folder, "python");
+    const started = join(folder, "started");
+    await writeFile(python, `#!/bin/sh\necho "$2" >> "${started}"\nexec "${tvmPython()}" "$@"\n`);
+    await chmod(python, 0o755);
+    const list = (...args: string[]) =>
+      execa("node", ["scripts/familyseer.js", ...args, "--model", "mlp", "--tvm-python", python], {
+        env: { FAMILYSEER_HOME: folder },
+      });
+    const { stdout: first } = await list("tasks", "--json");
+    assert.equal(JSON.parse(first).length, 4);
+    assert.equal((await list("tasks", "--json")).stdout, first);
+    assert.match((await list("families")).stdout, /family group : nn.dense --- \[/);
+    assert.equal((await list("tasks", "--json", "--batch", "2")).stdout === first, false);
+    const modules = (await readFile(started, "utf8")).trim().split("\n");
+    const [described, worker] = ["familyseer.descriptions", "familyseer.worker"];
+    assert.deepEqual(modules, [described, worker, described, described, described, worker]);
+  });
+
   it("tunes a real network: records TVM reads, a journal, cost models, a table, and a page while it runs", async () => {
     const running = familyseer(...tuning("--search-policy", "sketch.xgb.family_op", "--page"));
     const shown: Promise<string>[] = [];

@@ -87,14 +87,14 @@ def resnet_v2(layers: int, batch: int, layout: str) -> Network:
     """
 
     def block(builder: _Builder, x: relay.Expr, channels: int, out: int, stride: int) -> relay.Expr:
-        y = builder.relu(builder.norm(x, channels))
+        y = builder.relu(builder.shift(x, channels))
         shortcut = builder.convolution(y, out, 1, stride) if channels != out else x
         y = builder.relu(builder.convolution_norm(y, out // 4, 1))
         y = builder.relu(builder.convolution_norm(y, out // 4, 3, stride))
         return builder.convolution(y, out, 1) + shortcut
 
     def body(builder: _Builder, x: relay.Expr) -> relay.Expr:
-        x = builder.convolution_norm(builder.norm(x, 3), 64, 7, 2)
+        x = builder.convolution_norm(builder.shift(x, 3), 64, 7, 2)
         x = _stages(block, builder, builder.max_pool(builder.relu(x)), layers)
         x = builder.mean(builder.relu(builder.norm(x, 2048)))
         return builder.dense(builder.flatten(x), CLASSES)
@@ -159,15 +159,17 @@ class _Builder:
         TVM makes these two of the four that a norm is trained with, by compiling some ten little programs for each
         norm: much of an extraction's time.
         """
-        name = self._name("norm")
-        return x * self._per_channel(f"{name}_scale", channels) + self._per_channel(f"{name}_shift", channels)
+        return self.shift(x * self._per_channel(f"{self._name('norm')}_scale", channels), channels)
+
+    def shift(self, x: relay.Expr, channels: int) -> relay.Expr:
+        """A norm whose scale is in the weights of the convolutions next to it, where TVM would bring it, too."""
+        return x + self._per_channel(f"{self._name('norm')}_shift", channels)
 
     def convolution_norm(
         self, x: relay.Expr, channels: int, kernel: int, stride: int = 1, groups: int = 1, bias: bool = False
     ) -> relay.Expr:
-        """A convolution and its norm; the norm's scale is in the convolution's weights, where TVM would bring it."""
-        y = self.convolution(x, channels, kernel, stride, groups, bias)
-        return y + self._per_channel(f"{self._name('norm')}_shift", channels)
+        """A convolution and its norm."""
+        return self.shift(self.convolution(x, channels, kernel, stride, groups, bias), channels)
 
     def dense(self, x: relay.Expr, units: int) -> relay.Expr:
         from tvm import relay

@@ -11,6 +11,7 @@ Convolutions are brought into the layout asked for, as the paper's scripts do.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 from collections.abc import Iterator
@@ -35,9 +36,10 @@ def is_file(name: str) -> bool:
     return "/" in name or Path(name).suffix in _LOADERS
 
 
-def files_of(name: str) -> list[Path]:
-    """What a network is read from, of what exists."""
-    return [path for path in (Path(name), Path(name).with_suffix(".params")) if path.is_file()]
+def digests_of(name: str) -> list[str]:
+    """Of the contents of what a network is read from, as far as that exists; none for one that has but a name."""
+    files = (Path(name), Path(name).with_suffix(".params")) if is_file(name) else ()
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()]
 
 
 def load_network(name: str, batch: int, layout: str) -> Network:

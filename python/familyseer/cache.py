@@ -1,0 +1,31 @@
+"""Files of a cache: an entry that others may have written is not believed."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+
+def read(entry: Path) -> bytes | None:
+    """None if there is none, or anyone but this user can have written it."""
+    try:
+        with entry.open("rb") as file:
+            if not (_only_ours(os.fstat(file.fileno())) and _only_ours(entry.parent.stat())):
+                return None
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def write(entry: Path, content: bytes) -> None:
+    entry.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=entry.parent, delete=False) as file:
+        file.write(content)
+    Path(file.name).replace(entry)
+
+
+def _only_ours(status: os.stat_result) -> bool:
+    """Whether nobody else can have written a file, or put one into a folder."""
+    return status.st_uid == os.getuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)

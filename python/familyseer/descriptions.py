@@ -1,0 +1,75 @@
+"""What was said of a network's tasks, kept to be said again without TVM, which takes seconds to import.
+
+`python -m familyseer.descriptions` prints what the protocol's `extract` gives, or null if that was not kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from . import cache
+from .networks.files import digests_of
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="familyseer.descriptions", description=__doc__)
+    parser.add_argument("--cache", required=True, metavar="FOLDER", type=Path)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--batch", required=True, type=int)
+    parser.add_argument("--layout", required=True)
+    parser.add_argument("--target", required=True)
+    options = parser.parse_args()
+    print(json.dumps(recall(options.cache, options.model, options.batch, options.layout, options.target)))
+
+
+def keep(folder: Path, model: str, batch: int, layout: str, target: str, description: dict[str, Any]) -> None:
+    """Keeps what `extract` gave for all tasks of a network; the target is as the user wrote it."""
+    cache.write(_entry(folder, model, batch, layout, target), json.dumps(description).encode())
+
+
+def recall(folder: Path, model: str, batch: int, layout: str, target: str) -> dict[str, Any] | None:
+    """What `extract` would give, if that was kept by this TVM and by what this package is now."""
+    content = cache.read(_entry(folder, model, batch, layout, target))
+    try:
+        return {**json.loads(content), "from_cache": True} if content is not None else None
+    except ValueError:
+        return None
+
+
+def _entry(folder: Path, *asked: str | int) -> Path:
+    model, *_, target = asked
+    machine = _cpu() if target == "native" else None
+    key = repr((_sources(), _tvm_version(), machine, digests_of(str(model)), asked))
+    return folder / f"described-{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+
+
+def _sources() -> str:
+    """What describes, and how it is named."""
+    content = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
+    return hashlib.sha256(content).hexdigest()
+
+
+def _tvm_version() -> str:
+    """The version, and where the package lies, of the TVM that would be imported."""
+    found = importlib.util.find_spec("tvm")
+    if found is None or found.origin is None:
+        return ""
+    folder = Path(found.origin).parent
+    version = re.search(r'__version__ = "(.*)"', (folder / "_ffi" / "libinfo.py").read_text())
+    return f"{version[1] if version else ''} {folder}"
+
+
+def _cpu() -> list[str]:
+    """What `native` depends on, the kernel's word."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return [next((line for line in lines if line.startswith(name)), "") for name in ("model name", "flags")]
+
+
+if __name__ == "__main__":
+    main()
