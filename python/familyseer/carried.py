@@ -68,9 +68,10 @@ class Carried:
         return [(f"{index}", steps) for index, steps in enumerate(self.programs[:count])]
 
 
-def save_schedules(path: Path, target: str, searches: Iterable[TaskSearch]) -> None:
-    """Writes the best programs of every task that has any."""
-    tasks: list[dict[str, Any]] = [
+def save_schedules(path: Path, target: str, searches: Iterable[TaskSearch], add: bool = False) -> None:
+    """Writes the best programs of every task that has any, or adds them to those that are there."""
+    tasks: list[dict[str, Any]] = json.loads(path.read_text())["tasks"] if add else []
+    tasks += [
         {
             "family": search.model.name,
             "stages": [asdict(stage) for stage in search.stages],

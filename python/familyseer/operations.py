@@ -146,7 +146,7 @@ class Operations:
         return {"candidates": candidates, "refusal": refusal}
 
     def foresee(self, task: int, siblings: list[int]) -> dict[str, Any]:
-        return {"gains": self._searching(max(task, *siblings)).foresee(task, siblings)}
+        return {"gains": self._searching(task, *siblings).foresee(task, siblings)}
 
     def prepare(self, task: int, candidates: list[int]) -> dict[str, Any]:
         self._searching(task).prepare(task, candidates)
@@ -168,7 +168,7 @@ class Operations:
     def learn(self, task: int) -> dict[str, Any]:
         return {"records": self._searching(task).learn(task)}
 
-    def save(self, folder: str) -> dict[str, Any]:
+    def save(self, folder: str, add: bool) -> dict[str, Any]:
         """Writes `<family>.xgb` for each model, `models.json` with what each was trained on, and the best schedules."""
         from .carried import save_schedules
 
@@ -188,8 +188,10 @@ class Operations:
                     "sources": model.sources,
                 }
             )
-        save_schedules(Path(folder) / SCHEDULES, str(self._target), self._search.searches)
-        (Path(folder) / "models.json").write_text(json.dumps(saved, indent=2) + "\n")
+        save_schedules(Path(folder) / SCHEDULES, str(self._target), self._search.searches.values(), add)
+        index = Path(folder) / "models.json"
+        others = json.loads(index.read_text()) if add else []
+        index.write_text(json.dumps([*others, *saved], indent=2) + "\n")
         return {"models": saved}
 
     def devices(self, tracker: dict[str, Any] | None) -> dict[str, Any]:
@@ -237,9 +239,11 @@ class Operations:
         model, batch, layout = self._network
         return build_network(model, batch, layout)
 
-    def _searching(self, task: int) -> Search:
+    def _searching(self, *tasks: int) -> Search:
         if self._search is None:
             raise RequestError("There are no searches yet. Expected register before propose, measure and learn.")
-        if task >= len(self._search.searches):
-            raise RequestError(f"There is no task {task}. Expected 0 to {len(self._search.searches) - 1}.")
+        for task in tasks:
+            if task not in self._search.searches:
+                known = ", ".join(map(str, sorted(self._search.searches)))
+                raise RequestError(f"There is no task {task}. Expected one that register gave a cost model: {known}.")
         return self._search

@@ -49,7 +49,7 @@ FAILURE_KINDS = (
 
 
 class Search:
-    """The searches on all tasks of a run, the pool of cost models they share, and the engine that measures for them."""
+    """The searches on the tasks that have a cost model here, the pool of these, and the engine that measures."""
 
     def __init__(
         self,
@@ -69,10 +69,10 @@ class Search:
         of_family: dict[str, list[Carried]] = {}
         for earlier in carried or []:
             of_family.setdefault(earlier.family, []).append(earlier)
-        self.searches = [
-            TaskSearch(index, task, model_of[index], search, of_family.get(model_of[index].name, []))
-            for index, task in enumerate(tasks)
-        ]
+        self.searches = {
+            index: TaskSearch(index, tasks[index], model, search, of_family.get(model.name, []))
+            for index, model in sorted(model_of.items(), key=lambda item: item[0])
+        }
 
     def propose(self, task: int, programs: int, recipe: Recipe | None = None) -> tuple[list[int], str | None]:
         """Searches for up to `programs` candidates that were never proposed before; none: the space is exhausted, or
@@ -168,7 +168,9 @@ class Search:
         """Takes an earlier run's records: they train the models, are not measured again, and join the populations."""
         per_model: dict[str, tuple[CostModel, list[Record]]] = {}
         for record in records:
-            search = self.searches[record.task]
+            search = self.searches.get(record.task)
+            if search is None:
+                continue
             search.seen.add(str(record.input.state))
             if record.cost is not None:
                 search.measured.append((record.cost, record.input.state))

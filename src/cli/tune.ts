@@ -93,6 +93,12 @@ export function addTune(program: Command, finish: Finish): void {
     .option("--device-key <key>", "key of the servers to measure on")
     .option("--overlap", "search, build and learn while the devices measure (default: on GPUs)")
     .option("--no-overlap", "wait for each round before the next is searched")
+    .option(
+      "--workers <n>",
+      "search in so many processes, each with families of its own, while the devices measure",
+      wholeNumber,
+      defaults.workers,
+    )
     .option("--no-adaptive-build-timeout", "give every build the whole of --build-timeout")
     .option(
       "--worse-ratio <x>",

@@ -7,6 +7,7 @@ import { describeSkipped } from "../records/skipped.js";
 import { DEFAULT_MEANS } from "../tuning/recipe.js";
 import type { Worker } from "../worker/worker.js";
 import type { Start } from "./decider.js";
+import type { FamilyWorkers } from "./family-workers.js";
 import { describeLoaded, type LoadedRecords, type LogPart, loadRecords } from "./loading.js";
 import type { CompleteTuneOptions } from "./options.js";
 
@@ -29,7 +30,11 @@ interface Network {
 }
 
 /** A new job: with the records of `loadLog`, and, where it is to go on from records alone, with those of its log. */
-export async function beginNew(worker: Worker, options: CompleteTuneOptions, network: Network): Promise<Beginning> {
+export async function beginNew(
+  workers: FamilyWorkers,
+  options: CompleteTuneOptions,
+  network: Network,
+): Promise<Beginning> {
   const { loadLog, log, resume, acceptOtherTargets } = options;
   const sizes = { loadLog: loadLog === null ? 0 : await sizeOf(loadLog), log: resume ? ((await sizeOf(log)) ?? 0) : 0 };
   if (sizes.loadLog === null) {
@@ -42,7 +47,7 @@ export async function beginNew(worker: Worker, options: CompleteTuneOptions, net
   if (sizes.log > 0) {
     parts.push({ log, from: 0, to: sizes.log });
   }
-  const loaded = await loadAll(worker, parts, acceptOtherTargets);
+  const loaded = await loadAll(workers, parts, acceptOtherTargets);
   const notices = loaded.flatMap((each) => describeLoaded(each, network.tasks.length, network.target));
   const own = sizes.log > 0 ? (loaded.at(-1)?.records.length ?? 0) : 0;
   return {
@@ -50,7 +55,7 @@ export async function beginNew(worker: Worker, options: CompleteTuneOptions, net
       measuredBefore: loaded.flatMap(({ records }) => records),
       trialsBefore: own,
       trialsPerRound: options.trialsPerRound,
-      leastCosts: await leastCosts(worker, options),
+      leastCosts: await leastCosts(workers.first, options),
     },
     recordsTaken: countOf(loaded),
     inRound: [],
@@ -67,7 +72,7 @@ export async function beginNew(worker: Worker, options: CompleteTuneOptions, net
  * @throws InvalidRequestError if a log has become shorter than the journal knows it.
  */
 export async function beginAgain(
-  worker: Worker,
+  workers: FamilyWorkers,
   options: CompleteTuneOptions,
   { started: { basis }, rounds }: JobHistory,
   network: Network,
@@ -80,12 +85,12 @@ export async function beginAgain(
     await requireSize(path, bytes, log);
   }
   const before = await loadAll(
-    worker,
+    workers,
     loaded.map(({ log: path, bytes }) => ({ log: path, from: 0, to: bytes })),
     acceptOtherTargets,
   );
-  const ofJob = await loadAll(worker, [{ log, from: basis.logBytes, to: cut?.logBytes ?? null }], acceptOtherTargets);
-  const ofRound = cut ? await loadAll(worker, [{ log, from: cut.logBytes, to: null }], acceptOtherTargets) : [];
+  const ofJob = await loadAll(workers, [{ log, from: basis.logBytes, to: cut?.logBytes ?? null }], acceptOtherTargets);
+  const ofRound = cut ? await loadAll(workers, [{ log, from: cut.logBytes, to: null }], acceptOtherTargets) : [];
   return {
     start: {
       measuredBefore: before.flatMap(({ records }) => records),
@@ -133,12 +138,17 @@ async function leastCosts(worker: Worker, { mode, means }: CompleteTuneOptions):
   return asked ? (await worker.request("bounds", {}, DEADLINE)).least_costs : null;
 }
 
-/** One part after another: the worker keeps what it loads, and the order counts. */
-async function loadAll(worker: Worker, parts: readonly LogPart[], otherTargets: boolean): Promise<LoadedRecords[]> {
+/** One part after another, by every worker: each keeps what it loads, and the order counts. */
+async function loadAll(
+  workers: FamilyWorkers,
+  parts: readonly LogPart[],
+  otherTargets: boolean,
+): Promise<LoadedRecords[]> {
   const loaded: LoadedRecords[] = [];
   for (const part of parts) {
     if (part.to === null ? await sizeOf(part.log) : part.to > part.from) {
-      loaded.push(await loadRecords(worker, part, otherTargets));
+      const byEach = await Promise.all(workers.all.map((worker) => loadRecords(worker, part, otherTargets)));
+      loaded.push(...byEach.slice(0, 1));
     }
   }
   return loaded;

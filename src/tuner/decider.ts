@@ -20,7 +20,8 @@ export interface Decider {
   readonly score: number;
   readonly bestCosts: readonly number[];
   next(): Promise<Action | FastAction>;
-  likelyNext(): Promise<(SearchTarget & { readonly recipe?: Recipe }) | null>;
+  /** What will most likely be searched next on the tasks that are asked for; null where that cannot be said. */
+  likelyNext(among: (task: number) => boolean): Promise<(SearchTarget & { readonly recipe?: Recipe }) | null>;
   observe(measured: readonly MeasuredProgram[], report: RoundReport): Promise<RoundOutcome>;
 }
 
@@ -87,8 +88,9 @@ class ByReference implements Decider {
     return this.scheduler.next();
   }
 
-  likelyNext(): Promise<SearchTarget | null> {
-    return this.scheduler.likelyNext();
+  async likelyNext(among: (task: number) => boolean): Promise<SearchTarget | null> {
+    const next = await this.scheduler.likelyNext();
+    return next && among(next.task) ? next : null;
   }
 
   observe(measured: readonly MeasuredProgram[]): Promise<RoundOutcome> {

@@ -2,6 +2,7 @@ import type { Objective } from "../tuning/objective.js";
 import { DEFAULT_MEANS, type Means } from "../tuning/recipe.js";
 import type { Strategy } from "../tuning/scheduler.js";
 import type { ChannelName } from "../worker/channel.js";
+import { isCuda } from "../worker/installation.js";
 import type { TrainingSettings } from "../worker/protocol.js";
 
 export const TUNE_MODES = ["reference", "fast"] as const;
@@ -83,6 +84,8 @@ export interface TuneOptions {
   readonly simulated?: boolean;
   /** Search and build for the next round while the devices measure; left out: where they are GPUs. */
   readonly overlap?: boolean | undefined;
+  /** Processes that search, each with families of its own, where it goes on while the devices measure (`overlap`). */
+  readonly workers?: number;
   readonly tvmPython?: string | undefined;
   readonly channel?: ChannelName;
   readonly endpoint?: string | undefined;
@@ -127,6 +130,7 @@ export const TUNE_DEFAULTS = {
   adaptiveBuildTimeout: true,
   worseRatio: 2,
   parallel: 0,
+  workers: 1,
   channel: "zeromq",
 } as const satisfies Partial<TuneOptions>;
 
@@ -138,11 +142,29 @@ export const FAST_DEFAULTS = {
 
 export type CompleteTuneOptions = TuneOptions & Required<Pick<TuneOptions, keyof typeof TUNE_DEFAULTS>>;
 
+/**
+ * Whether the search goes on while devices measure. On this machine's CPU it would spoil the timing; beside a simulation, which
+ * takes no time, it wins something in other processes only.
+ */
+export function overlaps({ overlap, target, simulated, workers }: CompleteTuneOptions): boolean {
+  return overlap ?? (isCuda(target) && (simulated !== true || workers > 1));
+}
+
 /** What only the reference decides by. */
 const OF_REFERENCE = ["strategy", "alpha", "beta", "backwardWindow", "giveUpUnmeasured"] as const;
 
 /** What was asked for and has no say in the mode that was asked for, in a user's words. */
 export function withoutEffect(options: CompleteTuneOptions): string[] {
+  return [...withoutEffectOnSpeed(options), ...withoutEffectInMode(options)];
+}
+
+function withoutEffectOnSpeed(options: CompleteTuneOptions): string[] {
+  return options.workers > 1 && !overlaps(options)
+    ? ["workers has no effect where nothing is searched while a round is measured; --overlap does that."]
+    : [];
+}
+
+function withoutEffectInMode(options: CompleteTuneOptions): string[] {
   if (options.mode === "fast") {
     const set = OF_REFERENCE.filter((name) => options[name] !== TUNE_DEFAULTS[name]);
     return set.map((name) => `${name} has no effect in fast mode; --mode reference decides by it.`);

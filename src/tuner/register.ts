@@ -1,16 +1,18 @@
 import { stat } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { InvalidRequestError } from "../errors.js";
 import { planCostModels } from "../tuning/cost-models.js";
 import type { Families } from "../tuning/families.js";
 import type { SearchPolicy } from "../tuning/search-policy.js";
-import type { DeviceSettings, Result } from "../worker/protocol.js";
+import type { DeviceSettings, Params, Result } from "../worker/protocol.js";
 import type { Worker } from "../worker/worker.js";
+import type { FamilyWorkers } from "./family-workers.js";
 import type { CompleteTuneOptions } from "./options.js";
 
 const DEADLINE_MS = 600_000;
 
-/** What a worker has to know of a job before its first round. */
+/** What workers have to know of a job before its first round. */
 export interface Registration {
   readonly options: CompleteTuneOptions;
   readonly costModel: SearchPolicy["costModel"];
@@ -20,14 +22,34 @@ export interface Registration {
   readonly devices: DeviceSettings;
 }
 
-/** Has the worker make cost models, searches, builders and devices, which it keeps for the job. */
-export async function register(worker: Worker, registration: Registration): Promise<Result<"register">> {
+/**
+ * Has each worker make the cost models and searches of its families, builders and devices, which it keeps for the job.
+ *
+ * @returns what is not done as asked, a line each.
+ */
+export async function register(workers: FamilyWorkers, registration: Registration): Promise<string[]> {
+  const models = await costModels(registration);
+  const registered = await Promise.all(
+    workers.all.map((worker, number) => {
+      const own = models.filter(({ tasks }) => tasks.every((task) => workers.numberOf(task) === number));
+      return registerAt(worker, registration, own, workers.all.length);
+    }),
+  );
+  return registered.flatMap(({ notices }) => notices);
+}
+
+async function registerAt(
+  worker: Worker,
+  registration: Registration,
+  models: Params<"register">["cost_models"],
+  workers: number,
+): Promise<Result<"register">> {
   const { options, devices } = registration;
   const sharesSchedules = options.mode === "fast" && options.means.shareSchedules !== false;
   return await worker.request(
     "register",
     {
-      cost_models: await costModels(registration),
+      cost_models: models,
       schedules: sharesSchedules && options.loadModels !== null ? await schedulesFile(options.loadModels) : null,
       search: {
         population: options.population,
@@ -40,7 +62,7 @@ export async function register(worker: Worker, registration: Registration): Prom
       measure: {
         devices,
         building: {
-          builders: options.parallel,
+          builders: workers === 1 ? options.parallel : shareOf(options.parallel || availableParallelism(), workers),
           build_timeout: options.buildTimeout,
           adaptive_build_timeout: options.adaptiveBuildTimeout,
           worse_ratio: options.worseRatio,
@@ -57,6 +79,10 @@ export async function register(worker: Worker, registration: Registration): Prom
     },
     { deadlineMs: DEADLINE_MS },
   );
+}
+
+function shareOf(builders: number, workers: number): number {
+  return Math.max(1, Math.round(builders / workers));
 }
 
 async function costModels({ options, costModel, families, taskCount, trialsPerRound }: Registration) {

@@ -1,12 +1,11 @@
 import type { AppendOnlyFile } from "../records/append-only-file.js";
 import { ORIGINS, type Origin, type Recipe } from "../tuning/recipe.js";
 import type { SearchTarget } from "../tuning/scheduler.js";
-import { isCuda } from "../worker/installation.js";
 import type { MeasuredEvent, Result } from "../worker/protocol.js";
-import type { Worker } from "../worker/worker.js";
 import type { Decider } from "./decider.js";
 import type { Program, TuneEvent } from "./events.js";
-import type { CompleteTuneOptions } from "./options.js";
+import type { FamilyWorkers } from "./family-workers.js";
+import { type CompleteTuneOptions, overlaps } from "./options.js";
 import { Recorder } from "./recorder.js";
 import type { Begun } from "./resume.js";
 
@@ -18,7 +17,7 @@ const DEVICES_AWAY_MS = 3 * MINUTE;
 /** What rounds work with. */
 export interface RoundsOfJob {
   readonly options: CompleteTuneOptions;
-  readonly worker: Worker;
+  readonly workers: FamilyWorkers;
   readonly decider: Decider;
   readonly log: AppendOnlyFile;
   readonly journal: AppendOnlyFile;
@@ -41,13 +40,15 @@ export interface RoundDone {
   };
 }
 
-/** Has the worker do a job's rounds, one after another. */
+/** Has the workers do a job's rounds, one after another. */
 export class RoundRunner {
   readonly #job: RoundsOfJob;
   /** Candidates of each task that were found while another was measured. */
   readonly #foundAhead = new Map<number, number[]>();
-  /** The last training, which may still go on. The worker does it before any search that is asked for later. */
-  #learning: Promise<unknown> = Promise.resolve();
+  /** What each worker searches while a round of another's is done. */
+  readonly #ahead = new Map<number, Promise<void>>();
+  /** Each worker's last training, which may still go on. It comes before any search that is asked for later. */
+  readonly #learning = new Map<number, Promise<unknown>>();
 
   constructor(job: RoundsOfJob) {
     this.#job = job;
@@ -78,11 +79,12 @@ export class RoundRunner {
       seconds: { ...phases, total: clock() },
     });
 
+    this.#lookAheadBeside(task);
     const left = programs - measured.length;
     let notices: readonly string[] = [];
     if (left > 0) {
       const rest = recipe && recipeWithout(recipe, measured);
-      const { candidates, refusal } = await timed("propose", this.#propose(task, left, rest));
+      const { candidates, refusal } = await timed("propose", this.#candidates(task, left, rest));
       if (candidates.length === 0 && measured.length === 0) {
         return given(refusal === null ? [] : [`TVM can lower no program of task ${task}: ${refusal}`], null);
       }
@@ -104,9 +106,9 @@ export class RoundRunner {
     return given(notices, accuracy);
   }
 
-  /** Waits for what still goes on beside the rounds. Throws what went wrong in it. */
+  /** Waits for the trainings and searches that still go on. Throws what went wrong in them. */
   async finish(): Promise<void> {
-    await this.#learning;
+    await Promise.all([...this.#learning.values(), ...this.#ahead.values()]);
   }
 
   /**
@@ -114,35 +116,36 @@ export class RoundRunner {
    * next round is decided and measured.
    */
   async #learn(task: number): Promise<Result<"review">> {
-    const { worker, options } = this.#job;
+    const { workers, options } = this.#job;
+    const [worker, number] = [workers.of(task), workers.numberOf(task)];
     const deadline = { deadlineMs: SEARCH_DEADLINE_MS };
     const review = await worker.request("review", { task }, deadline);
-    await this.#learning;
-    this.#learning = worker.request("learn", { task }, deadline);
+    await this.#learning.get(number);
+    const learning = worker.request("learn", { task }, deadline);
+    this.#learning.set(number, learning);
     // What goes wrong in it is raised by who waits for it.
-    this.#learning.catch(() => undefined);
+    learning.catch(() => undefined);
     // On a GPU it could meet the programs that are timed there.
-    if (!this.#overlap() || options.trainDevice !== "cpu") {
-      await this.#learning;
+    if (!overlaps(options) || options.trainDevice !== "cpu") {
+      await learning;
     }
     return review;
   }
 
   /** Has candidates measured and recorded; what the devices have to tell. */
   async #measure(task: number, candidates: readonly number[], recorder: Recorder): Promise<readonly string[]> {
-    const { worker, stopping } = this.#job;
-    const { buildTimeout, runTimeout } = this.#job.options;
+    const { workers, options, stopping } = this.#job;
+    const { buildTimeout, runTimeout } = options;
     const deadlineMs = DEVICES_AWAY_MS + MINUTE + candidates.length * (buildTimeout + runTimeout) * 1000;
     // What cannot be written down is not measured either.
     const signal = AbortSignal.any([stopping, recorder.failed]);
     const onMeasured = (event: MeasuredEvent) => recorder.take(event);
-    const measuring = worker.request(
-      "measure",
-      { task, candidates: [...candidates] },
-      { deadlineMs, signal, onMeasured },
-    );
+    const measuring = workers
+      .of(task)
+      .request("measure", { task, candidates: [...candidates] }, { deadlineMs, signal, onMeasured });
     try {
-      const ahead = this.#overlap() ? this.#lookAhead() : null;
+      // A simulation is over before a search is.
+      const ahead = overlaps(options) && !options.simulated ? this.#lookAhead(workers.numberOf(task)) : null;
       // What goes wrong in it is raised below, unless the measuring fails first.
       ahead?.catch(() => undefined);
       const { notices } = await measuring;
@@ -153,13 +156,15 @@ export class RoundRunner {
     }
   }
 
+  /** The candidates of a round. What its worker still searches ahead comes first: it may be these. */
+  async #candidates(task: number, programs: number, recipe: Recipe | null): Promise<Result<"propose">> {
+    await unlessAborted(this.#ahead.get(this.#job.workers.numberOf(task)) ?? Promise.resolve(), this.#job.stopping);
+    return await this.#propose(task, programs, recipe);
+  }
+
   /** Up to `programs` candidates, those found ahead first; none if the search space is exhausted or the job is to end. */
-  async #propose(
-    task: number,
-    programs: number,
-    recipe: Recipe | null,
-  ): Promise<{ candidates: number[]; refusal: string | null }> {
-    const { worker, stopping } = this.#job;
+  async #propose(task: number, programs: number, recipe: Recipe | null): Promise<Result<"propose">> {
+    const { workers, stopping } = this.#job;
     const ahead = this.#foundAhead.get(task)?.splice(0, programs) ?? [];
     if (ahead.length === programs || stopping.aborted) {
       return { candidates: ahead, refusal: null };
@@ -169,32 +174,45 @@ export class RoundRunner {
       programs: programs - ahead.length,
       recipe: recipe && { ...recipe, donors: [...recipe.donors] },
     };
-    const proposing = worker.request("propose", params, { deadlineMs: SEARCH_DEADLINE_MS });
+    const proposing = workers.of(task).request("propose", params, { deadlineMs: SEARCH_DEADLINE_MS });
     proposing.catch(() => undefined);
     // A search cannot be interrupted; a job that is to end does not wait for it.
     const proposed = await unlessAborted(proposing, stopping);
     return { candidates: [...ahead, ...(proposed?.candidates ?? [])], refusal: proposed?.refusal ?? null };
   }
 
-  /** While the devices measure a round, finds and builds the candidates of the round that will most likely follow. */
-  async #lookAhead(): Promise<void> {
-    const { worker, decider, stopping } = this.#job;
-    const next = await decider.likelyNext();
+  /** Has the workers that have nothing to do with a round look ahead; those that still do so are left to it. */
+  #lookAheadBeside(task: number): void {
+    const { workers, options } = this.#job;
+    for (const number of overlaps(options) ? workers.all.keys() : []) {
+      if (number !== workers.numberOf(task) && !this.#ahead.has(number)) {
+        const ahead = this.#lookAhead(number);
+        this.#ahead.set(number, ahead);
+        // What goes wrong in it is raised by who waits for it.
+        ahead.then(
+          () => this.#ahead.delete(number),
+          () => undefined,
+        );
+      }
+    }
+  }
+
+  /** Finds and builds the candidates of the round that will most likely be the next of a worker's. */
+  async #lookAhead(number: number): Promise<void> {
+    const { workers, decider, stopping } = this.#job;
+    const next = await decider.likelyNext((task) => workers.numberOf(task) === number);
     if (!next) {
       return;
     }
     const { task, programs, recipe = null } = next;
+    if ((this.#foundAhead.get(task)?.length ?? 0) >= programs) {
+      return;
+    }
     const { candidates } = await this.#propose(task, programs, recipe);
     this.#foundAhead.set(task, [...candidates, ...(this.#foundAhead.get(task) ?? [])]);
     if (!stopping.aborted) {
-      await worker.request("prepare", { task, candidates }, { deadlineMs: MINUTE });
+      await workers.of(task).request("prepare", { task, candidates }, { deadlineMs: MINUTE });
     }
-  }
-
-  /** On this machine's CPU a search or a training beside it would spoil the timing; beside a simulation it would win nothing. */
-  #overlap(): boolean {
-    const { overlap, target, simulated } = this.#job.options;
-    return overlap ?? (isCuda(target) && !simulated);
   }
 }
 

@@ -5,7 +5,7 @@ import { entry } from "../records/journal.js";
 import { checkAppendable } from "../records/log.js";
 import { LogLock } from "../records/log-lock.js";
 import { type Families, groupFamilies } from "../tuning/families.js";
-import type { FastSearch } from "../tuning/fast-scheduler.js";
+import type { ExpectGains, FastSearch } from "../tuning/fast-scheduler.js";
 import type { Recipe } from "../tuning/recipe.js";
 import type { RoundOutcome, SearchTarget, StopReason } from "../tuning/scheduler.js";
 import { parseSearchPolicy, type SearchPolicy } from "../tuning/search-policy.js";
@@ -17,6 +17,7 @@ import { type Beginning, basisOf, beginAgain, beginNew } from "./beginning.js";
 import { type Decider, makeDecider } from "./decider.js";
 import { deviceSettings, simulatedTarget } from "./devices.js";
 import type { NamedTask, Resumed, Round, TuneEvent } from "./events.js";
+import { checkWorkers, FamilyWorkers } from "./family-workers.js";
 import { requireGpus } from "./gpus.js";
 import { type CompleteTuneOptions, FAST_DEFAULTS, TUNE_DEFAULTS, type TuneOptions, withoutEffect } from "./options.js";
 import { register } from "./register.js";
@@ -73,6 +74,7 @@ export class Tuner {
     this.options = { ...TUNE_DEFAULTS, ...fast, ...withoutUndefined(options), ...simulated };
     this.#policy = parseSearchPolicy(this.options.searchPolicy);
     this.#devices = deviceSettings(this.options);
+    checkWorkers(this.options);
   }
 
   /** Ends the job as an abort of `signal` does. */
@@ -122,27 +124,26 @@ export class Tuner {
   /** A new job, or the rest of one. */
   async #job(history: JobHistory | null, emit: Emit): Promise<void> {
     const begun = performance.now();
-    const worker = await startWorker(this.options);
+    const first = await startWorker(this.options);
+    let workers: FamilyWorkers | null = null;
     let files: Files | null = null;
     try {
       if (this.#devices.type === "local" || this.#devices.type === "servers") {
-        await requireGpus(worker, this.options);
+        await requireGpus(first, this.options);
       }
-      const { target, tasks, families, fromCache: tasksFromCache } = await this.#extract(worker);
+      const { target, tasks, families, fromCache: tasksFromCache } = await this.#extract(first);
       if (history) {
         requireSameTasks(this.options.log, history, tasks, target);
       }
+      workers = await FamilyWorkers.start(first, this.options, families);
       const beginning = history
-        ? await beginAgain(worker, this.options, history, { target, tasks })
-        : await beginNew(worker, this.options, { target, tasks });
-      const gains = new ExpectedGains(
-        async (task, siblings) =>
-          (await worker.request("foresee", { task, siblings: [...siblings] }, { deadlineMs: 5 * MINUTE })).gains,
-      );
+        ? await beginAgain(workers, this.options, history, { target, tasks })
+        : await beginNew(workers, this.options, { target, tasks });
+      const gains = new ExpectedGains(expectedBy(workers));
       const decider = makeDecider(this.options, tasks, families, { ...beginning.start, expectGains: gains.ask });
       const { trials } = this.options;
       const { trialsPerRound } = decider;
-      const registered = await register(worker, {
+      const noticed = await register(workers, {
         options: this.options,
         costModel: this.#policy.costModel,
         families,
@@ -156,7 +157,7 @@ export class Tuner {
       const { log, journal } = files;
       const { recordsTaken } = beginning;
       const { resumed } = past;
-      const notices = [...withoutEffect(this.options), ...beginning.notices, ...registered.notices];
+      const notices = [...withoutEffect(this.options), ...beginning.notices, ...noticed];
       emit({ type: "started", target, tasks, tasksFromCache, trials, trialsPerRound, recordsTaken, resumed, notices });
       const options = asJournaled(this.options);
       const basis = basisOf(beginning, trialsPerRound, log);
@@ -166,14 +167,14 @@ export class Tuner {
         ),
       ]);
 
-      const [roundsBegun, busyBefore] = [performance.now(), worker.busySeconds];
+      const [roundsBegun, busyBefore] = [performance.now(), workers.busySeconds];
       const { reason, failures } = await this.#rounds(
-        { options: this.options, stopping: this.#stopping.signal, worker, decider, gains, log, journal, emit },
+        { options: this.options, stopping: this.#stopping.signal, workers, decider, gains, log, journal, emit },
         past,
       );
       const inRounds = (performance.now() - roundsBegun) / 1000;
-      const overheadSeconds = inRounds - (worker.busySeconds - busyBefore);
-      const modelsFolder = await this.#saveModels(worker);
+      const overheadSeconds = inRounds - (workers.busySeconds - busyBefore);
+      const modelsFolder = await this.#saveModels(workers);
       const seconds = (performance.now() - begun) / 1000;
       const bestCosts = decider.bestCosts.map(measuredOrNull);
       const finished = {
@@ -193,7 +194,8 @@ export class Tuner {
       emit(finished);
     } finally {
       await files?.close();
-      await worker.close();
+      await workers?.closeOthers();
+      await first.close();
     }
   }
 
@@ -291,13 +293,17 @@ export class Tuner {
   }
 
   /** A job that is to end at once may have a worker that is still searching; it does not wait for its models. */
-  async #saveModels(worker: Worker): Promise<string | null> {
+  async #saveModels(workers: FamilyWorkers): Promise<string | null> {
     if (this.#stopping.signal.aborted) {
       return null;
     }
     const folder = `${this.options.log}.models`;
-    const { models } = await worker.request("save", { folder }, { deadlineMs: MINUTE });
-    return models.length > 0 ? folder : null;
+    let saved = 0;
+    for (const [number, worker] of workers.all.entries()) {
+      const { models } = await worker.request("save", { folder, add: number > 0 }, { deadlineMs: MINUTE });
+      saved += models.length;
+    }
+    return saved > 0 ? folder : null;
   }
 }
 
@@ -322,6 +328,13 @@ class Files {
     await this.log.close();
     await this.journal.close();
   }
+}
+
+function expectedBy(workers: FamilyWorkers): ExpectGains {
+  return async (task, siblings) => {
+    const params = { task, siblings: [...siblings] };
+    return (await workers.of(task).request("foresee", params, { deadlineMs: 5 * MINUTE })).gains;
+  };
 }
 
 function recipeOf(action: SearchTarget | FastSearch): Recipe | null {

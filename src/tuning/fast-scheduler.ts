@@ -229,16 +229,23 @@ export class FastScheduler {
   }
 
   /**
-   * What the next search will most likely be, while the pending one is still measured. Null where that cannot be said.
-   * Nothing is decided by asking.
+   * What the next search on the tasks that are asked for will most likely be, while the pending one is still measured. Null
+   * where that cannot be said. Nothing is decided by asking.
    */
-  async likelyNext(): Promise<FastSearch | null> {
-    const look = this.#toLookAt.at(-1);
+  async likelyNext(among: (task: number) => boolean = () => true): Promise<FastSearch | null> {
+    if (this.#trials + (this.#pending?.programs ?? 0) >= this.#options.trials) {
+      return null;
+    }
+    const look = this.#toLookAt.findLast(among);
     if (look !== undefined) {
-      return this.#firstLook(look);
+      // What it is made of depends on the pending look, if that is the first at its family.
+      const search = this.#firstLook(look);
+      const pending = this.#pending && this.#state(this.#pending.task).family;
+      return search.recipe.donors.length === 0 && this.#state(look).family === pending ? null : search;
     }
     // What those just looked at are expected to gain depends on the pending look, too.
-    return this.#newlyLookedAt.length > 0 ? null : this.#mostGain(this.#pending?.task);
+    const known = this.#newlyLookedAt.length === 0;
+    return known ? this.#mostGain((task) => task !== this.#pending?.task && among(task)) : null;
   }
 
   /** Programs measured so far. */
@@ -291,9 +298,9 @@ export class FastScheduler {
     return { type: "search", task, programs, reason: { type: "first-look", family: family.name, first }, recipe };
   }
 
-  /** The round that is expected to gain most; but not on one task. */
-  #mostGain(except?: number): FastSearch | null {
-    const [most, next] = this.#twoBest(except);
+  /** The round that is expected to gain most, of those on the tasks that are asked for. */
+  #mostGain(among: (task: number) => boolean = () => true): FastSearch | null {
+    const [most, next] = this.#twoBest(among);
     if (!most) {
       return null;
     }
@@ -327,7 +334,7 @@ export class FastScheduler {
   }
 
   /** The two tasks that are expected to gain most per second, of those not dead. */
-  #twoBest(except?: number): Ranked[] {
+  #twoBest(among: (task: number) => boolean): Ranked[] {
     // Only now is it known how far the siblings of each have come.
     for (const task of this.#newlyLookedAt.splice(0)) {
       const state = this.#state(task);
@@ -346,7 +353,7 @@ export class FastScheduler {
       const { looks, dead } = this.#state(ranked.task);
       if (ranked.looks === looks && !dead) {
         putBack.push(ranked);
-        if (ranked.task !== except) {
+        if (among(ranked.task)) {
           best.push(ranked);
         }
       }

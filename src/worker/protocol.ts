@@ -7,7 +7,7 @@ import { checkBounds } from "./msgpack-bounds.js";
  * Every message between the orchestrator and a worker, and every operation a worker can be asked for: docs/protocol.md.
  * This is the one source; `python/familyseer/protocol.schema.json` is made from it, and both sides validate by it.
  */
-export const PROTOCOL_VERSION = 6;
+export const PROTOCOL_VERSION = 7;
 
 /** What either side may send at most. More is a fault of the sender, and ends the session. */
 export const LIMITS = {
@@ -189,7 +189,10 @@ export const operations = {
       matched: count,
     }),
   },
-  /** Makes a search policy for each task and the pool of cost models, and takes over the records that were loaded. */
+  /**
+   * Makes the pool of cost models and a search policy for each of their tasks, and takes over what was loaded of these. The
+   * other tasks are other workers'.
+   */
   register: {
     params: z.object({
       cost_models: z.array(
@@ -243,9 +246,12 @@ export const operations = {
     params: z.object({ task: id, siblings: z.array(id).min(1) }),
     result: z.object({ gains: z.array(z.number()) }),
   },
-  /** Writes the cost models into a folder, one file each, and the best schedules as `schedules.json`. */
+  /**
+   * Writes the cost models into a folder, one file each, and the best schedules as `schedules.json`; with `add` beside those of
+   * other workers.
+   */
   save: {
-    params: z.object({ folder: z.string() }),
+    params: z.object({ folder: z.string(), add: z.boolean() }),
     result: z.object({
       models: z.array(
         z.object({

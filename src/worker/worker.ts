@@ -37,6 +37,12 @@ export interface RequestOptions {
   readonly onMeasured?: (event: MeasuredEvent) => void;
 }
 
+/** From when to when, in seconds of this process's clock. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
 interface Pending {
   resolve(value: Record<string, unknown>): void;
   reject(error: Error): void;
@@ -47,8 +53,7 @@ interface Pending {
 export class Worker {
   readonly #pending = new Map<number, Pending>();
   #nextId = 0;
-  /** When the worker was at each request, in seconds; one may be measured while another is searched. */
-  readonly #busy: { readonly from: number; readonly to: number }[] = [];
+  readonly #busy: Span[] = [];
   #hello: Extract<FromWorker, { type: "hello" }> | null = null;
   #shake: { resolve(): void; reject(error: Error): void } | null = null;
   #silence: NodeJS.Timeout | null = null;
@@ -84,14 +89,12 @@ export class Worker {
     return this.#hello?.python_version ?? "";
   }
 
-  /** Seconds in which the worker was at a request so far: all the rest of the time is this side's and the channel's. */
-  get busySeconds(): number {
-    let [total, until] = [0, 0];
-    for (const { from, to } of this.#busy.sort((a, b) => a.from - b.from)) {
-      total += Math.max(0, to - Math.max(from, until));
-      until = Math.max(until, to);
-    }
-    return total;
+  /**
+   * When the worker was at each request so far; one may be measured while another is searched. All the rest of the time is
+   * this side's and the channel's.
+   */
+  get busy(): readonly Span[] {
+    return this.#busy;
   }
 
   get pid(): number {

@@ -132,7 +132,7 @@ class Operations:
     def learn(self, task: int) -> dict[str, Any]:
         return {"records": 0}
 
-    def save(self, folder: str) -> dict[str, Any]:
+    def save(self, folder: str, add: bool) -> dict[str, Any]:
         return {"models": []}
 
     def close(self) -> None:

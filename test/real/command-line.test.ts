@@ -173,6 +173,23 @@ describe("the command line", function () {
     assert.equal(new Set(records.map((line) => JSON.stringify(JSON.parse(line).i))).size, records.length);
   });
 
+  it("searches in several processes, each with families of its own, and saves all their models", async () => {
+    const { exitCode, all } = await familyseer(...tuning("--mode", "fast", "--overlap", "--workers", "2"));
+    assert.equal(exitCode, 0, all);
+    const records = (await readFile(join(folder, "t.log"), "utf8")).trim().split("\n");
+    assert.equal(records.length, 8);
+    assert.equal(new Set(records.map((line) => JSON.stringify(JSON.parse(line).i))).size, records.length);
+    const read = async (name: string) => JSON.parse(await readFile(join(folder, "t.log.models", name), "utf8"));
+    const names = (await read("models.json")).map(({ name }: { name: string }) => name);
+    assert.deepEqual(names.toSorted(), ["nn.dense", "nn.softmax"]);
+    const families = (await read("schedules.json")).tasks.map(({ family }: { family: string }) => family);
+    assert.deepEqual(new Set(families), new Set(names));
+    const resumed = await familyseer(...tuning("--mode", "fast", "--trials", "12", "--resume"));
+    assert.equal(resumed.exitCode, 0, resumed.all);
+    const refused = await familyseer(...tuning("--workers", "2", "--endpoint", "ipc:///nowhere"));
+    assert.match(refused.all ?? "", /^familyseer: 2 workers cannot share what --endpoint asks for/);
+  });
+
   it("ends on Ctrl-C with what was measured, a summary and exit code 130", async () => {
     const running = execa("node", ["scripts/familyseer.js", ...tuning("--trials", "400")], {
       reject: false,

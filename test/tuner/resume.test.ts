@@ -10,6 +10,7 @@ const MODES = {
   // Seconds differ from run to run, so that what is gained in one must not decide here.
   fast: ["--mode", "fast", "--trials", "150", "--no-gain-per-second"],
 };
+const WORKERS = ["--overlap", "--workers", "2"];
 
 describe("a job that is resumed", function () {
   this.timeout(2 * MINUTE);
@@ -44,6 +45,17 @@ describe("a job that is resumed", function () {
       assert.deepEqual(await tuning.records(), await whole.records());
     });
   }
+
+  it("goes on with as many workers as it is asked for now: no program is lost, none is measured twice", async () => {
+    for (const workers of [WORKERS, [], WORKERS, WORKERS]) {
+      const { events, stderr } = await tuning.run([...MODES.fast, ...workers, "--resume"], 40);
+      assert.ok(events.length >= 40, stderr);
+    }
+    const last = await tuning.run([...MODES.fast, ...WORKERS, "--resume"]);
+    assert.equal(last.exitCode, 0, last.stderr);
+    const records = (await tuning.records()).map((line) => JSON.stringify(JSON.parse(line).i));
+    assert.deepEqual([records.length, new Set(records).size], [150, 150]);
+  });
 
   // What the kernel had on the disk when the power failed: a program's entry without its record, and the other way round.
   for (const [what, mode, entries, records] of [

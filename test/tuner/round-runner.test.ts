@@ -6,9 +6,13 @@ import { RoundRunner, type RoundsOfJob } from "../../src/tuner/round-runner.js";
 
 const ROUND = { task: 0, programs: 1, recipe: null };
 
-/** A runner whose worker does all at once but the training, and what the worker was asked for. */
-function rounds({ overlap, trainDevice = "cpu" }: Pick<TuneOptions, "overlap" | "trainDevice">) {
+/**
+ * A runner of two workers, of the even tasks and of the odd ones, which do all at once but the training, and what they were
+ * asked for.
+ */
+function rounds({ overlap, trainDevice = "cpu" }: Pick<TuneOptions, "overlap" | "trainDevice">, likely: number[] = []) {
   const asked: string[] = [];
+  const ofTasks: string[] = [];
   const training = deferred();
   const answers: Record<string, unknown> = {
     propose: { candidates: [0], refusal: null },
@@ -16,18 +20,25 @@ function rounds({ overlap, trainDevice = "cpu" }: Pick<TuneOptions, "overlap" | 
     review: { accuracy: 0.5 },
     learn: training.promise,
   };
+  const worker = {
+    request: async (operation: string, { task }: { task: number }) => {
+      asked.push(operation);
+      ofTasks.push(`${operation} ${task}`);
+      return structuredClone(await answers[operation]);
+    },
+  };
   const job = {
     options: { overlap, trainDevice, target: "llvm", simulated: false, buildTimeout: 1, runTimeout: 1 },
-    worker: {
-      request: async (operation: string) => {
-        asked.push(operation);
-        return answers[operation];
+    workers: { all: [worker, worker], of: () => worker, numberOf: (task: number) => task % 2 },
+    decider: {
+      likelyNext: async (among: (task: number) => boolean) => {
+        const task = likely.find(among);
+        return task === undefined ? null : { task, programs: 1 };
       },
     },
-    decider: { likelyNext: async () => null },
     stopping: new AbortController().signal,
   };
-  return { runner: new RoundRunner(job as unknown as RoundsOfJob), asked, training };
+  return { runner: new RoundRunner(job as unknown as RoundsOfJob), asked, ofTasks, training };
 }
 
 function deferred() {
@@ -38,6 +49,31 @@ function deferred() {
   });
   return { promise, resolve, reject };
 }
+
+describe("a worker that has nothing to do with a round", () => {
+  it("searches ahead for the next of its own, and the round takes what it found", async () => {
+    const { runner, ofTasks, training } = rounds({ overlap: true }, [3, 2]);
+    training.resolve({ records: 1 });
+    await runner.run({ ...ROUND, task: 0 }, NOTHING_BEGUN);
+    const beside = ["propose 3", "prepare 3"];
+    const [own, ahead] = [
+      ["propose 0", "measure 0", "review 0", "learn 0"],
+      ["propose 2", "prepare 2"],
+    ];
+    assert.deepEqual(ofTasks.toSorted(), [...beside, ...own, ...ahead].toSorted());
+    ofTasks.length = 0;
+    await runner.run({ ...ROUND, task: 3 }, NOTHING_BEGUN);
+    const again = ["propose 3", "prepare 3"];
+    assert.deepEqual(ofTasks.toSorted(), ["measure 3", "review 3", "learn 3", ...again].toSorted(), "2 is found");
+  });
+
+  it("does not where that would disturb", async () => {
+    const { runner, ofTasks, training } = rounds({ overlap: false }, [3, 2]);
+    training.resolve({ records: 1 });
+    await runner.run({ ...ROUND, task: 0 }, NOTHING_BEGUN);
+    assert.deepEqual(ofTasks, ["propose 0", "measure 0", "review 0", "learn 0"]);
+  });
+});
 
 describe("a round's training", () => {
   it("goes on while the next round is measured, where that disturbs no timing", async () => {

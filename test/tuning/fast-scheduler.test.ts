@@ -97,6 +97,27 @@ describe("fast scheduler", () => {
     assert.notEqual((await search(ours)).task, 1, "nothing was gained on it");
   });
 
+  it("says what will most likely follow on some tasks, where that does not depend on the pending round", async () => {
+    const ours = scheduler(CONVS_AND_DENSE, { trials: 100 });
+    const likely = async (...among: number[]) => (await ours.likelyNext((id) => among.includes(id)))?.task ?? null;
+    assert.equal((await search(ours)).task, 1);
+    assert.deepEqual([await likely(0, 1, 2), await likely(3)], [null, 3], "its siblings wait for its schedules");
+    await round(ours, 0.001);
+    await search(ours);
+    assert.deepEqual([await likely(0, 1, 2), await likely(3)], [0, 3]);
+    await lookAtAll(ours, CONVS_AND_DENSE.slice(1));
+    const { task } = await search(ours);
+    assert.equal(await likely(task), null);
+    const next = await likely(0, 1, 2, 3);
+    assert.ok(next !== null && next !== task);
+    assert.equal((await round(ours, 1)).task, task, "nothing was decided by asking");
+    while (ours.trials < 100 - 8) {
+      await round(ours, 1);
+    }
+    await search(ours);
+    assert.equal(await likely(0, 1, 2, 3), null, "none follows the last");
+  });
+
   it("makes the evolution as large as the family's model is worth", async () => {
     const ours = scheduler(CONVS_AND_DENSE.slice(0, 1));
     const sizes = [];
