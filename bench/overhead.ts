@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startWorker, tune } from "../src/index.js";
+import { printSpread } from "./spread.js";
 
 /**
  * What TypeScript, the channel, the log and the journal cost: a message's round trip, and their share of a real
@@ -40,12 +41,6 @@ for (let repeat = 0; repeat < REPEATS; repeat += 1) {
   await rm(folder, { recursive: true });
 }
 
-print("round trip (ms)", roundTrips);
-print("overhead (% of wall-clock time)", shares);
+printSpread("round trip (ms)", roundTrips);
+printSpread("overhead (% of wall-clock time)", shares);
 process.exit();
-
-function print(figure: string, values: readonly number[]): void {
-  const sorted = [...values].sort((a, b) => a - b);
-  const [least, median, most] = [sorted[0], sorted[Math.floor(sorted.length / 2)], sorted.at(-1)];
-  console.log(`${figure}: ${median?.toFixed(3)} (min ${least?.toFixed(3)}, max ${most?.toFixed(3)})`);
-}

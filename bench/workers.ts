@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { tune } from "../src/index.js";
+import { printSpread } from "./spread.js";
 
 /**
  * What searching in several processes saves (`--workers`), where searching is all that takes time: on the simulated GPU, one
@@ -49,12 +50,6 @@ for (let seed = 0; seed < Number(values.repeats); seed += 1) {
   ratios.push((more?.seconds ?? Number.NaN) / (one?.seconds ?? Number.NaN));
   scores.push((more?.score ?? Number.NaN) / (one?.score ?? Number.NaN));
 }
-print(`seconds, ${several} workers / one`, ratios);
-print(`simulated latency, ${several} workers / one`, scores);
+printSpread(`seconds, ${several} workers / one`, ratios);
+printSpread(`simulated latency, ${several} workers / one`, scores);
 process.exit();
-
-function print(figure: string, measured: readonly number[]): void {
-  const sorted = [...measured].sort((a, b) => a - b);
-  const median = sorted[Math.floor(sorted.length / 2)];
-  console.log(`${figure}: ${median?.toFixed(3)} (${sorted[0]?.toFixed(3)} to ${sorted.at(-1)?.toFixed(3)})`);
-}

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import tempfile
 from pathlib import Path
+
+
+def entry_of(folder: Path, kind: str, suffix: str, *key: object) -> Path:
+    """Where what belongs to a key lies; the key by what its parts print as."""
+    return folder / f"{kind}-{hashlib.sha256(repr(key).encode()).hexdigest()[:24]}{suffix}"
 
 
 def read(entry: Path) -> bytes | None:

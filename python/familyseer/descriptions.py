@@ -45,8 +45,8 @@ def recall(folder: Path, model: str, batch: int, layout: str, target: str) -> di
 def _entry(folder: Path, *asked: str | int) -> Path:
     model, *_, target = asked
     machine = _cpu() if target == "native" else None
-    key = repr((_sources(), _tvm_version(), machine, digests_of(str(model)), asked))
-    return folder / f"described-{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+    key = (_sources(), _tvm_version(), machine, digests_of(str(model)), asked)
+    return cache.entry_of(folder, "described", ".json", *key)
 
 
 def _sources() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import pickle
 import threading
 from collections.abc import Iterator
@@ -101,8 +100,8 @@ def extract(model: str, batch: int, layout: str, target: tvm.target.Target, fold
     """The tasks of a network, from the cache in a folder if it has them."""
     import tvm
 
-    key = repr((CACHE_VERSION, tvm.__version__, model, digests_of(model), batch, layout, str(target)))
-    entry = folder / f"tasks-{hashlib.sha256(key.encode()).hexdigest()[:24]}.pickle" if folder else None
+    key = (CACHE_VERSION, tvm.__version__, model, digests_of(model), batch, layout, str(target))
+    entry = cache.entry_of(folder, "tasks", ".pickle", *key) if folder else None
     if entry:
         cached = _load(entry)
         if cached:
