@@ -113,6 +113,7 @@ export function addTune(program: Command, finish: Finish): void {
     .option("--no-foresee-by-gain", "fast mode without foresee rounds where the model expects most")
     .option("--no-gain-per-second", "fast mode that counts programs, not seconds")
     .option("--no-adaptive-population", "fast mode with --population and --generations throughout")
+    .option("--no-sized-looks", "fast mode that looks as long at tasks of little work")
     .option("--no-roofline", "fast mode that goes on with tasks as fast as this machine can be")
     .option("--table-every <n>", "rounds between task tables; 0: only at the end", wholeNumber, 10)
     .option("--json", "print every event as a line of JSON instead")

@@ -19,9 +19,9 @@ export interface FastSchedulerOptions {
   readonly objective: Objective | null;
   /** Programs to measure in the whole job; a round is cut short at its end. */
   readonly trials: number;
-  /** Programs of a round; the first look at a family's first task takes twice as many. */
+  /** Programs of a round; the first look at a family's first task takes up to twice as many. */
   readonly trialsPerRound: number;
-  /** Programs of the first look at each further task of a family, and of a foresee round at most. */
+  /** Programs of the first look at each further task of a family, and of a foresee round, at most. */
   readonly foreseeTrials: number;
   readonly expectGains: ExpectGains;
   /** Programs of a generation and generations, where the population does not adapt. */
@@ -93,6 +93,8 @@ export interface RoundReport {
 const WORTH_FORESEEING = 0.02;
 /** Of a first look, the share of schedules that were fitted; the rest is random. */
 const FITTED_AT_FIRST = 0.75;
+/** A first look has so many programs at least, if the job's rounds have. */
+const LEAST_LOOK = 2;
 /** Looks at a task of which no program ran, each twice as large as the one before. */
 const UNMEASURED_LOOKS = 4;
 /** A task is done when its best cost is within this factor of what the machine can do. */
@@ -105,6 +107,8 @@ const NO_PROGRAMS: Readonly<Record<Origin, number>> = { sibling: 0, descent: 0, 
 
 interface State {
   readonly family: FamilyOutlook;
+  /** Work that is expected, in parts of what a task has on average. */
+  readonly work: { readonly ofTask: number; readonly ofFamily: number };
   looks: number;
   unimproved: number;
   best: number;
@@ -158,11 +162,13 @@ export class FastScheduler {
     this.#trials = this.#options.trialsBefore;
     this.trialsPerRound = Math.min(options.trialsPerRound, Math.floor(trials / tasks.length));
     const families = options.families ?? new Map(tasks.map((_, id) => [String(id), [id]]));
+    const work = expectedWork(tasks, this.#options.leastCosts);
     const states = new Map<number, State>();
     for (const [name, ids] of families) {
       const family = new FamilyOutlook(name, ids, tasks);
+      const ofFamily = ids.reduce((sum, id) => sum + (work[id] ?? 0), 0);
       for (const id of ids) {
-        states.set(id, newState(family));
+        states.set(id, newState(family, { ofTask: work[id] ?? 0, ofFamily }));
       }
     }
     this.#states = tasks.map((_, id) => states.get(id) ?? missing(id));
@@ -171,8 +177,7 @@ export class FastScheduler {
       this.#state(task).looks = 1;
       this.#improve(task, cost ?? UNMEASURED_COST);
     }
-    const work = (id: number) => (tasks[id]?.weight ?? 1) * (tasks[id]?.flops ?? 0);
-    const order = [...families.values()].flatMap((ids) => [...ids].sort((a, b) => work(b) - work(a)));
+    const order = [...families.values()].flatMap((ids) => [...ids].sort((a, b) => (work[b] ?? 0) - (work[a] ?? 0)));
     this.#toLookAt = order.filter((id) => this.#state(id).best === UNMEASURED_COST).toReversed();
     this.#newlyLookedAt = order.filter((id) => this.#state(id).best < UNMEASURED_COST);
   }
@@ -286,16 +291,28 @@ export class FastScheduler {
   }
 
   #firstLook(task: number): FastSearch {
-    const { family, looks } = this.#state(task);
+    const { family } = this.#state(task);
     const donors = this.#donors(task);
     const first = donors.length === 0;
-    const size = first ? 2 * this.trialsPerRound : Math.min(this.#options.foreseeTrials, this.trialsPerRound);
-    const programs = size * 2 ** looks;
+    const programs = this.#programsOfLook(task, first);
     const { means, carriedOver } = this.#options;
     const fits = means.shareSchedules && (!first || carriedOver);
-    const fitting = fits ? Math.ceil(FITTED_AT_FIRST * programs) : 0;
+    // One at least is random: there may be nothing to fit.
+    const fitting = fits ? Math.min(programs - 1, Math.ceil(FITTED_AT_FIRST * programs)) : 0;
     const recipe = this.#recipe(family, donors, { sibling: fitting, random: programs - fitting });
     return { type: "search", task, programs, reason: { type: "first-look", family: family.name, first }, recipe };
+  }
+
+  /** Fewer where little of the work is a task's, or, as it is the first of its family, the family's; more at each further look. */
+  #programsOfLook(task: number, first: boolean): number {
+    const { trialsPerRound } = this;
+    const { means, foreseeTrials } = this.#options;
+    const { work, looks } = this.#state(task);
+    const most = first ? 2 * trialsPerRound : Math.min(foreseeTrials, trialsPerRound);
+    const share = means.sizedLooks ? Math.min(1, first ? work.ofFamily : work.ofTask) : 1;
+    return (
+      Math.max(Math.min(most, first ? foreseeTrials : LEAST_LOOK), Math.round(most * Math.sqrt(share))) * 2 ** looks
+    );
   }
 
   /** The round that is expected to gain most, of those on the tasks that are asked for. */
@@ -511,9 +528,10 @@ function mostFirst(a: Ranked, b: Ranked): number {
   return b.rate - a.rate || a.task - b.task;
 }
 
-function newState(family: FamilyOutlook): State {
+function newState(family: FamilyOutlook, work: State["work"]): State {
   return {
     family,
+    work,
     looks: 0,
     unimproved: 0,
     best: UNMEASURED_COST,
@@ -533,4 +551,16 @@ function stop(reason: StopReason): FastAction {
 
 function perSecond({ reason }: FastSearch): number {
   return reason.type === "first-look" ? 0 : reason.perSecond;
+}
+
+/**
+ * How much of the network's time is expected to be each task's, in parts of what a task has on average: by what the machine
+ * needs for it at least, or else by its FLOPs.
+ */
+function expectedWork(tasks: readonly Task[], leastCosts: readonly (number | null)[]): number[] {
+  const bounds = tasks.map((_, id) => leastCosts[id] ?? null);
+  const costs = bounds.every((bound) => bound !== null) ? bounds : tasks.map(({ flops }) => Math.max(0, flops));
+  const work = tasks.map(({ weight }, id) => weight * (costs[id] ?? 0));
+  const sum = work.reduce((total, each) => total + each, 0);
+  return work.map((each) => (sum > 0 ? (each / sum) * tasks.length : 1));
 }

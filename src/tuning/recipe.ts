@@ -16,6 +16,8 @@ export interface Means {
   readonly gainPerSecond: boolean;
   /** The evolution's population follows how well the model ordered the last programs. */
   readonly adaptivePopulation: boolean;
+  /** Of a task that little of the objective is expected to be about, fewer programs are looked at first. */
+  readonly sizedLooks: boolean;
   /** A task that is nearly as fast as the machine can be is searched no further. */
   readonly roofline: boolean;
 }
@@ -28,6 +30,7 @@ export const DEFAULT_MEANS: Means = {
   foreseeByGain: true,
   gainPerSecond: true,
   adaptivePopulation: true,
+  sizedLooks: true,
   roofline: true,
 };
 
@@ -46,7 +49,7 @@ const PRIOR_GAIN = 0.2;
 const PRIOR_PROGRAMS = 4;
 /** What was gained counts less and less, so that an origin that has run dry loses its share. */
 const FORGETTING = 0.8;
-/** A search by evolution takes the time of a few programs, so it is not made for fewer than this. */
+/** Evolution always has a few of a round's programs: alone it finds more where the other origins have run dry. */
 const LEAST_EVOLVED = 3;
 
 /** Shares out a round's programs by what each origin's programs have gained: the logarithm of cost before over after. */
@@ -71,14 +74,11 @@ export class OriginShares {
   share(programs: number, origins: readonly Origin[]): Record<Origin, number> {
     const shares: Record<Origin, number> = { sibling: 0, descent: 0, evolution: 0, random: 0 };
     const next = (origin: Origin) => this.#worth(origin) / (shares[origin] + 1);
-    for (let count = 0; count < programs; count += 1) {
-      shares[origins.reduce((a, b) => (next(b) > next(a) ? b : a))] += 1;
+    if (origins.includes("evolution")) {
+      shares.evolution = Math.min(LEAST_EVOLVED, programs);
     }
-    if (shares.evolution > 0 && shares.evolution < Math.min(LEAST_EVOLVED, programs)) {
-      return this.share(
-        programs,
-        origins.filter((origin) => origin !== "evolution"),
-      );
+    for (let count = shares.evolution; count < programs; count += 1) {
+      shares[origins.reduce((a, b) => (next(b) > next(a) ? b : a))] += 1;
     }
     return shares;
   }

@@ -70,7 +70,8 @@ async function lookAtAll(of: FastScheduler, tasks: readonly Task[]): Promise<Fas
 
 describe("fast scheduler", () => {
   it("looks at every task once, at the one with most work of each family first and longest", async () => {
-    const looks = await lookAtAll(scheduler(CONVS_AND_DENSE), CONVS_AND_DENSE);
+    const means = { ...DEFAULT_MEANS, sizedLooks: false };
+    const looks = await lookAtAll(scheduler(CONVS_AND_DENSE, { means }), CONVS_AND_DENSE);
     assert.deepEqual(
       looks.map((each) => [each.task, each.programs]),
       [
@@ -83,6 +84,31 @@ describe("fast scheduler", () => {
     assert.deepEqual(looks[0]?.recipe.programs, { sibling: 0, descent: 0, evolution: 0, random: 16 });
     assert.deepEqual(looks[1]?.recipe.programs, { sibling: 3, descent: 0, evolution: 0, random: 1 });
     assert.deepEqual(looks[1]?.recipe.donors, [1]);
+  });
+
+  it("looks at fewer programs of what has less work, and at one random one at least", async () => {
+    const tasks = [
+      task("nn.conv2d", 1, 1e6),
+      task("nn.conv2d", 8, 1e8),
+      task("nn.dense", 1, 1e8),
+      task("nn.softmax", 1, 1e3),
+    ];
+    const sizes = async (leastCosts: readonly (number | null)[]) => {
+      const looks = await lookAtAll(scheduler(tasks, { leastCosts }), tasks);
+      return looks.map(({ task: id, programs, recipe }) => [id, programs, recipe.programs.sibling]);
+    };
+    const byFlops = [
+      [1, 16, 0],
+      [0, 2, 1],
+      [2, 11, 0],
+      [3, 4, 0],
+    ];
+    assert.deepEqual(await sizes([]), byFlops);
+    assert.deepEqual(await sizes([1, 1, null, 1]), byFlops, "bounds count where every task has one");
+    assert.deepEqual(
+      (await sizes([1, 1, 0, 9])).map(([, programs]) => programs),
+      [16, 2, 4, 16],
+    );
   });
 
   it("then searches where most is expected per second", async () => {
@@ -258,14 +284,15 @@ describe("fast scheduler", () => {
 });
 
 describe("origins", () => {
-  it("share a round by what their programs gained, evolution only for a few at least", () => {
+  it("share a round by what their programs gained, a few always evolution's", () => {
     const shares = new OriginShares();
     assert.deepEqual(shares.share(8, ["descent", "sibling", "evolution"]), {
-      sibling: 4,
-      descent: 4,
-      evolution: 0,
+      sibling: 2,
+      descent: 3,
+      evolution: 3,
       random: 0,
     });
+    assert.deepEqual(shares.share(2, ["sibling", "evolution"]).evolution, 2);
     shares.observe(1, [
       { origin: "descent", cost: 1 },
       ...Array.from({ length: 20 }, () => ({ origin: "sibling", cost: null }) as const),
