@@ -21,6 +21,8 @@ const NEWEST = 0.5;
 /** What the rounds of a family's tasks say of those to come. */
 export class FamilyOutlook {
   readonly likeness: Likeness;
+  /** Work that is expected of all its tasks, in parts of what a task has on average. */
+  readonly work: number;
   readonly shares = new OriginShares();
   /** FLOP/s; 0 until a program ran. */
   #bestThroughput = 0;
@@ -31,8 +33,11 @@ export class FamilyOutlook {
     readonly name: string,
     members: readonly number[],
     tasks: readonly Task[],
+    /** Of each task, in the same parts. */
+    work: readonly number[],
   ) {
     this.likeness = new Likeness(members, tasks);
+    this.work = members.reduce((sum, id) => sum + (work[id] ?? 0), 0);
   }
 
   /** The model's lately, 0 to 1; 0 as long as it is not known. */

@@ -108,7 +108,7 @@ const NO_PROGRAMS: Readonly<Record<Origin, number>> = { sibling: 0, descent: 0, 
 interface State {
   readonly family: FamilyOutlook;
   /** Work that is expected, in parts of what a task has on average. */
-  readonly work: { readonly ofTask: number; readonly ofFamily: number };
+  readonly work: number;
   looks: number;
   unimproved: number;
   best: number;
@@ -165,10 +165,9 @@ export class FastScheduler {
     const work = expectedWork(tasks, this.#options.leastCosts);
     const states = new Map<number, State>();
     for (const [name, ids] of families) {
-      const family = new FamilyOutlook(name, ids, tasks);
-      const ofFamily = ids.reduce((sum, id) => sum + (work[id] ?? 0), 0);
+      const family = new FamilyOutlook(name, ids, tasks, work);
       for (const id of ids) {
-        states.set(id, newState(family, { ofTask: work[id] ?? 0, ofFamily }));
+        states.set(id, newState(family, work[id] ?? 0));
       }
     }
     this.#states = tasks.map((_, id) => states.get(id) ?? missing(id));
@@ -307,9 +306,9 @@ export class FastScheduler {
   #programsOfLook(task: number, first: boolean): number {
     const { trialsPerRound } = this;
     const { means, foreseeTrials } = this.#options;
-    const { work, looks } = this.#state(task);
+    const { family, work, looks } = this.#state(task);
     const most = first ? 2 * trialsPerRound : Math.min(foreseeTrials, trialsPerRound);
-    const share = means.sizedLooks ? Math.min(1, first ? work.ofFamily : work.ofTask) : 1;
+    const share = means.sizedLooks ? Math.min(1, first ? family.work : work) : 1;
     return (
       Math.max(Math.min(most, first ? foreseeTrials : LEAST_LOOK), Math.round(most * Math.sqrt(share))) * 2 ** looks
     );
@@ -528,7 +527,7 @@ function mostFirst(a: Ranked, b: Ranked): number {
   return b.rate - a.rate || a.task - b.task;
 }
 
-function newState(family: FamilyOutlook, work: State["work"]): State {
+function newState(family: FamilyOutlook, work: number): State {
   return {
     family,
     work,
