@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from familyseer.core_operation import task_words
-from familyseer.cuda import gpu_count
+from familyseer.cuda import NO_GPU, gpu_count
 from familyseer.measuring.build import link_here
 from familyseer.measuring.engine import Engine, EngineSettings, Measured
 from familyseer.measuring.run import FAILED_COST, Timing
@@ -119,10 +119,7 @@ def main() -> None:
     parser.add_argument("--gpu", action="store_true", help="measure on this machine's GPU, with a TVM that has CUDA")
     arguments = parser.parse_args()
     if arguments.gpu and gpu_count() == 0:
-        sys.exit(
-            "There is no GPU that this TVM can use. Expected one, and a TVM with CUDA: run `scripts/setup --cuda` and "
-            "name its Python (.familyseer/tvm-0.18.0-cuda/venv/bin/python) by FAMILYSEER_TVM_PYTHON."
-        )
+        sys.exit(NO_GPU)
     target = "cuda" if arguments.gpu else "llvm"
     marker = Path(tempfile.mkdtemp()) / "slow-build"
     tvm_slow = slow_build(tar.tar, marker)

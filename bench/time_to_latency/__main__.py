@@ -13,12 +13,14 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from familyseer.core_operation import task_words
+from familyseer.cuda import NO_GPU, gpu_count
 from familyseer.errors import RequestError
 from familyseer.tasks import TaskList, extract, parse_target
 
@@ -44,16 +46,20 @@ def bench(arguments: argparse.Namespace) -> int:
     home = Path(os.environ.get("FAMILYSEER_HOME", ROOT / ".familyseer")).resolve()
     sides = chosen_sides(arguments)
     # Here, so that every side has the tasks from the cache.
-    task_list = extract(arguments.network, 1, "NHWC", parse_target("native"), home / "cache")
+    target = parse_target(arguments.target)
+    if target.kind.name == "cuda" and gpu_count() == 0:
+        raise RunError(NO_GPU)
+    task_list = extract(arguments.network, 1, "NHWC", target, home / "cache")
     tasks = chosen_tasks(arguments, task_list)
     part = arguments.family or "+".join(map(str, arguments.only_tasks or ()))
     # A network of that name that was built otherwise has other tasks, and its runs are not these.
     keys = "".join(task_list.tasks[index].workload_key for index in tasks)
     digest = hashlib.sha256(keys.encode()).hexdigest()[:8]
-    name = "-".join(filter(None, [Path(arguments.network).name, part, str(arguments.trials), digest]))
+    on = "" if arguments.target == "native" else re.sub(r"\W+", "-", arguments.target)
+    name = "-".join(filter(None, [Path(arguments.network).name, on, part, str(arguments.trials), digest]))
     folder = home / "bench" / name
     lock = arguments.lock and arguments.lock.resolve()
-    job = Job(arguments.network, tuple(tasks) if part else (), arguments.trials, home, lock)
+    job = Job(arguments.network, arguments.target, tuple(tasks) if part else (), arguments.trials, home, lock)
     with alone(folder):
         done = run_all(sides, job, arguments.seeds, folder)
         text, outcomes = compare(arguments.seeds, list(sides), tasks, task_list, folder, lock, arguments.own_times)

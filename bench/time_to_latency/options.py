@@ -25,6 +25,7 @@ def parse(description: str | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--network", default="mobilenetv2_0.5")
+    parser.add_argument("--target", default="native", help='TVM target, e.g. "cuda -arch=sm_90" (this machine\'s CPU)')
     parser.add_argument("--only-tasks", type=_numbers, metavar="1,2,3", help="only these tasks of the network")
     parser.add_argument("--family", help="only the tasks with this core operation, e.g. nn.conv2d")
     parser.add_argument("--trials", type=int, help="programs that each side measures (1000)")

@@ -28,6 +28,7 @@ class Job:
     """What every side tunes. `tasks` are ids, none for all; `home` is $FAMILYSEER_HOME."""
 
     network: str
+    target: str
     tasks: tuple[int, ...]
     trials: int
     home: Path
@@ -61,7 +62,7 @@ def ensure_run(side: Side, job: Job, seed: int, folder: Path) -> None:
 def run_tvm_scheduler(scheduler: str, job: Job, seed: int, folder: Path) -> None:
     """TVM's TaskScheduler, or the drop-in with the paper's decisions; builder, runner and population are TVM's."""
     command = [sys.executable, str(Path(__file__).with_name("tvm_side.py")), "--scheduler", scheduler]
-    command += ["--network", job.network, "--trials", str(job.trials), "--seed", str(seed)]
+    command += ["--network", job.network, "--target", job.target, "--trials", str(job.trials), "--seed", str(seed)]
     command += ["--cache", str(job.home / "cache"), "--out", str(folder)]
     command += ["--tasks", *map(str, job.tasks)] if job.tasks else []
     command += ["--lock", str(job.lock)] if job.lock else []
@@ -77,7 +78,7 @@ def run_familyseer(arguments: list[str], job: Job, seed: int, folder: Path) -> N
     It holds the lock all the while.
     """
     command = ["node", str(ROOT / "scripts" / "familyseer.js"), "tune", "--json", "--log", str(folder / RECORDS)]
-    command += ["--model", job.network, "--trials", str(job.trials), "--seed", str(seed)]
+    command += ["--model", job.network, "--target", job.target, "--trials", str(job.trials), "--seed", str(seed)]
     command += ["--only-tasks", ",".join(map(str, job.tasks))] if job.tasks else []
     seconds, finished = [], None
     with held(job.lock), (folder / EVENTS).open("w") as events, (folder / OUTPUT).open("w") as errors:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from familyseer import cuda
 from familyseer.networks import LAYOUTS
 from familyseer.task_scheduler import TVM_TASK_SCHEDULER, TaskScheduler
 from familyseer.tasks import extract, parse_target
@@ -75,6 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scheduler", choices=SCHEDULERS, default="tvm")
     parser.add_argument("--network", required=True)
+    parser.add_argument("--target", default="native")
     parser.add_argument("--layout", choices=LAYOUTS, default="NHWC")
     parser.add_argument("--tasks", type=int, nargs="*", default=[])
     parser.add_argument("--trials", type=int, required=True)
@@ -89,7 +91,8 @@ def main() -> None:
     parser.add_argument("--min-repeat-ms", type=int, default=100)
     arguments = parser.parse_args()
 
-    task_list = extract(arguments.network, 1, arguments.layout, parse_target("native"), arguments.cache)
+    target = parse_target(arguments.target)
+    task_list = extract(arguments.network, 1, arguments.layout, target, arguments.cache)
     chosen = arguments.tasks or range(len(task_list.tasks))
     random.seed(arguments.seed)
     np.random.seed(arguments.seed)
@@ -98,6 +101,8 @@ def main() -> None:
     option = auto_scheduler.TuningOptions(
         num_measure_trials=arguments.trials,
         num_measures_per_round=arguments.per_round,
+        # TVM's default, in processes that compile by NVRTC where there is no nvcc.
+        builder=auto_scheduler.LocalBuilder(build_func=cuda.export) if target.kind.name == "cuda" else "local",
         runner=auto_scheduler.LocalRunner(number=arguments.number, min_repeat_ms=arguments.min_repeat_ms),
         measure_callbacks=[auto_scheduler.RecordToFile(str(arguments.out / "records.json")), seconds],
     )

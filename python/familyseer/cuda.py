@@ -22,6 +22,10 @@ import tvm
 from tvm.contrib import nvcc, tar
 
 NVRTC_NAMES = ("libnvrtc.so.12", "libnvrtc.so.13", "libnvrtc.so.11.2", "libnvrtc.so")
+NO_GPU = (
+    "There is no GPU that this TVM can use. Expected one, and a TVM with CUDA: run `scripts/setup --cuda` and "
+    "name its Python (.familyseer/tvm-0.18.0-cuda/venv/bin/python) by FAMILYSEER_TVM_PYTHON."
+)
 
 
 def gpu_count() -> int:
