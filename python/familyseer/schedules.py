@@ -34,7 +34,7 @@ UNROLL_GPU = (0, 16, 64, 512, 1024)
 MAX_INNERMOST = 64
 _UNROLL = "auto_unroll_max_step$"
 # By auto_scheduler.loop_state.ANNOTATION_TRANS_TABLE.
-_VECTORIZE, _PARALLEL = 2, 3
+_VECTORIZE, _PARALLEL, _THREAD_X = 2, 3, 6
 # Steps that change which stages there are, or that name a loop of another stage.
 _RENUMBERING = ("CA", "CHR", "CHW", "RF")
 
@@ -119,6 +119,16 @@ def meets_extents(steps: Steps, stages: Sequence[Stage]) -> bool:
     except (IndexError, TypeError, ValueError):
         return False
     return True
+
+
+def reduces_across_threads(steps: Steps, stages: Sequence[Stage]) -> bool:
+    """Whether a reduction's loop is bound to a GPU's threads (TVM: RuleCrossThreadReduction)."""
+    replay = _Replay(stages)
+    for step in steps:
+        if step[0] == "AN" and step[3] == _THREAD_X and replay.loops[step[1]][step[2]].reduction:
+            return True
+        replay.apply(step)
+    return False
 
 
 class _Replay:

@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+import tvm
 from tvm import auto_scheduler
 
-from .schedules import Stage, Steps, stages_of, steps_of
+from .schedules import Stage, Steps, reduces_across_threads, stages_of, steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,9 +137,20 @@ class TaskSearch:
         return taken
 
     def _lowers(self, state: StateObject) -> bool:
-        """Of some tasks, those dense.py mends among them, TVM's rewrite of constant layouts lowers no program."""
+        """Of some tasks, those dense.py mends among them, TVM's rewrite of constant layouts lowers no program.
+
+        A GPU's passes refuse a reduction across threads in an unrolled loop (TVM: lower_thread_allreduce.cc). Only such
+        programs go through them here, in hundredths of a second; lowering others can take many seconds.
+        """
         try:
-            self.task.compute_dag.apply_steps_from_state(state, layout_rewrite=self.task.layout_rewrite_option)
+            schedule, tensors = self.task.compute_dag.apply_steps_from_state(
+                state, layout_rewrite=self.task.layout_rewrite_option
+            )
+            passes = tvm.get_global_func("driver.mixed_mod_passes", allow_missing=True)
+            on_gpu = self.task.target.kind.name != "llvm"
+            if on_gpu and passes and reduces_across_threads(steps_of(self.task, state), self.stages):
+                module = tvm.lower(schedule, tensors)
+                passes(module, tvm.target.Target(self.task.target, "llvm"))(module)
         except Exception as error:
             self.refusal = str(error).strip().splitlines()[-1]
             return False

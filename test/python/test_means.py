@@ -11,7 +11,9 @@ from familyseer.carried import load_schedules, save_schedules
 from familyseer.cost_model import CostModel, TrainingSettings
 from familyseer.errors import RequestError
 from familyseer.means import Recipe, by_recipe, expected_gain
+from familyseer.schedules import state_of
 from familyseer.task_search import SearchSettings, TaskSearch
+from familyseer.tasks import GPU_LIMITS
 from tvm import auto_scheduler, te, topi
 from tvm.auto_scheduler import MeasureInput, MeasureResult
 
@@ -32,6 +34,12 @@ def means_digits() -> list[te.Tensor]:
     k = te.reduce_axis((0, 16), name="k")
     attrs = {"layout_free_placeholders": [b]}
     return [a, b, te.compute((16, 16), lambda i0, i1: te.sum(a[i0, k] * b[i1, k], axis=k), name="c", attrs=attrs)]
+
+
+@auto_scheduler.register_workload
+def means_dense(depth: int, units: int) -> list[te.Tensor]:
+    data, weight = te.placeholder((1, depth), name="p0"), te.placeholder((units, depth), name="p1")
+    return [data, weight, topi.nn.relu(topi.nn.dense(data, weight))]
 
 
 def searches(carried: list | None = None) -> list[TaskSearch]:
@@ -144,3 +152,16 @@ def test_what_tvm_cannot_lower_is_no_candidate_and_the_reason_is_kept() -> None:
     search = TaskSearch(0, task, model, SearchSettings())
     assert by_recipe(search, [], recipe(random=4), 4) == []
     assert "Check failed" in str(search.refusal)
+
+
+@pytest.mark.parametrize(("unrolled", "lowers"), [(0, True), (512, False)])
+def test_a_reduction_across_threads_that_is_unrolled_is_no_candidate(unrolled: int, lowers: bool) -> None:
+    limits = auto_scheduler.HardwareParams(**GPU_LIMITS)
+    task = auto_scheduler.SearchTask(means_dense, (128, 64), target="cuda -arch=sm_70", hardware_params=limits)
+    # 32 outputs a block, each summed up by its 32 threads; 6 binds a loop to threads, 5 to blocks.
+    steps = [["SP", 3, 1, 64, [32], 1], ["AN", 3, 2, 6], ["FSP", 2, 2, 0, 1], ["AN", 2, 3, 6], ["CA", 2, 3, 1]]
+    steps += [["FU", 3, [0, 1]], ["AN", 3, 0, 5], ["PR", 2, 0, f"auto_unroll_max_step${unrolled}"]]
+    search = TaskSearch(0, task, CostModel("x", "xgb", [0], 8, 0, TrainingSettings()), SearchSettings())
+    taken = search.take([state_of(task, steps)], 1, "sibling", lowered=True)
+    assert len(taken) == lowers
+    assert (search.refusal is None) == lowers
