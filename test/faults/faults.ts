@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { execa } from "execa";
+import { countRecords } from "./checks.js";
 import type { Job, JobSettings, Life } from "./job.js";
 import { type Kit, refusal } from "./kit.js";
 import { type Part, signal } from "./processes.js";
@@ -177,8 +178,9 @@ export const FAULTS: readonly Fault[] = [
     strikes: 3,
     jobs: [10, 1, 1],
     strike: async (life, trial) => {
-      // From a job that is done anything may be removed.
-      const there = (await moment(life, trial, 1)) && !life.done;
+      // From a job that is done anything may be removed, and one that has all its records is, but for its last word.
+      const there =
+        (await moment(life, trial, 1)) && (await countRecords(trial.job)).records < trial.job.settings.trials;
       if (there) {
         await rm(trial.job.log);
       }
