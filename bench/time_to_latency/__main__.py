@@ -45,10 +45,10 @@ def bench(arguments: argparse.Namespace) -> int:
     """Does the runs that are missing, and reports. Returns the exit code."""
     home = Path(os.environ.get("FAMILYSEER_HOME", ROOT / ".familyseer")).resolve()
     sides = chosen_sides(arguments)
-    # Here, so that every side has the tasks from the cache.
     target = parse_target(arguments.target)
     if target.kind.name == "cuda" and gpu_count() == 0:
         raise RunError(NO_GPU)
+    # Here, so that every side has the tasks from the cache.
     task_list = extract(arguments.network, 1, "NHWC", target, home / "cache")
     tasks = chosen_tasks(arguments, task_list)
     part = arguments.family or "+".join(map(str, arguments.only_tasks or ()))

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .cost_model import CostModel
     from .measuring.engine import Measured
 
+_GPU_PASSES = tvm.get_global_func("driver.mixed_mod_passes", allow_missing=True)
+
 
 @dataclass(frozen=True)
 class SearchSettings:
@@ -146,11 +148,10 @@ class TaskSearch:
             schedule, tensors = self.task.compute_dag.apply_steps_from_state(
                 state, layout_rewrite=self.task.layout_rewrite_option
             )
-            passes = tvm.get_global_func("driver.mixed_mod_passes", allow_missing=True)
             on_gpu = self.task.target.kind.name != "llvm"
-            if on_gpu and passes and reduces_across_threads(steps_of(self.task, state), self.stages):
+            if on_gpu and _GPU_PASSES and reduces_across_threads(steps_of(self.task, state), self.stages):
                 module = tvm.lower(schedule, tensors)
-                passes(module, tvm.target.Target(self.task.target, "llvm"))(module)
+                _GPU_PASSES(module, tvm.target.Target(self.task.target, "llvm"))(module)
         except Exception as error:
             self.refusal = str(error).strip().splitlines()[-1]
             return False

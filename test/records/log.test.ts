@@ -88,6 +88,15 @@ describe("log", () => {
     await log.close();
   });
 
+  it("that is removed after its last record is written again, and who looks is told", async () => {
+    const log = await AppendOnlyFile.open(file);
+    await log.append([record("a", [0.1])]);
+    await rm(file);
+    await assert.rejects(log.requireInPlace(), /was removed while it was written. All that was in it is now in/);
+    assert.equal((await readLog(file)).length, 1);
+    await log.close();
+  });
+
   it("that is replaced while it is written is kept beside the other", async () => {
     const log = await AppendOnlyFile.open(file);
     await log.append([record("a", [0.1])]);
