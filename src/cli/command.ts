@@ -23,9 +23,21 @@ export function decimal(text: string): number {
   return value;
 }
 
+/** The headings of options in a command's help, in their order there. */
+export const GROUPS = {
+  required: "Required:",
+  usual: "Usual:",
+  search: "Search:",
+  measuring: "Measuring:",
+  devices: "Devices:",
+  connection: "Connection:",
+  experiments: "Experiments:",
+} as const;
+
 /** The options that every command which starts a worker has. */
 export function withWorkerOptions(command: Command): Command {
   return command
+    .optionsGroup(GROUPS.connection)
     .option(
       "--tvm-python <path>",
       "use this Python with TVM instead of the installed one (also $FAMILYSEER_TVM_PYTHON)",
@@ -46,7 +58,10 @@ export const MODEL_HELP =
 /** The options that name a network and a target. */
 export function withNetworkOptions(command: Command): Command {
   return command
+    .optionsGroup(GROUPS.required)
     .requiredOption("--model <name|path>", MODEL_HELP)
+    .optionsGroup(GROUPS.usual)
+    .helpOption("-h, --help", "display help for command")
     .option("--target <target>", "TVM target; native is this machine's CPU", "native")
     .option("--batch <n>", "batch size", wholeNumber, 1)
     .addOption(new Option("--layout <layout>", "data layout").choices(["NHWC", "NCHW"]).default("NHWC"));

@@ -1,12 +1,16 @@
 import type { Command } from "commander";
 import { ms } from "../report/format.js";
 import { type EvaluateOptions, evaluate } from "../tuner/evaluate.js";
-import { example, type Finish, wholeNumber, withNetworkOptions, withWorkerOptions } from "./command.js";
+import { example, type Finish, GROUPS, wholeNumber, withNetworkOptions, withWorkerOptions } from "./command.js";
 
 export function addEvaluate(program: Command, finish: Finish): void {
-  const command = withWorkerOptions(withNetworkOptions(program.command("evaluate")))
-    .description("compile a network with a log's best programs and time it beside the untuned build")
+  const command = program
+    .command("evaluate")
+    .description("compile a network with a log's best programs and time it beside the untuned build");
+  withNetworkOptions(command)
+    .optionsGroup(GROUPS.required)
     .requiredOption("--log <file>", "log of a tuning")
+    .optionsGroup(GROUPS.usual)
     .option("--repeat <n>", "timings of each build, in turn; the median counts", wholeNumber, 5)
     .option("--min-repeat-ms <n>", "least time of a timing", wholeNumber, 300)
     .option("--accept-other-targets", "take records that were measured for other targets, too")
@@ -20,5 +24,8 @@ export function addEvaluate(program: Command, finish: Finish): void {
       );
       finish(0);
     });
-  example(command, "familyseer evaluate --model mobilenetv2_0.5 --target native --log mobilenet.log");
+  example(
+    withWorkerOptions(command),
+    "familyseer evaluate --model mobilenetv2_0.5 --target native --log mobilenet.log",
+  );
 }

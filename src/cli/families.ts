@@ -7,7 +7,7 @@ import type { WorkerOptions } from "../worker/start.js";
 import { example, type Finish, withNetworkOptions, withWorkerOptions } from "./command.js";
 
 export function addFamilies(program: Command, finish: Finish): void {
-  const command = withWorkerOptions(withNetworkOptions(program.command("families")))
+  const command = withNetworkOptions(program.command("families"))
     .description("show which tasks of a network form families")
     .option("--search-policy <name>", "search policy with families", "sketch.xgb.family_op")
     .option("--json", "print an object from family name to task ids")
@@ -28,5 +28,8 @@ export function addFamilies(program: Command, finish: Finish): void {
       }
       finish(0);
     });
-  example(command, "familyseer families --model mobilenetv2_0.5 --target llvm --search-policy sketch.xgb.family_op");
+  example(
+    withWorkerOptions(command),
+    "familyseer families --model mobilenetv2_0.5 --target llvm --search-policy sketch.xgb.family_op",
+  );
 }

@@ -1,6 +1,7 @@
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Help } from "commander";
 import { FamilySeerError, InvalidRequestError } from "../errors.js";
 import { addBest } from "./best.js";
+import type { Finish } from "./command.js";
 import { addDevices } from "./devices.js";
 import { addDoctor } from "./doctor.js";
 import { addEvaluate } from "./evaluate.js";
@@ -17,6 +18,22 @@ import { addTuneNetwork } from "./tune-network.js";
 /** Exit code for what the user can put right: a wrong option, name, file or installation. */
 const USAGE = 2;
 
+/** The commands by the headings they have in the help. */
+const COMMANDS: readonly [heading: string, additions: readonly ((program: Command, finish: Finish) => void)[]][] = [
+  ["Installation and help:", [addSetup, addDoctor]],
+  ["Networks:", [addTasks, addFamilies]],
+  ["Tuning:", [addTune, addTuneNetwork]],
+  ["Results:", [addBest, addReport, addEvaluate]],
+  ["Devices and other hosts:", [addDevices, addKeys]],
+  ["Research:", [addExperiment, addPatch]],
+];
+
+const WHEN_SOMETHING_FAILS = `
+When something fails:
+  familyseer doctor  checks every part of the installation and says what to do
+  LOG.journal.jsonl  beside the log: every decision and every failure, with why
+  docs/              reliability.md, networks.md, devices.md, cuda.md: by topic`;
+
 /** Runs the command line and returns its exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   let code = 0;
@@ -27,24 +44,18 @@ export async function main(argv: readonly string[]): Promise<number> {
     .description("FamilySeer for Apache TVM: tune networks with families of tasks")
     .version("0.1.0")
     .exitOverride()
-    .configureHelp({ sortSubcommands: false });
-  for (const add of [
-    addSetup,
-    addDoctor,
-    addTasks,
-    addFamilies,
-    addTune,
-    addDevices,
-    addBest,
-    addReport,
-    addEvaluate,
-    addTuneNetwork,
-    addExperiment,
-    addPatch,
-    addKeys,
-  ]) {
-    add(program, finish);
+    .configureHelp({
+      sortSubcommands: false,
+      optionDescription: (option) => `${new Help().optionDescription(option)}${option.mandatory ? " (required)" : ""}`,
+    })
+    .addHelpText("afterAll", WHEN_SOMETHING_FAILS);
+  for (const [heading, additions] of COMMANDS) {
+    program.commandsGroup(heading);
+    for (const add of additions) {
+      add(program, finish);
+    }
   }
+  program.commandsGroup(COMMANDS[0]?.[0] ?? "").helpCommand(true);
   for (const command of program.commands) {
     command.exitOverride();
   }

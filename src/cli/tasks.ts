@@ -5,7 +5,7 @@ import type { WorkerOptions } from "../worker/start.js";
 import { example, type Finish, withNetworkOptions, withWorkerOptions } from "./command.js";
 
 export function addTasks(program: Command, finish: Finish): void {
-  const command = withWorkerOptions(withNetworkOptions(program.command("tasks")))
+  const command = withNetworkOptions(program.command("tasks"))
     .description("list the tasks of a network")
     .option("--json", "print an array of objects")
     .action(async (options: NetworkOptions & WorkerOptions & { json?: boolean }) => {
@@ -32,5 +32,5 @@ export function addTasks(program: Command, finish: Finish): void {
       }
       finish(0);
     });
-  example(command, "familyseer tasks --model mobilenetv2_0.5 --target llvm --json");
+  example(withWorkerOptions(command), "familyseer tasks --model mobilenetv2_0.5 --target llvm --json");
 }

@@ -3,7 +3,7 @@ import { CancelledError } from "../errors.js";
 import { TuneDisplay } from "../report/tune-display.js";
 import { TUNE_DEFAULTS } from "../tuner/options.js";
 import { MODES, type TuneNetworkOptions, tuneNetworkGpu, tuneNetworkX86 } from "../tuner/tune-network.js";
-import { example, type Finish, MODEL_HELP, wholeNumber, withWorkerOptions } from "./command.js";
+import { example, type Finish, GROUPS, MODEL_HELP, wholeNumber, withWorkerOptions } from "./command.js";
 import { interruptible } from "./interrupt.js";
 
 /** The flags of FamilySeer's own scripts are spelled as there; commander names them so too. */
@@ -28,8 +28,12 @@ export function addTuneNetwork(program: Command, finish: Finish): void {
 
 function addCommand(program: Command, name: string, run: typeof tuneNetworkGpu, finish: Finish): Command {
   const defaults = TUNE_DEFAULTS;
-  return withWorkerOptions(program.command(name))
+  const command = program
+    .command(name)
+    .optionsGroup(GROUPS.required)
     .requiredOption("--model <name|path>", MODEL_HELP)
+    .optionsGroup(GROUPS.usual)
+    .helpOption("-h, --help", "display help for command")
     .option("--batch_size <n>", "batch size", wholeNumber, 1)
     .option("--tune", "tune first; otherwise the records of --pre_tuned are taken")
     .addOption(
@@ -64,6 +68,7 @@ function addCommand(program: Command, name: string, run: typeof tuneNetworkGpu, 
         ),
       );
     });
+  return withWorkerOptions(command).optionsGroup(GROUPS.usual);
 }
 
 function sayIfCancelled(error: unknown): void {

@@ -10,6 +10,7 @@ import {
   decimal,
   example,
   type Finish,
+  GROUPS,
   wholeNumber,
   wholeNumbers,
   withNetworkOptions,
@@ -28,16 +29,32 @@ type Flags = Omit<TuneOptions, "worseRatio" | "means"> &
 
 export function addTune(program: Command, finish: Finish): void {
   const defaults = TUNE_DEFAULTS;
-  const command = withWorkerOptions(withNetworkOptions(program.command("tune")))
-    .description("tune a network")
+  const command = program.command("tune").description("tune a network");
+  withNetworkOptions(command)
+    .optionsGroup(GROUPS.required)
     .requiredOption("--trials <n>", "programs to measure in all", wholeNumber)
-    .requiredOption("--log <file>", "file that records are appended to")
-    .option("--search-policy <name>", "search policy", defaults.searchPolicy)
+    .requiredOption("--log <file>", "file that records are appended to; the journal is written beside it")
+
+    .optionsGroup(GROUPS.usual)
     .addOption(
       new Option("--mode <name>", "decide as the paper does, or by all means that save time (docs/fast.md)")
         .choices(TUNE_MODES)
         .default(defaults.mode),
     )
+    .option("--resume", "go on with the job of --log, which was killed, ended or asked for fewer --trials")
+    .option("--wait", "wait until no other job writes to --log")
+    .option("--load-log <file>", "take over the records of an earlier log")
+    .option(
+      "--load-models <folder>",
+      "start from cost models, and in fast mode from schedules, that an earlier run saved",
+    )
+    .option("--accept-other-targets", "take records that were measured for other targets, too")
+    .option("--page [port]", "serve the report's page to browsers of this machine while the job runs", portNumber)
+    .option("--table-every <n>", "rounds between task tables; 0: only at the end", wholeNumber, 10)
+    .option("--json", "print every event as a line of JSON instead")
+
+    .optionsGroup(GROUPS.search)
+    .option("--search-policy <name>", "search policy", defaults.searchPolicy)
     .option("--only-tasks <ids>", "tune only these tasks of the network, e.g. 3,4,11", wholeNumbers)
     .option("--trials-per-round <n>", `programs of a round (default: ${perMode("trialsPerRound")})`, wholeNumber)
     .option(
@@ -45,31 +62,11 @@ export function addTune(program: Command, finish: Finish): void {
       `programs of a foresee round; 0, in reference mode: none (default: ${perMode("foreseeTrials")})`,
       wholeNumber,
     )
-    .option("--seed <n>", "seed of everything that is drawn", wholeNumber, defaults.seed)
-    .addOption(
-      new Option("--strategy <name>", "how tasks are chosen (reference mode)")
-        .choices(STRATEGIES)
-        .default(defaults.strategy),
-    )
     .option("--early-stopping <n>", "stop after n programs without improvement", wholeNumber)
     .option("--task-early-stopping <n>", "stop a task after n programs without improvement", wholeNumber)
-    .option("--alpha <x>", "weight of the past in a gradient (reference mode)", decimal, defaults.alpha)
-    .option("--beta <x>", "how much slower than its like a task may be (reference mode)", decimal, defaults.beta)
-    .option("--gamma <x>", "kept for TVM's sake, decides nothing", decimal, defaults.gamma)
-    .option(
-      "--backward-window <n>",
-      "rounds a gradient looks back (reference mode)",
-      wholeNumber,
-      defaults.backwardWindow,
-    )
-    .option("--resume", "go on with the job of --log, which was killed, ended or asked for fewer --trials")
-    .option("--wait", "wait until no other job writes to --log")
-    .option("--accept-other-targets", "take records that were measured for other targets, too")
-    .option("--load-log <file>", "take over the records of an earlier log")
-    .option(
-      "--load-models <folder>",
-      "start from cost models, and in fast mode from schedules, that an earlier run saved",
-    )
+    .option("--seed <n>", "seed of everything that is drawn", wholeNumber, defaults.seed)
+    .option("--population <n>", "programs of a generation of the search", wholeNumber, defaults.population)
+    .option("--generations <n>", "generations of the search", wholeNumber, defaults.generations)
     .addOption(
       new Option("--training <mode>", "cost of training: bounded, or as TVM's own")
         .choices(["bounded", "reference"])
@@ -80,14 +77,24 @@ export function addTune(program: Command, finish: Finish): void {
         .choices(["cpu", "cuda", "auto"])
         .default(defaults.trainDevice),
     )
-    .option("--population <n>", "programs of a generation of the search", wholeNumber, defaults.population)
-    .option("--generations <n>", "generations of the search", wholeNumber, defaults.generations)
+
+    .optionsGroup(GROUPS.measuring)
     .option("--build-timeout <s>", "seconds to build a program", wholeNumber, defaults.buildTimeout)
+    .option("--no-adaptive-build-timeout", "give every build the whole of --build-timeout")
     .option("--run-timeout <s>", "seconds to run a program", wholeNumber, defaults.runTimeout)
     .option("--number <n>", "runs of a program per repeat", wholeNumber, defaults.number)
     .option("--repeat <n>", "repeats of timing a program", wholeNumber, defaults.repeat)
     .option("--min-repeat-ms <n>", "least time of a repeat", wholeNumber, defaults.minRepeatMs)
+    .option(
+      "--worse-ratio <x>",
+      "time no further what is so many times slower than the best",
+      decimal,
+      defaults.worseRatio,
+    )
+    .option("--no-worse-ratio", "time every program to the end, as TVM does")
     .option("--parallel <n>", "programs built at once; 0: as many as there are CPUs", wholeNumber, defaults.parallel)
+
+    .optionsGroup(GROUPS.devices)
     .option("--gpus <n>", "measure on so many GPUs of this machine at once", wholeNumber)
     .option("--tracker <host:port>", "measure on the servers of this TVM RPC tracker (docs/devices.md)")
     .option("--device-key <key>", "key of the servers to measure on")
@@ -98,15 +105,24 @@ export function addTune(program: Command, finish: Finish): void {
       "search in so many processes, each with families of its own, while the devices measure",
       wholeNumber,
       defaults.workers,
+    );
+
+  withWorkerOptions(command)
+    .optionsGroup(GROUPS.experiments)
+    .addOption(
+      new Option("--strategy <name>", "how tasks are chosen (reference mode)")
+        .choices(STRATEGIES)
+        .default(defaults.strategy),
     )
-    .option("--no-adaptive-build-timeout", "give every build the whole of --build-timeout")
+    .option("--alpha <x>", "weight of the past in a gradient (reference mode)", decimal, defaults.alpha)
+    .option("--beta <x>", "how much slower than its like a task may be (reference mode)", decimal, defaults.beta)
+    .option("--gamma <x>", "kept for TVM's sake, decides nothing", decimal, defaults.gamma)
     .option(
-      "--worse-ratio <x>",
-      "time no further what is so many times slower than the best",
-      decimal,
-      defaults.worseRatio,
+      "--backward-window <n>",
+      "rounds a gradient looks back (reference mode)",
+      wholeNumber,
+      defaults.backwardWindow,
     )
-    .option("--no-worse-ratio", "time every program to the end, as TVM does")
     .option("--no-share-schedules", "fast mode without fitting siblings' best schedules")
     .option("--descent", "fast mode with moves of single tile sizes, too", DEFAULT_MEANS.descent)
     .option("--no-draft", "fast mode without the analytic draft of the first programs")
@@ -115,9 +131,6 @@ export function addTune(program: Command, finish: Finish): void {
     .option("--no-adaptive-population", "fast mode with --population and --generations throughout")
     .option("--no-sized-looks", "fast mode that looks as long at tasks of little work")
     .option("--no-roofline", "fast mode that goes on with tasks as fast as this machine can be")
-    .option("--table-every <n>", "rounds between task tables; 0: only at the end", wholeNumber, 10)
-    .option("--json", "print every event as a line of JSON instead")
-    .option("--page [port]", "serve the report's page to browsers of this machine while the job runs", portNumber)
     .action(async ({ tableEvery, json, page, worseRatio, ...flags }: Flags) => {
       const options = { ...flags, means: meansOf(flags), worseRatio: worseRatio === false ? null : worseRatio };
       const display = new TuneDisplay(process.stdout, tableEvery);
