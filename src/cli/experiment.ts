@@ -9,6 +9,7 @@ import { writeConclusion } from "../experiments/output.js";
 import { table } from "../report/format.js";
 import { example, type Finish, wholeNumbers } from "./command.js";
 import { interruptible } from "./interrupt.js";
+import { didYouMean } from "./near-misses.js";
 
 const ALL = "all";
 
@@ -56,8 +57,10 @@ function experimentsNamed(name: string): [string, Experiment][] {
   const all = Object.entries(EXPERIMENTS);
   const chosen = name === ALL ? all : all.filter(([each]) => each === name);
   if (chosen.length === 0) {
-    const names = [ALL, ...Object.keys(EXPERIMENTS)].join(", ");
-    throw new InvalidRequestError(`Unknown experiment: ${name}. Expected one of ${names}.`);
+    const names = [ALL, ...Object.keys(EXPERIMENTS)];
+    throw new InvalidRequestError(
+      `Unknown experiment: ${name}.${didYouMean(name, names)} Expected one of ${names.join(", ")}.`,
+    );
   }
   return chosen;
 }
@@ -122,7 +125,9 @@ function names(text: string): string[] {
 function devices(text: string): Device[] {
   const wrong = names(text).find((name) => !(DEVICES as readonly string[]).includes(name));
   if (wrong !== undefined) {
-    throw new InvalidArgumentError(`Expected ${DEVICES.join(", ")}, or several of them with commas between.`);
+    throw new InvalidArgumentError(
+      `Expected ${DEVICES.join(", ")}, or several of them with commas between.${didYouMean(wrong, DEVICES)}`,
+    );
   }
   return names(text) as Device[];
 }

@@ -1,4 +1,4 @@
-import { Command, CommanderError, Help } from "commander";
+import { type Command, CommanderError, Help } from "commander";
 import { FamilySeerError, InvalidRequestError } from "../errors.js";
 import { addBest } from "./best.js";
 import type { Finish } from "./command.js";
@@ -8,6 +8,7 @@ import { addEvaluate } from "./evaluate.js";
 import { addExperiment } from "./experiment.js";
 import { addFamilies } from "./families.js";
 import { addKeys } from "./keys.js";
+import { ForgivingCommand } from "./near-misses.js";
 import { addPatch } from "./patch.js";
 import { addReport } from "./report.js";
 import { addSetup } from "./setup.js";
@@ -40,7 +41,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const finish = (result: number) => {
     code = result;
   };
-  const program = new Command("familyseer")
+  const program = new ForgivingCommand("familyseer")
     .description("FamilySeer for Apache TVM: tune networks with families of tasks")
     .version("0.1.0")
     .exitOverride()
