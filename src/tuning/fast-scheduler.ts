@@ -214,7 +214,9 @@ export class FastScheduler {
     this.#learn(task, before, measured, report);
     const died = measured.length === 0 && !foreseen ? "exhausted" : this.#doneWith(task);
     state.dead = died !== null;
-    if (!state.dead) {
+    if (state.dead) {
+      this.#foresee = this.#foresee.filter((each) => each.task !== task);
+    } else {
       this.#queue(task, before);
     }
     this.#improved = !foreseen && state.best < before * (1 - WORTH_FORESEEING) ? task : null;
@@ -403,6 +405,8 @@ export class FastScheduler {
     }
     const { family } = this.#state(after);
     const siblings = this.#donors(after).filter((id) => !this.#state(id).dead);
+    // What an earlier improvement's schedules were expected to gain is outdated.
+    this.#foresee = [];
     if (siblings.length === 0) {
       return;
     }

@@ -12,6 +12,7 @@ import { weightedSum } from "../../src/tuning/objective.js";
 import { seededDraw } from "../../src/tuning/random.js";
 import { DEFAULT_MEANS, type Origin, OriginShares } from "../../src/tuning/recipe.js";
 import type { Task } from "../../src/tuning/task.js";
+import { randomJob } from "./random-job.js";
 
 function task(coreOperation: string, weight = 1, flops = 1e6, dag = "a"): Task {
   return {
@@ -205,6 +206,54 @@ describe("fast scheduler", () => {
     assert.ok(foresee.reason.type === "expected-of-schedules");
     assert.deepEqual([foresee.task, foresee.programs, foresee.reason.after], [2, 2, 1]);
     assert.deepEqual(foresee.recipe.donors, [1]);
+  });
+
+  it("never searches a dead task again, not even by a foresee round that was due when it died", async () => {
+    let diedWhileDue = 0;
+    for (let seed = 0; seed < 1000; seed += 1) {
+      const { options, measure } = randomJob(seed, 8);
+      const draw = seededDraw(seed);
+      /** The siblings that the last improvement promised a foresee round. */
+      let due = new Set<number>();
+      const ours = scheduler(options.tasks, {
+        ...options,
+        families: new Map([["all", [...options.tasks.keys()]]]),
+        trials: 4 * options.trials,
+        taskEarlyStopping: 1 + draw(4 * options.trialsPerRound),
+        expectGains: async (_task, siblings) => {
+          const gains = siblings.map(() => (draw(4) === 0 ? 0 : 0.03 * Math.exp(draw(400) / 100)));
+          due = new Set(siblings.filter((_, index) => (gains[index] ?? 0) > 0));
+          return gains;
+        },
+      });
+      // Tasks that improve seldom and end often.
+      const measured = (searched: number, programs: number, foreseen: boolean) => {
+        if (!foreseen && draw(5) === 0) {
+          return [];
+        }
+        return draw(3) === 0 ? measure(searched, programs) : Array.from({ length: programs }, () => null);
+      };
+      const dead = new Set<number>();
+      for (let action = await ours.next(); action.type === "search"; action = await ours.next()) {
+        const { task: searched, programs, reason } = action;
+        assert.ok(!dead.has(searched), `seed ${seed}: task ${searched} is dead`);
+        const likely = await ours.likelyNext();
+        assert.ok(likely === null || !dead.has(likely.task), `seed ${seed}: task ${likely?.task} is dead, too`);
+        const foreseen = reason.type === "expected-of-schedules";
+        if (foreseen) {
+          due.delete(searched);
+        }
+        const { died } = await ours.observe(
+          measured(searched, programs, foreseen).map((cost) => ({ cost, origin: "evolution" })),
+          { seconds: 1 + draw(10), accuracy: 1 },
+        );
+        if (died !== null) {
+          dead.add(searched);
+          diedWhileDue += due.has(searched) ? 1 : 0;
+        }
+      }
+    }
+    assert.ok(diedWhileDue > 20, `${diedWhileDue} tasks died while a foresee round of theirs was due`);
   });
 
   it("goes on with a task of which no program ran, with more each time, then gives it up", async () => {
