@@ -8,14 +8,19 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from multiprocessing.connection import wait
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Callable
 
 import psutil
 import pytest
+from familyseer.measuring import engine as engine_module
 from familyseer.measuring.build import link_here
+from familyseer.measuring.device import LocalDevice, LocalDevices
 from familyseer.measuring.engine import Engine, EngineSettings, Measured
 from familyseer.measuring.run import FAILED_COST, Timing
 from familyseer.measuring.tvm_runner import Streaming
@@ -153,6 +158,51 @@ def test_a_stopped_runner_is_a_timeout(engine: Callable[..., Engine]) -> None:
         child.send_signal(signal.SIGSTOP)
     measured = measure(stream, programs(3), Timing(timeout=2, min_repeat_ms=10))
     assert {each.error_no for each in measured} <= {0, MeasureErrorNo.BUILD_TIMEOUT, MeasureErrorNo.RUN_TIMEOUT}
+
+
+class DevicesThatComeOnceAllIsBuilt(LocalDevices):
+    """This machine; a program begins to run on it when all builders have answered."""
+
+    engine: Engine | None = None
+
+    def now(self, waiting: int) -> Sequence[LocalDevice]:
+        building = list(self.engine._building) if self.engine else []
+        while waiting and building:
+            for connection in wait(building, WITHIN_SECONDS):
+                building.remove(connection)
+        return super().now(waiting)
+
+
+def test_a_builder_that_answers_just_before_a_timing_builds_on_where_no_cpu_is_free_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine_module, "Cpus", lambda: SimpleNamespace(all={0, 1}, timing={0, 1}, others=set()))
+    devices = DevicesThatComeOnceAllIsBuilt()
+    devices.engine = stream = Engine(EngineSettings(builders=2, build_timeout=8), devices)
+    try:
+        for inputs in (programs(2), programs(2)):
+            assert [each.error_no for each in measure(stream, inputs)] == [MeasureErrorNo.NO_ERROR] * 2
+    finally:
+        stream.close()
+
+
+def test_a_program_runs_that_is_released_before_the_engine_has_accepted_it(engine: Callable[..., Engine]) -> None:
+    stream = engine()
+    held = programs(1)[0]
+    futures: list[Future[Measured]] = []
+
+    class Released(deque[Future[Measured]]):
+        """The engine's own queue; a program is submitted and released the moment that it looks at it."""
+
+        def __len__(self) -> int:
+            if not futures:
+                futures.append(stream.submit(held, TIMING, hold=True))
+                stream.release(futures[0])
+            return super().__len__()
+
+    stream._released = Released()
+    measure(stream, programs(1))
+    assert results(futures)[0].error_no == MeasureErrorNo.NO_ERROR
 
 
 def test_nothing_is_left_when_the_process_that_measures_is_killed(tmp_path: Path) -> None:

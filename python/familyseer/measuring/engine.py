@@ -183,10 +183,12 @@ class Engine:
     def _serve(self) -> None:
         try:
             while not self._closing:
+                # A program is submitted before it is released: what is released by now is accepted before that counts.
+                released = [self._released.popleft() for _ in range(len(self._released))]
                 while self._submitted:
                     self._accept(self._submitted.popleft())
-                while self._released:
-                    self._let_run(self._released.popleft())
+                for future in released:
+                    self._let_run(future)
                 self._begin_builds()
                 self._begin_runs()
                 for connection in wait([self._wake_receiver, *self._building, *self._running], self._patience()):
@@ -269,6 +271,9 @@ class Engine:
 
     def _end_build(self, work: _Work) -> None:
         program = work.program
+        # One that had answered when a timing began was stopped all the same, perhaps within its answer; from here on it
+        # waits for its next program.
+        self._resume(work)
         try:
             built: Built = work.child.answer()
         except (EOFError, OSError):
@@ -436,10 +441,13 @@ class Engine:
         for work in self._building.values():
             if self._cpus.others:
                 self._cpus.confine(work.child.pid, self._cpus.all)
-            elif work.paused_at is not None:
-                work.paused_seconds += time.monotonic() - work.paused_at
-                work.paused_at = None
-                work.child.resume()
+            self._resume(work)
+
+    def _resume(self, work: _Work) -> None:
+        if work.paused_at is not None:
+            work.paused_seconds += time.monotonic() - work.paused_at
+            work.paused_at = None
+            work.child.resume()
 
     def _finish_failed(
         self,
