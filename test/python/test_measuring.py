@@ -19,6 +19,7 @@ from typing import Any, Callable
 import psutil
 import pytest
 from familyseer.measuring import engine as engine_module
+from familyseer.measuring import fork_server
 from familyseer.measuring.build import link_here
 from familyseer.measuring.device import LocalDevice, LocalDevices
 from familyseer.measuring.engine import Engine, EngineSettings, Measured
@@ -224,6 +225,63 @@ def test_nothing_is_left_when_the_process_that_measures_is_killed(tmp_path: Path
     process.stdout.close()
     assert psutil.wait_procs(started, timeout=5)[1] == []
     assert list(tmp_path.iterdir()) == []
+
+
+FORK_SERVER_THAT_TELLS_WHOM_IT_ENDS = """
+import os, socket, sys, psutil
+from familyseer.measuring import fork_server
+killpg = os.killpg
+def tell_and_end(pid, number):
+    print(pid, psutil.pid_exists(pid), flush=True)
+    killpg(pid, number)
+os.killpg = tell_and_end
+fork_server._serve(socket.socket(fileno=int(sys.argv[1])))
+"""
+
+
+def test_no_process_group_is_ended_whose_number_may_be_anothers_by_now(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "telling.py").write_text(FORK_SERVER_THAT_TELLS_WHOM_IT_ENDS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(fork_server, "__spec__", SimpleNamespace(name="telling"))
+    server = fork_server.ForkServer()
+    output = server._output
+    try:
+        killed, ended, alive = (server.fork("build") for _ in range(3))
+        assert all(os.getpgid(child.pid) == child.pid for child in (killed, ended, alive))
+        gone = [psutil.Process(child.pid) for child in (killed, ended)]
+        os.kill(killed.pid, signal.SIGKILL)
+        ended.leave()
+        assert psutil.wait_procs(gone, WITHIN_SECONDS)[1] == []
+        signalled: list[int] = []
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "killpg", lambda pid, _number: signalled.append(pid))
+            killed.kill()
+            alive.resume()
+        assert signalled == [alive.pid]
+        kept = os.dup(output.fileno())
+    finally:
+        server.close()
+    with os.fdopen(kept, "rb") as told:
+        told.seek(0)
+        # Among what TVM prints as it is loaded.
+        lines = [line for line in told.read().decode().splitlines() if line.endswith((" True", " False"))]
+    assert sorted(lines) == sorted(f"{child.pid} True" for child in (killed, ended, alive))
+
+
+def test_what_a_builder_started_ends_with_it(engine: Callable[..., Engine], tmp_path: Path) -> None:
+    def start_another_and_crash() -> None:
+        (tmp_path / "pid").write_text(str(subprocess.Popen(["sleep", "1000"]).pid))
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+    stream = engine(build_func=linked_but_first(start_another_and_crash, tmp_path / "crashed"), builders=1)
+    assert [each.error_no for each in measure(stream, programs(2))] == [MeasureErrorNo.COMPILE_HOST, 0]
+    try:
+        started = psutil.Process(int((tmp_path / "pid").read_text()))
+    except psutil.NoSuchProcess:
+        return
+    assert psutil.wait_procs([started], WITHIN_SECONDS)[1] == []
 
 
 def test_what_is_cancelled_is_not_measured(engine: Callable[..., Engine]) -> None:

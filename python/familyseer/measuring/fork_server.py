@@ -16,11 +16,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Callable
 
 import cloudpickle
+import psutil
 
 from ..errors import InstallationError
 from ..temporary import make_folder, remove_folder
@@ -42,6 +43,10 @@ class Child:
     def __init__(self, pid: int, connection: Connection) -> None:
         self.pid = pid
         self.connection = connection
+        # Knows whether the pid is still this process's; None: it has ended already.
+        self._process: psutil.Process | None = None
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self._process = psutil.Process(pid)
 
     def ask(self, question: object) -> None:
         """Raises OSError if the process is gone."""
@@ -67,8 +72,11 @@ class Child:
         self.connection.close()
 
     def _signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, number)
+        """To its group, but for one that has ended: the fork server ends what that leaves, and its pid may be
+        another's."""
+        if self._process is not None and self._process.is_running():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
 
 
 class ForkServer:
@@ -168,9 +176,15 @@ def _serve(control: socket.socket) -> None:
     _duty("build")
     # A terminal's Ctrl-C is for the user's process, which ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    children: list[int] = []
+    children: set[int] = set()
+    ended = _ended_children()
     while True:
+        ready = wait([control, ended])
+        if ended in ready:
+            ended.recv(4096)
+            _forget_ended(children)
+        if control not in ready:
+            continue
         order, descriptors, _, _ = socket.recv_fds(control, 4096, 1)
         if not order:
             break
@@ -179,12 +193,40 @@ def _serve(control: socket.socket) -> None:
             control.close()
             _be_child(order, descriptors[0])
         os.close(descriptors[0])
-        children.append(pid)
+        # Here too, so that its group is there once its pid is told.
+        with contextlib.suppress(OSError):
+            os.setpgid(pid, pid)
+        children.add(pid)
         control.sendall(_PID.pack(pid))
     for pid in children:
-        with contextlib.suppress(OSError):
-            os.killpg(pid, signal.SIGKILL)
+        _end_group(pid)
     shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
+
+
+def _ended_children() -> socket.socket:
+    """What can be read from whenever a child has ended."""
+    ended, sender = socket.socketpair()
+    sender.setblocking(False)
+    signal.set_wakeup_fd(sender.detach(), warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return ended
+
+
+def _forget_ended(children: set[int]) -> None:
+    """Ends what the children that have ended left behind. Until one is waited for, its pid, which is its group's
+    number, is nobody else's; from then on it may be."""
+    while children:
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if found is None:
+            return
+        _end_group(found.si_pid)
+        os.waitpid(found.si_pid, 0)
+        children.discard(found.si_pid)
+
+
+def _end_group(pid: int) -> None:
+    with contextlib.suppress(OSError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def _be_child(order: bytes, descriptor: int) -> None:
@@ -192,6 +234,7 @@ def _be_child(order: bytes, descriptor: int) -> None:
     answer: Any = None
     try:
         os.setpgrp()
+        signal.set_wakeup_fd(-1)
         duty, memory_limit = cloudpickle.loads(order)
         prctl = ctypes.CDLL(None).prctl
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
