@@ -389,10 +389,11 @@ def _earlier_run(scheduler: Any) -> Iterator[EarlierRun]:
             f"target {scheduler.tasks[0].target}. Expected a log of the same network, or no load_log_file."
         )
     measured = [{"task": record.task, "cost": record.cost} for record in part.records]
-    if not part.skipped.unusable:
+    if part.skipped.count == 0:
         yield EarlierRun(measured, path)
         return
-    print(f"{part.skipped.count} lines of {path} skipped: {part.skipped}")
+    if part.skipped.unusable:
+        print(f"{part.skipped.count} lines of {path} skipped: {part.skipped}")
     with tempfile.NamedTemporaryFile(prefix="familyseer-", suffix=".log") as copy:
         usable_copy(path, part.skipped, Path(copy.name))
         yield EarlierRun(measured, copy.name)

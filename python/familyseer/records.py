@@ -7,7 +7,6 @@ src/auto_scheduler/measure_record.cc). The file is only read.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from tvm import auto_scheduler
 from tvm.auto_scheduler.measure_record import load_record_from_string
 
 from .errors import RequestError
+from .measuring.run import FAILED_COST
 from .schedules import Steps, meets_extents, stages_of
 from .tasks import is_simulated
 
@@ -33,6 +33,8 @@ _OPTION = re.compile(r"-([\w-]+)=(\"[^\"]*\"|\S+)")
 _OF_DEVICE = frozenset({"mcpu", "mattr", "mabi", "arch", "model", "device"})
 # Of each reason so many line numbers are told.
 _LINES_TOLD = 10
+# Of what a line says so many characters are told.
+_CHARACTERS_TOLD = 200
 # The versions of TVM's record format up to TVM 0.18's.
 _VERSIONS = re.compile(r"v0\.[1-6]")
 _is_record = fastjsonschema.compile(
@@ -86,6 +88,11 @@ class Skipped:
     def unusable(self) -> list[int]:
         """Lines that are of use to nobody; not those of other tasks and targets."""
         return [line for reason, lines in self.lines.items() if not reason.startswith(_ELSEWHERE) for line in lines]
+
+    @property
+    def elsewhere(self) -> list[int]:
+        """Lines of other tasks and targets."""
+        return [line for reason, lines in self.lines.items() if reason.startswith(_ELSEWHERE) for line in lines]
 
     def described(self) -> list[dict[str, Any]]:
         """As the protocol has it (`load`)."""
@@ -141,10 +148,12 @@ def read_records(
 
 
 def usable_copy(path: str, skipped: Skipped, copy: Path) -> None:
-    """Writes a log without the lines that are of use to nobody."""
-    unusable = set(skipped.unusable)
+    """Writes a log without the lines that are of use to nobody, nor those of others that TVM cannot read."""
+    unusable, elsewhere = set(skipped.unusable), set(skipped.elsewhere)
     with copy.open("wb") as file:
-        file.writelines(line for number, line in _lines(Path(path), 0, None) if number not in unusable)
+        for number, line in _lines(Path(path), 0, None):
+            if number not in unusable and (number not in elsewhere or _can_be_read(line)):
+                file.write(line)
 
 
 class _Reader:
@@ -191,16 +200,16 @@ class _Reader:
     def _usable(self, line: bytes) -> dict[str, Any]:
         content = _content(line)
         if not _VERSIONS.fullmatch(content["v"]):
-            raise UnusableError(f"of the record version {content['v'][:20]}")
+            raise UnusableError(f"of the record version {_told(content['v'][:20])}")
         costs, error = content["r"][:2]
-        if error == 0 and not (costs and all(cost > 0 and math.isfinite(cost) for cost in costs)):
+        if error == 0 and not (costs and all(0 < cost < FAILED_COST for cost in costs)):
             raise UnusableError("with a time that cannot be")
         target = content["i"][0][1]
         # What was only simulated is never taken for measured.
         if is_simulated(target) != is_simulated(self._target) or not (
             self._other_targets or same_device(target, self._target)
         ):
-            raise UnusableError(f"for the target {target}")
+            raise UnusableError(f"for the target {_told(target)}")
         return content
 
     def _replayed(self, number: int, line: bytes) -> Record:
@@ -244,12 +253,23 @@ def _device(target: str) -> tuple[str, dict[str, str]]:
 
 
 def _shapes(key: str) -> tuple[int, ...] | None:
-    """The shapes that a workload key has after its hash, end to end: TVM 0.8 and before did not part them."""
+    """The shapes that a workload key has after its hash, end to end: TVM 0.8 and before did not part them. None for a
+    key of another form, as those of a user's own workloads may be."""
     try:
-        _hash, *shapes = json.loads(key)
-    except (ValueError, TypeError):
+        content = json.loads(key)
+    except (ValueError, RecursionError):
         return None
-    return tuple(extent for shape in shapes for extent in (shape if isinstance(shape, list) else [shape]))
+    if not isinstance(content, list) or not content or not isinstance(content[0], str):
+        return None
+    shapes = (shape if isinstance(shape, list) else [shape] for shape in content[1:])
+    extents = tuple(extent for shape in shapes for extent in shape)
+    return extents if all(type(extent) is int for extent in extents) else None
+
+
+def _told(text: str) -> str:
+    """What anyone may have written, as a message can have it: one short line of characters that can be shown."""
+    shown = "".join(character if character.isprintable() else "?" for character in text[:_CHARACTERS_TOLD])
+    return shown + ("..." if len(text) > _CHARACTERS_TOLD else "")
 
 
 def _content(line: bytes) -> dict[str, Any]:
@@ -259,6 +279,14 @@ def _content(line: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError, fastjsonschema.JsonSchemaValueException):
         raise UnusableError("that are no records") from None
     return content
+
+
+def _can_be_read(line: bytes) -> bool:
+    try:
+        load_record_from_string(line.decode())
+    except Exception:
+        return False
+    return True
 
 
 def _lines(path: Path, start: int, stop: int | None) -> Iterator[tuple[int, bytes]]:

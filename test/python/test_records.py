@@ -141,6 +141,81 @@ def test_no_mutation_of_a_record_ends_the_process(tasks: list[Any], lines: list[
     assert part.skipped.count > 400
 
 
+# What JSON can hold, and what Python's makes of what others write.
+ODD: list[Any] = [None, True, -1, 0, 1.5, 10**400, -(2**63), float("nan"), float("inf"), 1e308, "", "zz", "\ud800\x1b"]
+ODD += [[], {}, [[]], [[[1]]], {"a": [1]}, [None], [["x"], 1], '["k", [[1]]]', '["k", {"a": 1}]', "[" * 5000, "{}", "7"]
+ODD += ["llvm -mcpu=", '{"kind": "llvm"}', '{"kind": 7}', "nonsense -x", "cuda " + "x" * 9999, '["records_matmul"]']
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where in a record something can be another thing."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, each in inner for place in places(each, (*path, key)))]
+
+
+def test_an_odd_line_is_skipped_with_a_reason_whatever_is_odd_about_it(
+    tasks: list[Any], lines: list[str], tmp_path: Path
+) -> None:
+    draw = random.Random(1)
+    odd = []
+    for line in lines[0], renamed(lines[0]), renamed(lines[3], flat=True):
+        everywhere = [place for place in places(json.loads(line)) if place]
+        # What is around the steps, which the test above mutates, each with everything.
+        for place in [place for place in everywhere if len(place) < 4]:
+            for value in ODD:
+                record = json.loads(line)
+                holder = record
+                for key in place[:-1]:
+                    holder = holder[key]
+                if draw.random() < 0.1:
+                    holder.pop(place[-1])
+                else:
+                    holder[place[-1]] = value
+                odd.append(json.dumps(record))
+    odd += [json.dumps(value) for value in ODD] + [f'{{"{key}": 1, {lines[0][1:]}' for key in "irvx"]
+    log = tmp_path / "t.log"
+    log.write_text("\n".join([*odd, lines[1]]))
+    for others in True, False:
+        part = read_records(str(log), tasks, other_targets=others)
+        assert part.records[-1].cost == pytest.approx(2e-3)
+        assert len(part.records) + part.skipped.count == len(odd) + 1
+        assert all(record.cost is None or 0 < record.cost < 1e10 for record in part.records)
+        for told in part.skipped.described():
+            assert len(told["reason"]) < 250 and told["reason"].isprintable() and told["lines"]
+            told["reason"].encode()
+
+
+def test_a_workload_whose_key_has_lists_in_lists_is_known_by_its_key(tmp_path: Path) -> None:
+    """As those have that a user registered, with arguments of any kind."""
+    key = json.dumps(["a_users_own", [[3, 24], [24, 3]], {"then": [None]}])
+    dag = auto_scheduler.ComputeDAG(records_matmul(32, "relu"))
+    auto_scheduler.workload_registry.register_workload_tensors(key, list(dag.tensors))
+    task = auto_scheduler.SearchTask(workload_key=key, compute_dag=dag, target="llvm")
+    policy = auto_scheduler.SketchPolicy(task, auto_scheduler.RandomModel(), verbose=0, seed=0)
+    state = next(iter(policy.sample_initial_population()))
+    log = tmp_path / "t.log"
+    record = dump_record_to_string(MeasureInput(task, state), MeasureResult([1e-3], 0, "", 0.1, 1234)).strip()
+    other = changed(record, lambda content: content["i"][0].__setitem__(0, '["a_users_own", [[[5]]]]'))
+    log.write_text(f"{record}\n{other}\n")
+    part = read_records(str(log), [task])
+    assert [each.cost for each in part.records] == [1e-3]
+    assert part.skipped.lines == {"of other tasks": [2]}
+
+
+def test_the_copy_of_a_log_has_only_lines_that_tvm_can_read(tasks: list[Any], lines: list[str], tmp_path: Path) -> None:
+    log, copy = tmp_path / "t.log", tmp_path / "usable.log"
+    foreign = [
+        changed(lines[0], lambda record, target=target: record["i"][0].__setitem__(1, target))
+        for target in ("cuda -arch=sm_70 -max_num_threads=1024 -thread_warp_size=32", "nonsense -x")
+    ]
+    log.write_text("\n".join([lines[0], *foreign, lines[1]]) + "\n")
+    part = read_records(str(log), tasks)
+    assert part.skipped.count == 2
+    usable_copy(str(log), part.skipped, copy)
+    assert copy.read_text().splitlines() == [lines[0], foreign[0], lines[1]]
+    assert len(list(auto_scheduler.load_records(str(copy)))) == 3
+
+
 def test_records_of_another_tvm_version_are_taken_where_it_is_sure_of_which_task_they_are(
     tasks: list[Any], lines: list[str], tmp_path: Path
 ) -> None:
