@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from . import descriptions
 from .errors import RequestError
 from .networks import Network, build_network
-from .tasks import SIMULATED_MODEL, TaskList, choose, describe_tasks, extract, is_simulated, parse_target
+from .tasks import SIMULATED_MODEL, TaskList, describe_tasks, extract, is_simulated, parse_target
 
 if TYPE_CHECKING:
     import tvm
@@ -59,19 +59,17 @@ class Operations:
 
         return {"gpus": gpu_count()}
 
-    def extract(
-        self, model: str, batch: int, layout: str, target: str, only: list[int] | None, cache: str | None
-    ) -> dict[str, Any]:
+    def extract(self, model: str, batch: int, layout: str, target: str, cache: str | None) -> dict[str, Any]:
         self._target = parse_target(target)
         self._network = (model, batch, layout)
         folder = Path(cache) if cache else None
-        self._tasks = choose(extract(model, batch, layout, self._target, folder), only)
+        self._tasks = extract(model, batch, layout, self._target, folder)
         description = {
             "target": str(self._target),
             "from_cache": self._tasks.from_cache,
             "tasks": describe_tasks(self._tasks),
         }
-        if folder and only is None:
+        if folder:
             descriptions.keep(folder, model, batch, layout, target, description)
         return description
 
@@ -86,13 +84,15 @@ class Operations:
         peak, bandwidth = machine.flops_per_second, machine.bytes_per_second
         return {"least_costs": [least_seconds(task.compute_dag, peak, bandwidth) for task in self._tasks.tasks]}
 
-    def load(self, log: str, other_targets: bool, to: int | None, **rest: int) -> dict[str, Any]:
+    def load(
+        self, log: str, to: int | None, other_targets: bool, only: list[int] | None, **rest: int
+    ) -> dict[str, Any]:
         from .records import read_records
 
         if self._tasks is None:
             raise RequestError("There are no tasks yet. Expected extract before load.")
         # `from` is no name in Python.
-        part = read_records(log, self._tasks.tasks, rest["from"], to, other_targets)
+        part = read_records(log, self._tasks.tasks, rest["from"], to, other_targets, only=only)
         self._records += part.records
         return {
             "tasks": [record.task for record in part.records],

@@ -130,13 +130,15 @@ def read_records(
     stop: int | None = None,
     other_targets: bool = False,
     other_versions: bool = True,
+    only: Sequence[int] | None = None,
 ) -> LogPart:
     """The records of the tasks in the bytes `start` to `stop` of a log.
 
     With `other_targets` those of other targets count, too; with `other_versions` those of other TVM versions, where it
-    is sure of which task they are. Raises RequestError for a file that cannot be read.
+    is sure of which task they are. With `only` those of these tasks alone, by their places in `tasks`, count. Raises
+    RequestError for a file that cannot be read.
     """
-    reader = _Reader(tasks, other_targets, other_versions)
+    reader = _Reader(tasks, other_targets, other_versions, only)
     try:
         for number, line in _lines(Path(path), start, stop):
             reader.take(number, line)
@@ -157,8 +159,11 @@ def usable_copy(path: str, skipped: Skipped, copy: Path) -> None:
 
 
 class _Reader:
-    def __init__(self, tasks: Sequence[SearchTask], other_targets: bool, other_versions: bool) -> None:
+    def __init__(
+        self, tasks: Sequence[SearchTask], other_targets: bool, other_versions: bool, only: Sequence[int] | None
+    ) -> None:
         self._tasks = tasks
+        self._wanted = frozenset(range(len(tasks)) if only is None else only)
         self._task_of = {task.workload_key: index for index, task in enumerate(tasks)}
         self._target = str(tasks[0].target)
         self._other_targets = other_targets
@@ -213,6 +218,8 @@ class _Reader:
         return content
 
     def _replayed(self, number: int, line: bytes) -> Record:
+        if number not in self._wanted:
+            raise UnusableError(OTHER_TASKS)
         task = self._tasks[number]
         try:
             one, result = load_record_from_string(line.decode())

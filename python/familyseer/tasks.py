@@ -120,22 +120,6 @@ def extract(model: str, batch: int, layout: str, target: tvm.target.Target, fold
     return TaskList(tasks, weights, from_cache=False)
 
 
-def choose(task_list: TaskList, only: list[int] | None) -> TaskList:
-    """Only some of the tasks, by their numbers; raises RequestError for a number there is not."""
-    if only is None:
-        return task_list
-    count = len(task_list.tasks)
-    for number in only:
-        if number >= count:
-            raise RequestError(f"There is no task {number}. Expected numbers from 0 to {count - 1}.")
-    chosen = sorted(set(only))
-    return TaskList(
-        [task_list.tasks[number] for number in chosen],
-        [task_list.weights[number] for number in chosen],
-        task_list.from_cache,
-    )
-
-
 def _extract_fresh(network: Network, target: tvm.target.Target) -> tuple[list[auto_scheduler.SearchTask], list[int]]:
     from tvm import auto_scheduler
 

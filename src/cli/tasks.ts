@@ -11,8 +11,8 @@ export function addTasks(program: Command, finish: Finish): void {
     .action(async (options: NetworkOptions & WorkerOptions & { json?: boolean }) => {
       const { tasks } = await listTasks(options);
       if (options.json) {
-        const objects = tasks.map((task, id) => ({
-          id,
+        const objects = tasks.map((task) => ({
+          id: task.id,
           workload_key: task.workloadKey,
           weight: task.weight,
           description: task.description,
@@ -21,8 +21,8 @@ export function addTasks(program: Command, finish: Finish): void {
         }));
         console.log(JSON.stringify(objects, null, 2));
       } else {
-        const rows = tasks.map((task, id) => [
-          id,
+        const rows = tasks.map((task) => [
+          task.id,
           task.words,
           task.coreOperation ?? "-",
           task.weight,

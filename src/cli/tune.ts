@@ -55,7 +55,11 @@ export function addTune(program: Command, finish: Finish): void {
 
     .optionsGroup(GROUPS.search)
     .option("--search-policy <name>", "search policy", defaults.searchPolicy)
-    .option("--only-tasks <ids>", "tune only these tasks of the network, e.g. 3,4,11", wholeNumbers)
+    .option(
+      "--only-tasks <ids>",
+      "tune only these tasks, by the numbers that `familyseer tasks` lists, e.g. 3,4,11",
+      wholeNumbers,
+    )
     .option("--trials-per-round <n>", `programs of a round (default: ${perMode("trialsPerRound")})`, wholeNumber)
     .option(
       "--foresee-trials <n>",

@@ -81,6 +81,8 @@ const entrySchema = z.discriminatedUnion("type", [
     basis: basis.optional(),
     tasks: z.array(
       z.object({
+        /** The task's number in the network. Older journals count a job's own tasks from 0. */
+        id: z.number().optional(),
         workloadKey: z.string(),
         words: z.string(),
         family: z.string().nullable(),
@@ -90,7 +92,13 @@ const entrySchema = z.discriminatedUnion("type", [
     ),
   }),
   /** The same job goes on in another process. */
-  z.object({ type: z.literal("resumed"), time, trials: z.number() }),
+  z.object({
+    type: z.literal("resumed"),
+    time,
+    trials: z.number(),
+    /** The tasks' numbers in the network, which all entries from here on have. Older journals do without. */
+    tasks: z.array(z.number()).optional(),
+  }),
   z.object({
     type: z.literal("round-started"),
     time,
@@ -143,8 +151,13 @@ const entrySchema = z.discriminatedUnion("type", [
   }),
 ]);
 
-/** An entry of the journal, as far as it is read here. Costs are seconds; `time` is ISO 8601. */
-export type JournalEntry = z.infer<typeof entrySchema>;
+type WrittenEntry = z.infer<typeof entrySchema>;
+type WrittenStart = Extract<WrittenEntry, { type: "started" }>;
+
+/** An entry of the journal, as far as it is read here. Costs are seconds; `time` is ISO 8601; tasks have the network's numbers. */
+export type JournalEntry =
+  | Exclude<WrittenEntry, WrittenStart>
+  | (Omit<WrittenStart, "tasks"> & { readonly tasks: (WrittenStart["tasks"][number] & { readonly id: number })[] });
 
 const KNOWN_ENTRIES: ReadonlySet<unknown> = new Set([
   "started",
@@ -171,15 +184,59 @@ export async function* journalEntries(log: string): AsyncGenerator<JournalEntry,
       `${path} cannot be read (${error.code}). Expected a journal, or none beside the log.`,
     );
   };
+  const numbering = new Numbering();
   for await (const line of linesOf(path, refuse)) {
     const entry = line.text.trim() === "" ? null : journalEntry(line, path);
     if (entry) {
-      yield entry;
+      yield numbering.apply(entry);
     }
   }
 }
 
-function journalEntry({ text, number, whole }: Line, path: string): JournalEntry | null {
+/** Gives the entries of older journals, which count a job's own tasks from 0, the network's numbers. */
+class Numbering {
+  /** Of the job's tasks, by what its entries call them; null where they have these numbers already. */
+  #numbers: readonly number[] | null = null;
+
+  apply(entry: WrittenEntry): JournalEntry {
+    switch (entry.type) {
+      case "started": {
+        const only = tasksInOrder(entry.options);
+        const tasks = entry.tasks.map((task, place) => ({ ...task, id: task.id ?? only?.[place] ?? place }));
+        this.#numbers = entry.tasks.some(({ id }) => id !== undefined) ? null : tasks.map(({ id }) => id);
+        return { ...entry, tasks };
+      }
+      case "resumed":
+        this.#numbers = entry.tasks ? null : this.#numbers;
+        return entry;
+      case "round-started":
+        return { ...entry, round: this.#numbered(entry.round) };
+      case "round-finished":
+        return { ...entry, round: this.#numbered(entry.round) };
+      case "measured":
+      case "finished":
+        return entry;
+    }
+  }
+
+  #numbered<R extends { readonly task: number; readonly reason: z.infer<typeof reasonSchema> }>(round: R): R {
+    const { task, reason } = round;
+    const numberOf = (each: number) => this.#numbers?.[each] ?? each;
+    return {
+      ...round,
+      task: numberOf(task),
+      reason: "after" in reason ? { ...reason, after: numberOf(reason.after) } : reason,
+    };
+  }
+}
+
+/** Of a job's options the tasks that it is to tune, each once, in their order; null for all. */
+export function tasksInOrder({ onlyTasks }: Readonly<Record<string, unknown>>): readonly number[] | null {
+  const numbers = z.array(z.number()).safeParse(onlyTasks).data;
+  return numbers ? [...new Set(numbers)].sort((a, b) => a - b) : null;
+}
+
+function journalEntry({ text, number, whole }: Line, path: string): WrittenEntry | null {
   const content = parsed(text);
   if (!whole && content === null) {
     return null;

@@ -30,7 +30,7 @@ export function compareRuns(runs: readonly Run[]): PageData {
     return {
       label,
       group,
-      tasks: keys.map((key) => tasks.number(key)),
+      tasks: keys.map((key) => tasks.place(key)),
       curves: curves.map((curve) => thinned(curve, points).map(rounded)),
       reached: curves.map((curve) => (goal === undefined ? null : roundedOrNull(firstAtOrBelow(curve, goal)))),
     };
@@ -55,11 +55,11 @@ export function compareRuns(runs: readonly Run[]): PageData {
       decisions:
         run.decisions?.map(({ workloadKey, ...decision }) => ({
           ...decision,
-          task: tasks.number(workloadKey),
+          task: tasks.place(workloadKey),
           at: brief(decision.at),
           phases: briefly(decision.phases),
         })) ?? null,
-      phases: [...run.phases].map(([key, phases]) => [tasks.number(key), briefly(phases)] as const),
+      phases: [...run.phases].map(([key, phases]) => [tasks.place(key), briefly(phases)] as const),
       origins,
     })),
     tasks: tasks.keys.map((key) => tasks.page(key)),
@@ -75,7 +75,7 @@ export function compareRuns(runs: readonly Run[]): PageData {
         const members = shared.filter((key) => tasks.family(key) === family);
         return select(family, "family", members);
       }),
-      ...tasks.keys.map((key) => select(`${tasks.number(key)}: ${tasks.words(key)}`, "task", [key])),
+      ...tasks.keys.map((key) => select(tasks.title(key), "task", [key])),
     ],
   };
 }
@@ -83,7 +83,7 @@ export function compareRuns(runs: readonly Run[]): PageData {
 /** The tasks of several runs, each once, those that a journal describes first. */
 class TasksOfRuns {
   readonly keys: readonly string[];
-  readonly #numbers: ReadonlyMap<string, number>;
+  readonly #places: ReadonlyMap<string, number>;
   readonly #described: ReadonlyMap<string, DescribedTask>;
 
   constructor(private readonly runs: readonly Run[]) {
@@ -91,15 +91,26 @@ class TasksOfRuns {
     this.#described = new Map(runs.toReversed().flatMap(({ described }) => [...described]));
     const inOrder = runs.flatMap(({ described }) => [...described.keys()]);
     this.keys = [...new Set([...inOrder, ...runs.flatMap(({ tasks }) => [...tasks.keys()])])];
-    this.#numbers = new Map(this.keys.map((key, number) => [key, number]));
+    this.#places = new Map(this.keys.map((key, place) => [key, place]));
   }
 
-  number(key: string): number {
-    return this.#numbers.get(key) ?? -1;
+  /** Its place on the page. */
+  place(key: string): number {
+    return this.#places.get(key) ?? -1;
+  }
+
+  /** Its number in its network. */
+  id(key: string): number | null {
+    return this.#described.get(key)?.id ?? null;
   }
 
   words(key: string): string {
     return this.#described.get(key)?.words ?? key.slice(0, SHOWN_KEY_LENGTH);
+  }
+
+  title(key: string): string {
+    const id = this.id(key);
+    return id === null ? this.words(key) : `${id}: ${this.words(key)}`;
   }
 
   family(key: string): string | null {
@@ -122,6 +133,7 @@ class TasksOfRuns {
 
   page(key: string): PageTask {
     return {
+      title: this.title(key),
       words: this.words(key),
       family: this.family(key),
       weight: this.runs.map((run) => this.weight(run, key)).find((weight) => weight !== null) ?? null,

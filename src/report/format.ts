@@ -43,11 +43,11 @@ export function taskTable(
 ): string {
   return table(
     ["id", "task", "family", "latency (ms)", "x weight (ms)", "GFLOP/s", "trials"],
-    tasks.map((task, id) => {
-      const cost = bestCosts[id] ?? null;
+    tasks.map((task, place) => {
+      const cost = bestCosts[place] ?? null;
       const speed = cost === null || task.flops <= 0 ? "-" : (task.flops / cost / 1e9).toFixed(2);
       const total = cost === null ? null : cost * task.weight;
-      return [id, task.words, task.family ?? "-", ms(cost), ms(total), speed, trials[id] ?? 0];
+      return [task.id, task.words, task.family ?? "-", ms(cost), ms(total), speed, trials[place] ?? 0];
     }),
   );
 }
@@ -75,7 +75,7 @@ export function roundLine(event: Extract<TuneEvent, { type: "round-finished" }>,
   const means = Object.entries(origins).map(([name, { programs, best }]) => `${name} ${programs} (${ms(best)})`);
   const took = seconds.propose + seconds.measure + seconds.learn;
   return [
-    `round ${round.index}: task ${round.task} (${tasks[round.task]?.words}), ${describeReason(round.reason)}: ${change}`,
+    `round ${round.index}: task ${round.task} (${tasks.find(({ id }) => id === round.task)?.words}), ${describeReason(round.reason)}: ${change}`,
     `${costs.length} measured${failed.length > 0 ? `, failed: ${failed.join(", ")}` : ""}`,
     ...(means.length > 0 ? [means.join(", ")] : []),
     `${took.toFixed(1)} s`,

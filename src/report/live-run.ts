@@ -13,7 +13,8 @@ export class LiveRun {
   #words = "Python, TVM and the tasks are being loaded.";
   #measured = 0;
   #trials = 0;
-  #tasks: readonly NamedTask[] = [];
+  /** By their numbers in the network. */
+  #tasks: ReadonlyMap<number, NamedTask> = new Map();
   #run: RunSoFar | null = null;
 
   /**
@@ -57,7 +58,7 @@ export class LiveRun {
       case "started":
         this.#state = "running";
         this.#trials = event.trials;
-        this.#tasks = event.tasks;
+        this.#tasks = new Map(event.tasks.map((task) => [task.id, task]));
         this.#run = this.before.of(event.target);
         this.#run.addEntry(
           event.resumed
@@ -70,12 +71,12 @@ export class LiveRun {
         this.#end(describeEnd(event.reason));
         break;
       case "round-started":
-        this.#words = `Round ${event.round.index}: ${this.#tasks[event.round.task]?.words}, ${describeReason(event.round.reason)}`;
+        this.#words = `Round ${event.round.index}: ${this.#tasks.get(event.round.task)?.words}, ${describeReason(event.round.reason)}`;
         break;
       case "measured":
         this.#measured += 1;
         this.#run?.addRecord({
-          workloadKey: this.#tasks[event.task]?.workloadKey ?? "",
+          workloadKey: this.#tasks.get(event.task)?.workloadKey ?? "",
           cost: event.cost,
           timestamp: Date.parse(time) / 1000,
         });

@@ -41,13 +41,15 @@ export interface PageRun {
   readonly rounds: number;
   /** Of some thousand rounds at most: the first, the last and those that improved most. Null without a journal. */
   readonly decisions: readonly Decision[] | null;
-  /** Of all rounds of a task, by its number in `tasks`. */
+  /** Of all rounds of a task, by its place in `tasks`. */
   readonly phases: readonly (readonly [task: number, Phases])[];
   readonly origins: readonly OriginTotal[];
   readonly devices: readonly DeviceTotal[];
 }
 
 export interface PageTask {
+  /** Its number in its network, where a journal says it, and its words. */
+  readonly title: string;
   readonly words: string;
   readonly family: string | null;
   /** How often the network runs it. */
@@ -69,7 +71,7 @@ export type Point = readonly [seconds: number, trials: number, latency: number];
 export interface Selection {
   readonly label: string;
   readonly group: "network" | "family" | "task";
-  /** By their numbers in `tasks`. */
+  /** By their places in `tasks`. */
   readonly tasks: readonly number[];
   /** Of each run: where the latency fell; empty where some task of it never ran. */
   readonly curves: readonly (readonly Point[])[];
@@ -82,7 +84,7 @@ export interface Decision {
   readonly round: number;
   /** When it was over. */
   readonly at: number;
-  /** The task's number in `tasks`, and in its run, which reasons speak of. */
+  /** The task's place in `tasks`, and its number in its network, which reasons speak of. */
   readonly task: number;
   readonly id: number;
   readonly kind: string;

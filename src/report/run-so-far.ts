@@ -15,6 +15,8 @@ type Finished = Extract<JournalEntry, { type: "finished" }>;
 /** One job of a journal. */
 interface Job extends JobTime {
   readonly started: Started;
+  /** The tasks' workload keys, by their numbers in the network. */
+  readonly keys: ReadonlyMap<number, string>;
   finished: Finished | null;
 }
 
@@ -92,7 +94,8 @@ export class RunSoFar {
   addEntry(entry: Exclude<JournalEntry, { type: "round-finished" }> | RoundFinished): void {
     const moment = Date.parse(entry.time) / 1000;
     if (entry.type === "started") {
-      this.#jobs.push({ started: entry, finished: null, start: moment, end: moment });
+      const keys = new Map(entry.tasks.map(({ id, workloadKey }) => [id, workloadKey]));
+      this.#jobs.push({ started: entry, keys, finished: null, start: moment, end: moment });
       return;
     }
     const job = this.#jobs.at(-1);
@@ -100,7 +103,7 @@ export class RunSoFar {
       return;
     }
     if (entry.type === "resumed") {
-      this.#jobs.push({ started: job.started, finished: null, start: moment, end: moment });
+      this.#jobs.push({ ...job, finished: null, start: moment, end: moment });
       return;
     }
     job.end = moment;
@@ -137,9 +140,9 @@ export class RunSoFar {
     };
   }
 
-  #addRound({ started }: Job, entry: RoundFinished, moment: number): void {
+  #addRound({ keys }: Job, entry: RoundFinished, moment: number): void {
     const { round, outcome, costs, failures, origins, accuracy, devices, notices } = entry;
-    const workloadKey = started.tasks[round.task]?.workloadKey ?? "";
+    const workloadKey = keys.get(round.task) ?? "";
     const phases = phasesOf(entry);
     this.#decisions.add({
       round: round.index,

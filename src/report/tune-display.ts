@@ -10,6 +10,7 @@ export interface Output {
 /** Shows a job: one progress bar on a terminal, a line per round, the task table every `tableEvery` rounds. */
 export class TuneDisplay {
   #tasks: readonly NamedTask[] = [];
+  /** One for each of the tasks, in their order. */
   #bestCosts: (number | null)[] = [];
   #trials: number[] = [];
   #bar: SingleBar | null = null;
@@ -29,10 +30,10 @@ export class TuneDisplay {
         this.#line(`nothing to do: the job has ended (${describeEnd(event.reason)}); with more --trials it goes on`);
         break;
       case "round-started":
-        this.#bar?.update({ task: this.#tasks[event.round.task]?.words ?? "" });
+        this.#bar?.update({ task: this.#tasks[this.#place(event.round.task)]?.words ?? "" });
         break;
       case "measured":
-        this.#trials[event.task] = (this.#trials[event.task] ?? 0) + 1;
+        this.#countTrial(this.#place(event.task));
         this.#bar?.increment();
         break;
       case "round-finished":
@@ -53,8 +54,8 @@ export class TuneDisplay {
   #start(event: Extract<TuneEvent, { type: "started" }>): void {
     this.#tasks = event.tasks;
     const { resumed } = event;
-    this.#bestCosts = event.tasks.map((_, id) => resumed?.bestCosts[id] ?? null);
-    this.#trials = event.tasks.map((_, id) => resumed?.programs[id] ?? 0);
+    this.#bestCosts = event.tasks.map((_, place) => resumed?.bestCosts[place] ?? null);
+    this.#trials = event.tasks.map((_, place) => resumed?.programs[place] ?? 0);
     const before = this.#trials.reduce((sum, each) => sum + each, 0);
     const from = event.tasksFromCache ? " (from the cache)" : "";
     this.#line(
@@ -80,7 +81,7 @@ export class TuneDisplay {
   }
 
   #finishRound(event: Extract<TuneEvent, { type: "round-finished" }>): void {
-    this.#bestCosts[event.round.task] = event.outcome.after;
+    this.#bestCosts[this.#place(event.round.task)] = event.outcome.after;
     this.#line(roundLine(event, this.#tasks));
     for (const notice of event.notices) {
       this.#line(`  ${notice}`);
@@ -104,6 +105,15 @@ export class TuneDisplay {
       `${describeStop(event.reason)}: ${event.trials} programs measured (${event.failures} failed) ` +
         `in ${event.seconds.toFixed(1)} s; estimated latency of all tasks ${score}`,
     );
+  }
+
+  #countTrial(place: number): void {
+    this.#trials[place] = (this.#trials[place] ?? 0) + 1;
+  }
+
+  /** A task's place among the job's tasks. */
+  #place(task: number): number {
+    return this.#tasks.findIndex(({ id }) => id === task);
   }
 
   #line(text: string): void {

@@ -7,8 +7,9 @@ import { describeSkipped } from "../records/skipped.js";
 import { DEFAULT_MEANS } from "../tuning/recipe.js";
 import type { Worker } from "../worker/worker.js";
 import type { Start } from "./decider.js";
+import type { NamedTask } from "./events.js";
 import type { FamilyWorkers } from "./family-workers.js";
-import { describeLoaded, type LoadedRecords, type LogPart, loadRecords } from "./loading.js";
+import { describeLoaded, type LoadedRecords, type LogPart, loadRecords, type Wanted } from "./loading.js";
 import type { CompleteTuneOptions } from "./options.js";
 
 const DEADLINE = { deadlineMs: 5 * 60_000 };
@@ -26,7 +27,8 @@ export interface Beginning {
 
 interface Network {
   readonly target: string;
-  readonly tasks: readonly unknown[];
+  /** Those that the job tunes. */
+  readonly tasks: readonly NamedTask[];
 }
 
 /** A new job: with the records of `loadLog`, and, where it is to go on from records alone, with those of its log. */
@@ -35,7 +37,7 @@ export async function beginNew(
   options: CompleteTuneOptions,
   network: Network,
 ): Promise<Beginning> {
-  const { loadLog, log, resume, acceptOtherTargets } = options;
+  const { loadLog, log, resume } = options;
   const sizes = { loadLog: loadLog === null ? 0 : await sizeOf(loadLog), log: resume ? ((await sizeOf(log)) ?? 0) : 0 };
   if (sizes.loadLog === null) {
     throw new InvalidRequestError(`The log ${loadLog} cannot be read. Expected a file a tuning wrote.`);
@@ -47,7 +49,7 @@ export async function beginNew(
   if (sizes.log > 0) {
     parts.push({ log, from: 0, to: sizes.log });
   }
-  const loaded = await loadAll(workers, parts, acceptOtherTargets);
+  const loaded = await loadAll(workers, parts, wanted(options, network));
   const notices = loaded.flatMap((each) => describeLoaded(each, network.tasks.length, network.target));
   const own = sizes.log > 0 ? (loaded.at(-1)?.records.length ?? 0) : 0;
   return {
@@ -55,7 +57,7 @@ export async function beginNew(
       measuredBefore: loaded.flatMap(({ records }) => records),
       trialsBefore: own,
       trialsPerRound: options.trialsPerRound,
-      leastCosts: await leastCosts(workers.first, options),
+      leastCosts: await leastCosts(workers.first, options, network),
     },
     recordsTaken: countOf(loaded),
     inRound: [],
@@ -77,7 +79,8 @@ export async function beginAgain(
   { started: { basis }, rounds }: JobHistory,
   network: Network,
 ): Promise<Beginning> {
-  const { log, acceptOtherTargets } = options;
+  const { log } = options;
+  const ofTasks = wanted(options, network);
   const last = rounds.at(-1);
   const cut = last && !last.finished ? last.started : null;
   const loaded = basis.loaded.map((each) => ({ log: each.log ?? log, bytes: each.bytes }));
@@ -87,10 +90,10 @@ export async function beginAgain(
   const before = await loadAll(
     workers,
     loaded.map(({ log: path, bytes }) => ({ log: path, from: 0, to: bytes })),
-    acceptOtherTargets,
+    ofTasks,
   );
-  const ofJob = await loadAll(workers, [{ log, from: basis.logBytes, to: cut?.logBytes ?? null }], acceptOtherTargets);
-  const ofRound = cut ? await loadAll(workers, [{ log, from: cut.logBytes, to: null }], acceptOtherTargets) : [];
+  const ofJob = await loadAll(workers, [{ log, from: basis.logBytes, to: cut?.logBytes ?? null }], ofTasks);
+  const ofRound = cut ? await loadAll(workers, [{ log, from: cut.logBytes, to: null }], ofTasks) : [];
   return {
     start: {
       measuredBefore: before.flatMap(({ records }) => records),
@@ -133,21 +136,26 @@ function alone(log: string, records: number): string {
   );
 }
 
-async function leastCosts(worker: Worker, { mode, means }: CompleteTuneOptions): Promise<number[] | null> {
+function wanted({ acceptOtherTargets, onlyTasks }: CompleteTuneOptions, { tasks }: Network): Wanted {
+  return { otherTargets: acceptOtherTargets, only: onlyTasks && tasks.map(({ id }) => id) };
+}
+
+async function leastCosts(
+  worker: Worker,
+  { mode, means }: CompleteTuneOptions,
+  { tasks }: Network,
+): Promise<number[] | null> {
   const asked = mode === "fast" && { ...DEFAULT_MEANS, ...means }.roofline;
-  return asked ? (await worker.request("bounds", {}, DEADLINE)).least_costs : null;
+  const bounds = asked ? (await worker.request("bounds", {}, DEADLINE)).least_costs : null;
+  return bounds && tasks.map(({ id }) => bounds[id] ?? 0);
 }
 
 /** One part after another, by every worker: each keeps what it loads, and the order counts. */
-async function loadAll(
-  workers: FamilyWorkers,
-  parts: readonly LogPart[],
-  otherTargets: boolean,
-): Promise<LoadedRecords[]> {
+async function loadAll(workers: FamilyWorkers, parts: readonly LogPart[], ofTasks: Wanted): Promise<LoadedRecords[]> {
   const loaded: LoadedRecords[] = [];
   for (const part of parts) {
     if (part.to === null ? await sizeOf(part.log) : part.to > part.from) {
-      const byEach = await Promise.all(workers.all.map((worker) => loadRecords(worker, part, otherTargets)));
+      const byEach = await Promise.all(workers.all.map((worker) => loadRecords(worker, part, ofTasks)));
       loaded.push(...byEach.slice(0, 1));
     }
   }

@@ -54,7 +54,11 @@ async function withNetwork<T>(options: EvaluateOptions, work: (worker: Worker) =
   try {
     await requireGpus(worker, options);
     const { tasks, target } = await extractTasks(worker, options);
-    const loaded = await loadRecords(worker, { log, from: 0, to: null }, acceptOtherTargets);
+    const loaded = await loadRecords(
+      worker,
+      { log, from: 0, to: null },
+      { otherTargets: acceptOtherTargets, only: null },
+    );
     for (const notice of describeLoaded(loaded, tasks.length, target)) {
       onNotice?.(notice);
     }

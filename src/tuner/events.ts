@@ -1,13 +1,11 @@
 import type { FastReason } from "../tuning/fast-scheduler.js";
 import type { Origin } from "../tuning/recipe.js";
 import type { RoundOutcome, SearchReason, SearchTarget, StopReason } from "../tuning/scheduler.js";
-import type { Task } from "../tuning/task.js";
 import type { MeasuredEvent } from "../worker/protocol.js";
+import type { NetworkTask } from "./tasks.js";
 
 /** A task with what people want to know of it. */
-export interface NamedTask extends Task {
-  /** In words, e.g. `conv2d 1x1 56x56x72 -> 12`. */
-  readonly words: string;
+export interface NamedTask extends NetworkTask {
   /** The family's name; null without families. */
   readonly family: string | null;
 }
@@ -30,7 +28,7 @@ export interface OriginShare {
 /** What a round keeps of a program. */
 export type Program = Pick<MeasuredEvent, "cost" | "failure" | "message" | "device" | "origin" | "timing_seconds">;
 
-/** How far a job had come that now goes on. Costs are seconds, by task. */
+/** How far a job had come that now goes on. Costs are seconds; one for each of the job's tasks, in their order. */
 export interface Resumed {
   readonly rounds: number;
   readonly programs: readonly number[];
@@ -45,7 +43,10 @@ export interface Round extends SearchTarget {
   readonly index: number;
 }
 
-/** What a job tells while it runs. Costs are seconds per program. */
+/**
+ * What a job tells while it runs. Costs are seconds per program; `bestCosts` has one for each of the job's tasks, in their order.
+ * Every other `task` is a number in the network, the `id` of one of them.
+ */
 export type TuneEvent =
   | {
       readonly type: "started";

@@ -21,9 +21,18 @@ export interface LoadedRecords extends LogPart {
   readonly matched: number;
 }
 
+/** Of which records a job takes over what it can. */
+export interface Wanted {
+  /** Those that were measured for other targets, too. */
+  readonly otherTargets: boolean;
+  /** Those of these tasks alone; null: of all. */
+  readonly only: readonly number[] | null;
+}
+
 /** Has a worker read a part of a log. */
-export async function loadRecords(worker: Worker, part: LogPart, otherTargets: boolean): Promise<LoadedRecords> {
-  const params = { ...part, other_targets: otherTargets };
+export async function loadRecords(worker: Worker, part: LogPart, wanted: Wanted): Promise<LoadedRecords> {
+  const { otherTargets, only } = wanted;
+  const params = { ...part, other_targets: otherTargets, only: only && [...only] };
   const { tasks, costs, skipped, matched } = await worker.request("load", params, { deadlineMs: DEADLINE_MS });
   return { ...part, records: tasks.map((task, index) => ({ task, cost: costs[index] ?? null })), skipped, matched };
 }

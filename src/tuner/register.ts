@@ -17,7 +17,8 @@ export interface Registration {
   readonly options: CompleteTuneOptions;
   readonly costModel: SearchPolicy["costModel"];
   readonly families: Families | null;
-  readonly taskCount: number;
+  /** Their numbers. */
+  readonly tasks: readonly number[];
   readonly trialsPerRound: number;
   readonly devices: DeviceSettings;
 }
@@ -85,8 +86,8 @@ function shareOf(builders: number, workers: number): number {
   return Math.max(1, Math.round(builders / workers));
 }
 
-async function costModels({ options, costModel, families, taskCount, trialsPerRound }: Registration) {
-  const plans = planCostModels(taskCount, families, costModel, trialsPerRound).map(
+async function costModels({ options, costModel, families, tasks: all, trialsPerRound }: Registration) {
+  const plans = planCostModels(all, families, costModel, trialsPerRound).map(
     // The first look at a family's first task is enough for a model to be better than none.
     (plan) => (options.mode === "fast" ? { ...plan, warmUpRecords: trialsPerRound } : plan),
   );

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { InvalidRequestError } from "../errors.js";
 import type { JobHistory, PastRound } from "../records/job-history.js";
+import { tasksInOrder } from "../records/journal.js";
 import type { ExpectGains } from "../tuning/fast-scheduler.js";
-import type { Task } from "../tuning/task.js";
 import type { Decider } from "./decider.js";
-import type { Program } from "./events.js";
+import type { NamedTask, Program } from "./events.js";
 import { type CompleteTuneOptions, TUNE_DEFAULTS } from "./options.js";
 
 /** Options that say where and how long to measure; a job that goes on may have others. */
@@ -29,7 +29,11 @@ export function requireSameOptions(options: CompleteTuneOptions, history: JobHis
   const defaults: Record<string, unknown> = TUNE_DEFAULTS;
   const before = history.started.options;
   const now = asJournaled(options);
-  const differing = DECIDING.filter((name) => !isDeepStrictEqual(before[name] ?? defaults[name], now[name])).map(
+  const same = (name: string) =>
+    name === "onlyTasks"
+      ? isDeepStrictEqual(tasksInOrder(before), tasksInOrder(now))
+      : isDeepStrictEqual(before[name] ?? defaults[name], now[name]);
+  const differing = DECIDING.filter((name) => !same(name)).map(
     (name) => `${name} was ${JSON.stringify(before[name] ?? defaults[name])} and is ${JSON.stringify(now[name])}`,
   );
   if (options.trials < history.trials) {
@@ -50,7 +54,7 @@ export function asJournaled(options: CompleteTuneOptions): Record<string, unknow
 }
 
 /** @throws InvalidRequestError if the network has other tasks than the job's, or is built for another target. */
-export function requireSameTasks(log: string, history: JobHistory, tasks: readonly Task[], target: string): void {
+export function requireSameTasks(log: string, history: JobHistory, tasks: readonly NamedTask[], target: string): void {
   const { started } = history;
   if (started.target !== target) {
     throw new InvalidRequestError(
@@ -59,7 +63,10 @@ export function requireSameTasks(log: string, history: JobHistory, tasks: readon
   }
   const same =
     started.tasks.length === tasks.length &&
-    started.tasks.every(({ workloadKey }, index) => workloadKey === tasks[index]?.workloadKey);
+    started.tasks.every(({ id, workloadKey }, place) => {
+      const task = tasks[place];
+      return workloadKey === task?.workloadKey && id === task.id;
+    });
   if (!same) {
     throw new InvalidRequestError(
       `The job of ${log} tunes other tasks than the network has now: the network, or how TVM finds its tasks, has changed. ` +

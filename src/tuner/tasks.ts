@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { execa } from "execa";
+import { InvalidRequestError } from "../errors.js";
 import type { Task } from "../tuning/task.js";
 import { home, pythonFolder, tvmPython } from "../worker/installation.js";
 import { type DescribedTask, operations, type Result } from "../worker/protocol.js";
@@ -14,33 +15,57 @@ export interface NetworkOptions {
   readonly batch: number;
   readonly layout: string;
   readonly target: string;
-  /** Only these of its tasks, by their numbers; null or left out: all. */
-  readonly onlyTasks?: readonly number[] | null;
+}
+
+/** A task of a network. */
+export interface NetworkTask extends Task {
+  /** Its number in the network, counted from 0: the one that everything which names a task has. */
+  readonly id: number;
+  /** In words, e.g. `conv2d 1x1 56x56x72 -> 12`. */
+  readonly words: string;
 }
 
 export interface ExtractedTasks {
   /** The target as TVM spells it in records. */
   readonly target: string;
-  readonly tasks: readonly (Task & { readonly words: string })[];
+  readonly tasks: readonly NetworkTask[];
   readonly fromCache: boolean;
 }
 
-/** Has a worker find the tasks of a network; the second time they come from the cache. */
+/** Has a worker find all tasks of a network; the second time they come from the cache. */
 export async function extractTasks(worker: Worker, network: NetworkOptions): Promise<ExtractedTasks> {
-  const { model, batch, layout, target, onlyTasks } = network;
-  const only = onlyTasks ? [...onlyTasks] : null;
+  const { model, batch, layout, target } = network;
   const found = await worker.request(
     "extract",
-    { model, batch, layout, target, only, cache: cacheFolder() },
+    { model, batch, layout, target, cache: cacheFolder() },
     { deadlineMs: EXTRACT_DEADLINE_MS },
   );
   return toExtracted(found);
 }
 
-type AllTasksOptions = Omit<NetworkOptions, "onlyTasks"> & WorkerOptions;
+/**
+ * The tasks of a network that are asked for by their numbers, in their order, each once; all where `only` is null.
+ *
+ * @throws InvalidRequestError for a number that no task has.
+ */
+export function chooseTasks(
+  tasks: readonly NetworkTask[],
+  model: string,
+  only: readonly number[] | null = null,
+): readonly NetworkTask[] {
+  const wanted = new Set(only ?? tasks.map(({ id }) => id));
+  const unknown = [...wanted].filter((id) => tasks[id] === undefined);
+  if (unknown.length > 0 || wanted.size === 0) {
+    const what = wanted.size === 0 ? "No task is asked for" : `There is no task ${unknown.join(", ")} of ${model}`;
+    throw new InvalidRequestError(
+      `${what}. Expected numbers from 0 to ${tasks.length - 1}, as \`familyseer tasks\` lists them.`,
+    );
+  }
+  return tasks.filter(({ id }) => wanted.has(id));
+}
 
 /** All tasks of a network, for those who only want to know them: the second time no worker is started. */
-export async function listTasks(options: AllTasksOptions): Promise<ExtractedTasks> {
+export async function listTasks(options: NetworkOptions & WorkerOptions): Promise<ExtractedTasks> {
   const known = options.keys === undefined ? await recallTasks(options) : null;
   if (known) {
     return toExtracted(known);
@@ -54,7 +79,7 @@ export async function listTasks(options: AllTasksOptions): Promise<ExtractedTask
 }
 
 /** What a worker of this machine said of the tasks before; null too where Python fails: the worker will say why. */
-async function recallTasks(options: AllTasksOptions): Promise<Result<"extract"> | null> {
+async function recallTasks(options: NetworkOptions & WorkerOptions): Promise<Result<"extract"> | null> {
   const { model, batch, layout, target } = options;
   const asked = { cache: cacheFolder(), model, batch, layout, target };
   const args = Object.entries(asked).map(([name, value]) => `--${name}=${value}`);
@@ -75,10 +100,14 @@ function cacheFolder(): string {
 }
 
 function toExtracted({ target, from_cache, tasks }: Result<"extract">): ExtractedTasks {
-  return { target, fromCache: from_cache, tasks: tasks.map(toTask) };
+  return {
+    target,
+    fromCache: from_cache,
+    tasks: tasks.map((task, id) => ({ ...toTask(task), id, words: task.words })),
+  };
 }
 
-export function toTask(described: DescribedTask): Task & { readonly words: string } {
+export function toTask(described: DescribedTask): Task {
   return {
     description: described.description,
     workloadKey: described.workload_key,
@@ -86,6 +115,5 @@ export function toTask(described: DescribedTask): Task & { readonly words: strin
     flops: described.flops,
     coreOperation: described.core_operation,
     similarityTags: described.similarity_tags,
-    words: described.words,
   };
 }

@@ -6,7 +6,7 @@ import { timeTuned } from "./evaluate.js";
 import type { TuneEvent } from "./events.js";
 import { requireGpus } from "./gpus.js";
 import type { TuneOptions } from "./options.js";
-import { extractTasks } from "./tasks.js";
+import { chooseTasks, extractTasks } from "./tasks.js";
 import { tune } from "./tuner.js";
 
 /** What tunes the tasks: families, or Ansor as it is. */
@@ -88,7 +88,8 @@ async function countTasks(network: Parameters<typeof extractTasks>[1] & TuneNetw
   const worker = await startWorker(network);
   try {
     await requireGpus(worker, network);
-    return (await extractTasks(worker, network)).tasks.length;
+    const { tasks } = await extractTasks(worker, network);
+    return chooseTasks(tasks, network.model, network.onlyTasks).length;
   } finally {
     await worker.close();
   }

@@ -33,7 +33,7 @@ import {
 } from "./resume.js";
 import { RoundRunner, type RoundsOfJob } from "./round-runner.js";
 import { bestByOrigin, countFailures, deviceShares, firstError } from "./round-summary.js";
-import { extractTasks } from "./tasks.js";
+import { chooseTasks, extractTasks } from "./tasks.js";
 
 const MINUTE = 60_000;
 
@@ -147,11 +147,11 @@ export class Tuner {
         options: this.options,
         costModel: this.#policy.costModel,
         families,
-        taskCount: tasks.length,
+        tasks: tasks.map(({ id }) => id),
         trialsPerRound,
         devices: this.#devices,
       });
-      const past = await this.#goOn(history, beginning, decider, gains);
+      const past = await this.#goOn(history, tasks, beginning, decider, gains);
 
       files = await Files.open(this.options.log);
       const { log, journal } = files;
@@ -163,7 +163,9 @@ export class Tuner {
       const basis = basisOf(beginning, trialsPerRound, log);
       await journal.append([
         entry(
-          history ? { type: "resumed", trials } : { type: "started", options, target, tasks, trialsPerRound, basis },
+          history
+            ? { type: "resumed", trials, tasks: tasks.map(({ id }) => id) }
+            : { type: "started", options, target, tasks, trialsPerRound, basis },
         ),
       ]);
 
@@ -202,6 +204,7 @@ export class Tuner {
   /** Brings the decider to where the job was; what a new job has behind it is nothing. */
   async #goOn(
     history: JobHistory | null,
+    tasks: readonly NamedTask[],
     { inRound }: Beginning,
     decider: Decider,
     gains: ExpectedGains,
@@ -213,10 +216,10 @@ export class Tuner {
     await replay(this.options.log, rounds, decider, gains);
     const last = rounds.at(-1);
     const cut = last && !last.finished ? begunRound(last, inRound) : null;
-    const programs = decider.bestCosts.map(() => 0);
+    const programs = new Map(tasks.map(({ id }) => [id, 0]));
     for (const { started, finished } of rounds) {
       const { task } = started.round;
-      programs[task] = (programs[task] ?? 0) + (finished?.costs.length ?? inRound.length);
+      programs.set(task, (programs.get(task) ?? 0) + (finished?.costs.length ?? inRound.length));
     }
     const finishedRounds = rounds.length - (cut ? 1 : 0);
     const bestCosts = decider.bestCosts.map(measuredOrNull);
@@ -224,7 +227,7 @@ export class Tuner {
       rounds: finishedRounds,
       failures,
       begun: cut,
-      resumed: { rounds: finishedRounds, programs, bestCosts, inRound: inRound.length },
+      resumed: { rounds: finishedRounds, programs: [...programs.values()], bestCosts, inRound: inRound.length },
     };
   }
 
@@ -234,14 +237,16 @@ export class Tuner {
     families: Families | null;
     fromCache: boolean;
   }> {
-    const { target, tasks, fromCache } = await extractTasks(worker, this.options);
+    const { model, onlyTasks } = this.options;
+    const { target, tasks: all, fromCache } = await extractTasks(worker, this.options);
+    const tasks = chooseTasks(all, model, onlyTasks);
     const families = this.#policy.families ? groupFamilies(tasks, this.#policy.families) : null;
     const familyOf = new Map([...(families ?? [])].flatMap(([name, ids]) => ids.map((id) => [id, name] as const)));
     return {
       target,
       families,
       fromCache,
-      tasks: tasks.map((task, id) => ({ ...task, family: familyOf.get(id) ?? null })),
+      tasks: tasks.map((task) => ({ ...task, family: familyOf.get(task.id) ?? null })),
     };
   }
 

@@ -14,13 +14,18 @@ export interface CostModelPlan {
 /** The name of the one model all tasks share when there are no families, as in TVM. */
 export const SHARED_MODEL = "shared";
 
-/** One cost model per family (FamilySeer, section 4.1), or TVM's single one where there are no families. */
+/** One cost model per family (FamilySeer, section 4.1), or TVM's single one, for all `tasks`, where there are no families. */
 export function planCostModels(
-  taskCount: number,
+  tasks: readonly number[],
   families: Families | null,
   kind: CostModelKind,
   trialsPerRound: number,
 ): CostModelPlan[] {
-  const groups = families ?? new Map([[SHARED_MODEL, Array.from({ length: taskCount }, (_, id) => id)]]);
-  return [...groups].map(([name, tasks]) => ({ name, kind, tasks, warmUpRecords: tasks.length * trialsPerRound }));
+  const groups = families ?? new Map([[SHARED_MODEL, tasks]]);
+  return [...groups].map(([name, members]) => ({
+    name,
+    kind,
+    tasks: members,
+    warmUpRecords: members.length * trialsPerRound,
+  }));
 }

@@ -2,17 +2,22 @@ import { InvalidRequestError } from "../errors.js";
 import type { FamilyAlgorithm } from "./search-policy.js";
 import { dagHash, type Task } from "./task.js";
 
-/** Family name to the ids of its tasks, both in the order of the tasks (FamilySeer, paper section 4.1). */
+/** Family name to the numbers of its tasks, both in the order of the tasks (FamilySeer, paper section 4.1). */
 export type Families = ReadonlyMap<string, readonly number[]>;
 
 /**
- * Groups tasks into families: `op` by core operation, `hash` by the compute DAG's hash, `ind` each task its own.
+ * Groups tasks into families: `op` by core operation, `hash` by the compute DAG's hash, `ind` each task its own. A task
+ * that has no `id` is known by its place among them.
  *
  * @throws InvalidRequestError for a task that the algorithm can name no family for.
  */
-export function groupFamilies(tasks: readonly Task[], algorithm: FamilyAlgorithm): Families {
+export function groupFamilies(
+  tasks: readonly (Task & { readonly id?: number })[],
+  algorithm: FamilyAlgorithm,
+): Families {
   const families = new Map<string, number[]>();
-  for (const [id, task] of tasks.entries()) {
+  for (const [place, task] of tasks.entries()) {
+    const { id = place } = task;
     const name = familyName(task, id, algorithm);
     const members = families.get(name);
     if (members) {

@@ -7,7 +7,7 @@ import { checkBounds } from "./msgpack-bounds.js";
  * Every message between the orchestrator and a worker, and every operation a worker can be asked for: docs/protocol.md.
  * This is the one source; `python/familyseer/protocol.schema.json` is made from it, and both sides validate by it.
  */
-export const PROTOCOL_VERSION = 7;
+export const PROTOCOL_VERSION = 8;
 
 /** What either side may send at most. More is a fault of the sender, and ends the session. */
 export const LIMITS = {
@@ -143,15 +143,16 @@ export const operations = {
   ping: { params: z.object({}), result: z.object({}) },
   /** How many CUDA GPUs the worker's TVM can use; 0 where it was built without CUDA. */
   gpus: { params: z.object({}), result: z.object({ gpus: count }) },
-  /** Builds a network, finds its tasks for a target, and keeps both for the operations below. */
+  /**
+   * Builds a network, finds its tasks for a target, and keeps both for the operations below, which name a task by its place
+   * among them, counted from 0.
+   */
   extract: {
     params: z.object({
       model: z.string(),
       batch: z.number().int(),
       layout: z.string(),
       target: z.string(),
-      /** Numbers of the tasks to keep; null: all. */
-      only: z.array(id).min(1).nullable(),
       cache: z.string().nullable(),
     }),
     result: z.object({ target: z.string(), from_cache: z.boolean(), tasks: z.array(describedTask) }),
@@ -173,6 +174,8 @@ export const operations = {
       to: count.nullable(),
       /** Take records that were measured for other targets, too. */
       other_targets: z.boolean(),
+      /** Take records of these tasks alone; null: of all. */
+      only: z.array(id).min(1).nullable(),
     }),
     result: z.object({
       tasks: z.array(id),

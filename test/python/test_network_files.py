@@ -56,7 +56,7 @@ def test_a_changed_file_is_extracted_again(saved: Path, tmp_path: Path) -> None:
 
 def test_a_description_is_recalled_for_the_same_file_and_question(saved: Path, tmp_path: Path) -> None:
     asked = (str(saved), 1, "NHWC", "native")
-    described = Operations().extract(*asked, only=None, cache=str(tmp_path))
+    described = Operations().extract(*asked, cache=str(tmp_path))
     assert descriptions.recall(tmp_path, *asked) == {**described, "from_cache": True}
     assert descriptions.recall(tmp_path, str(saved), 1, "NCHW", "native") is None
     saved.write_text(saved.read_text() + " ")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from familyseer.errors import RequestError
-from familyseer.records import read_records, same_device, usable_copy
+from familyseer.records import OTHER_TASKS, read_records, same_device, usable_copy
 from tvm import auto_scheduler, te, topi
 from tvm.auto_scheduler import MeasureInput, MeasureResult
 from tvm.auto_scheduler.measure_record import dump_record_to_string
@@ -214,6 +214,18 @@ def test_the_copy_of_a_log_has_only_lines_that_tvm_can_read(tasks: list[Any], li
     usable_copy(str(log), part.skipped, copy)
     assert copy.read_text().splitlines() == [lines[0], foreign[0], lines[1]]
     assert len(list(auto_scheduler.load_records(str(copy)))) == 3
+
+
+def test_records_of_other_tasks_than_those_asked_for_are_left_out_whatever_names_them(
+    tasks: list[Any], lines: list[str], tmp_path: Path
+) -> None:
+    log = tmp_path / "t.log"
+    for written in (lines, [renamed(line) for line in lines]):
+        log.write_text("".join(line + "\n" for line in written))
+        part = read_records(str(log), tasks, only=[1])
+        assert [record.task for record in part.records] == [1, 1, 1]
+        assert part.matched == (3 if written is not lines else 0)
+        assert part.skipped.lines == {OTHER_TASKS: [1, 2, 3]}
 
 
 def test_records_of_another_tvm_version_are_taken_where_it_is_sure_of_which_task_they_are(

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readLog } from "../../src/records/log.js";
 import type { TuneEvent } from "../../src/tuner/events.js";
@@ -42,6 +43,16 @@ describe("the fast mode", function () {
     const { rounds: done, events } = await rounds({ ...small("first.log"), alpha: 0.5, means: { descent: true } });
     const started = events.find((event) => event.type === "started");
     assert.match(started?.notices.join() ?? "", /alpha has no effect in fast mode/);
+    assert.deepEqual(
+      started?.tasks.map(({ id }) => id),
+      [7, 23, 29],
+    );
+    assert.ok(done.every(({ round }) => [7, 23, 29].includes(round.task)));
+    const models = JSON.parse(await readFile(join(folder, "first.log.models", "models.json"), "utf8"));
+    assert.deepEqual(
+      models.map(({ tasks }: { tasks: number[] }) => tasks),
+      [[7, 23, 29]],
+    );
     const looks = done.filter(({ round }) => round.reason.type === "first-look");
     assert.deepEqual(looks.filter(({ origins }) => "sibling" in origins).length, 2, "the second and third convolution");
     assert.ok(done.some(({ origins }) => "descent" in origins));

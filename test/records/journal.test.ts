@@ -28,6 +28,16 @@ describe("the entries of a journal", () => {
     return read;
   }
 
+  /** What names tasks in the entries: those of a start; and of a round, which is one of foreseeing, its task and that before. */
+  const numbers = async (...lines: object[]) =>
+    (await entries(...lines.map((line) => JSON.stringify(line)))).flatMap((entry) => {
+      if (entry.type === "started") {
+        return [entry.tasks.map(({ id }) => id)];
+      }
+      const reason = entry.type === "round-started" && entry.round.reason.type === "foresee" && entry.round.reason;
+      return reason && "round" in entry ? [[entry.round.task, reason.after]] : [];
+    });
+
   it("are none where there is no journal", async () => {
     for await (const entry of journalEntries(log)) {
       assert.fail(JSON.stringify(entry));
@@ -55,6 +65,53 @@ describe("the entries of a journal", () => {
     const [, read] = await entries(STARTED, JSON.stringify(round));
     assert.ok(read?.type === "round-finished");
     assert.deepEqual(read.round.reason, { type: "other", name: "steepest" });
+  });
+
+  it("have the network's numbers of tasks, also where an older version counted those of a job from 0", async () => {
+    const time = "2026-11-24T10:00:01.000Z";
+    const task = { words: "dense", family: null, weight: 1, flops: 1 };
+    const started = (ids: readonly (number | undefined)[]) => ({
+      ...JSON.parse(STARTED),
+      options: { model: "mlp", onlyTasks: [9, 4, 9] },
+      tasks: ids.map((id, place) => ({ ...task, id, workloadKey: `key ${place}` })),
+    });
+    const round = (searched: number, after: number) => ({
+      time,
+      type: "round-started",
+      round: {
+        index: 0,
+        task: searched,
+        programs: 1,
+        reason: { type: "foresee", family: "all", after, among: 1, drawn: false, gradient: -1 },
+      },
+      logBytes: 0,
+      gains: null,
+    });
+    const older = [started([undefined, undefined]), round(1, 0)];
+    assert.deepEqual(await numbers(...older), [
+      [4, 9],
+      [9, 4],
+    ]);
+    assert.deepEqual(
+      await numbers(
+        ...older,
+        { time, type: "resumed", trials: 1 },
+        round(0, 1),
+        { time, type: "resumed", trials: 1, tasks: [4, 9] },
+        round(4, 9),
+        started([4, 9]),
+        round(9, 4),
+      ),
+      [
+        [4, 9],
+        [9, 4],
+        [4, 9],
+        [4, 9],
+        [4, 9],
+        [9, 4],
+      ],
+      "also where a newer one goes on",
+    );
   });
 
   it("are refused with line and field where one is broken", async () => {

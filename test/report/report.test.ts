@@ -155,6 +155,29 @@ describe("a report", () => {
     assert.equal(run?.decisions?.[0]?.reason, "warm-up");
   });
 
+  it("has the network's own numbers of the tasks, where a job tuned only some", async () => {
+    await writeLog(log, records);
+    const numbers = [3, 7];
+    const reason = { type: "foresee", family: "all", after: 3, among: 1, drawn: false, gradient: -1 };
+    await writeJournal(log, [
+      startedLine(tasks.map((task, place) => ({ ...task, id: numbers[place] ?? 0 }))),
+      roundLine({ index: 0, task: 7, at: 5, before: null, after: 0.001, reason }),
+    ]);
+    const { runs, selections, tasks: shown } = await readReport([log]);
+    const titles = ["3: dense 1x8", "7: softmax 8"];
+    assert.deepEqual(
+      shown.map(({ title }) => title),
+      titles,
+    );
+    assert.deepEqual(
+      selections.slice(-2).map(({ label }) => label),
+      titles,
+    );
+    const [decision] = runs[0]?.decisions ?? [];
+    assert.deepEqual([decision?.id, decision?.task], [7, 1]);
+    assert.match(decision?.reason ?? "", /after task 3/);
+  });
+
   it("of a log without a journal has the names and weights of one with it, and no decisions", async () => {
     await writeLog(log, records);
     await writeJournal(log, [startedLine(tasks)]);

@@ -30,6 +30,8 @@ export async function writeLog(path: string, records: readonly WrittenRecord[]):
 }
 
 export interface WrittenTask {
+  /** Its number in the network; its place among these tasks if left out. */
+  readonly id?: number;
   readonly key: string;
   readonly words?: string;
   readonly family?: string | null;
@@ -42,7 +44,8 @@ export function startedLine(tasks: readonly WrittenTask[], at = 0, target = "llv
     type: "started",
     target,
     options: { model: "mlp", mode: "fast", searchPolicy: "sketch.xgb.family_op", seed: 0 },
-    tasks: tasks.map(({ key, words = key, family = null, weight = 1 }) => ({
+    tasks: tasks.map(({ key, words = key, family = null, weight = 1, id }, place) => ({
+      id: id ?? place,
       workloadKey: key,
       words,
       family,

@@ -18,8 +18,8 @@ export function showTasks({ runs, tasks }: PageData): void {
     { head: "weight", kind: "number" },
     { head: "family" },
   ];
-  const rows = tasks.map(({ words, family, weight, results }, task) => [
-    `${task}: ${words}`,
+  const rows = tasks.map(({ title, family, weight, results }) => [
+    title,
     ...results.flatMap((result) => [ms(result?.best), programs(result?.trials ?? 0, result?.failures ?? 0)]),
     weight === null ? "-" : String(weight),
     family ?? "-",
@@ -84,7 +84,7 @@ function tile(
   const button = make(
     "button",
     { type: "button", id: `tile-${task}`, "aria-pressed": String(isChosen(selections, `tile-${task}`)) },
-    make("strong", {}, `${task}: ${tasks[task]?.words}`),
+    make("strong", {}, tasks[task]?.title ?? ""),
     words,
   );
   button.style.setProperty("--depth", `${Math.round(8 + 26 * fallen)}%`);

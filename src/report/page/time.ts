@@ -22,8 +22,8 @@ function bars({ runs, tasks }: PageData, grouping: string, chosen: number): Bar[
   }
   const groups = new Map<string, Phases[]>();
   for (const [task, phases] of runs[chosen]?.phases ?? []) {
-    const { words, family } = tasks[task] ?? {};
-    const label = grouping === "task" ? `${task}: ${words}` : (family ?? "no family known");
+    const { title = "", family } = tasks[task] ?? {};
+    const label = grouping === "task" ? title : (family ?? "no family known");
     groups.set(label, [...(groups.get(label) ?? []), phases]);
   }
   return [...groups].map(([label, some]) => ({ label, seconds: { ...sumOf(some), wait: 0 } }));
