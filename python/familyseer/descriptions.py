@@ -23,19 +23,31 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--batch", required=True, type=int)
     parser.add_argument("--layout", required=True)
+    parser.add_argument("--inputs", required=True, type=json.loads)
     parser.add_argument("--target", required=True)
     options = parser.parse_args()
-    print(json.dumps(recall(options.cache, options.model, options.batch, options.layout, options.target)))
+    asked = (options.model, options.batch, options.layout, options.inputs, options.target)
+    print(json.dumps(recall(options.cache, *asked)))
 
 
-def keep(folder: Path, model: str, batch: int, layout: str, target: str, description: dict[str, Any]) -> None:
+def keep(
+    folder: Path,
+    model: str,
+    batch: int,
+    layout: str,
+    inputs: list[dict[str, Any]],
+    target: str,
+    description: dict[str, Any],
+) -> None:
     """Keeps what `extract` gave for all tasks of a network; the target is as the user wrote it."""
-    cache.write(_entry(folder, model, batch, layout, target), json.dumps(description).encode())
+    cache.write(_entry(folder, model, batch, layout, _told(inputs), target), json.dumps(description).encode())
 
 
-def recall(folder: Path, model: str, batch: int, layout: str, target: str) -> dict[str, Any] | None:
+def recall(
+    folder: Path, model: str, batch: int, layout: str, inputs: list[dict[str, Any]], target: str
+) -> dict[str, Any] | None:
     """What `extract` would give, if that was kept by this TVM and by what this package is now."""
-    content = cache.read(_entry(folder, model, batch, layout, target))
+    content = cache.read(_entry(folder, model, batch, layout, _told(inputs), target))
     try:
         return {**json.loads(content), "from_cache": True} if content is not None else None
     except ValueError:
@@ -47,6 +59,11 @@ def _entry(folder: Path, *asked: str | int) -> Path:
     machine = _cpu() if target == "native" else None
     key = (_sources(), _tvm_version(), machine, digests_of(str(model)), asked)
     return cache.entry_of(folder, "described", ".json", *key)
+
+
+def _told(inputs: list[dict[str, Any]]) -> str:
+    """The user's inputs, the same however they came."""
+    return json.dumps(inputs, sort_keys=True)
 
 
 def _sources() -> str:

@@ -2,42 +2,112 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Callable, Literal
 
 import tvm
 from tvm import auto_scheduler, relay
 from tvm.contrib import graph_executor
+from tvm.runtime.vm import VirtualMachine
 
 from .dense import mend_dense
+from .errors import RequestError
 from .networks import Network
+from .networks.files import last_line
 
 if TYPE_CHECKING:
     from .records import Record
 
+# What runs a compiled network: TVM's graph executor, or, where the network has control flow or shapes that are known
+# only when it runs, its virtual machine.
+Executor = Literal["graph", "vm"]
 
-def compile_network(
-    network: Network, target: tvm.target.Target, records: list[Record] | None
-) -> graph_executor.GraphModule:
+
+@dataclass(frozen=True)
+class CompiledNetwork:
+    """A compiled network on its device, its inputs set. `run` is the function of `module` that runs it."""
+
+    executor: Executor
+    module: tvm.runtime.Module
+    run: str
+    arguments: tuple[str, ...]
+    device: tvm.runtime.Device
+
+
+def executor_of(network: Network, target: tvm.target.Target) -> Executor:
+    """What runs the network. Whether the virtual machine can is tried, where this TVM builds for the target at all.
+
+    Raises RequestError if it cannot.
+    """
+    if _is_plain(network.module):
+        return "graph"
+    if tvm.get_global_func(f"target.build.{target.kind.name}", allow_missing=True) is None:
+        return "vm"
+    try:
+        _build_vm(network, target, None)
+    except Exception as error:
+        raise RequestError(
+            "The network could be tuned but not run: it has control flow, functions or open shapes, and TVM's virtual "
+            f"machine cannot compile it ({last_line(error)}). Expected a network that relay.vm.compile takes."
+        ) from None
+    return "vm"
+
+
+def compile_network(network: Network, target: tvm.target.Target, records: list[Record] | None) -> CompiledNetwork:
     """Builds a network; with records, each task by its best (TVM's ApplyHistoryBest)."""
+    executor: Executor = "graph" if _is_plain(network.module) else "vm"
+    device = tvm.device(target.kind.name if target.kind.name != "llvm" else "cpu", 0)
+    if executor == "vm":
+        machine = VirtualMachine(_build_vm(network, target, records), device)
+        machine.set_input("main", **network.inputs)
+        return CompiledNetwork(executor, machine.module, "invoke", ("main",), device)
+    module = graph_executor.GraphModule(_build_graph(network, target, records)["default"](device))
+    for name, example in network.inputs.items():
+        module.set_input(name, example)
+    return CompiledNetwork(executor, module.module, "run", (), device)
+
+
+def time_network(network: CompiledNetwork, repeat: int, min_repeat_ms: int) -> list[float]:
+    """Seconds per run of the whole network, one mean for each of `repeat` measurements."""
+    timer = network.module.time_evaluator(
+        network.run, network.device, number=1, repeat=repeat, min_repeat_ms=min_repeat_ms
+    )
+    return [float(seconds) for seconds in timer(*network.arguments).results]
+
+
+def _build_graph(network: Network, target: tvm.target.Target, records: list[Record] | None) -> tvm.runtime.Module:
+    return _with_records(records, lambda: relay.build(network.module, target=target, params=network.weights))
+
+
+def _build_vm(network: Network, target: tvm.target.Target, records: list[Record] | None) -> tvm.runtime.vm.Executable:
+    return _with_records(records, lambda: relay.vm.compile(network.module, target=target, params=network.weights))
+
+
+def _with_records(records: list[Record] | None, build: Callable[[], object]) -> object:
     mend_dense()
     if records is None:
         with tvm.transform.PassContext(opt_level=3):
-            library = relay.build(network.module, target=target, params=network.weights)
-    else:
-        with (
-            auto_scheduler.ApplyHistoryBest([(record.input, record.result) for record in records]),
-            tvm.transform.PassContext(opt_level=3, config={"relay.backend.use_auto_scheduler": True}),
-        ):
-            library = relay.build(network.module, target=target, params=network.weights)
-    device = tvm.device(target.kind.name if target.kind.name != "llvm" else "cpu", 0)
-    module = graph_executor.GraphModule(library["default"](device))
-    for name, example in network.inputs.items():
-        module.set_input(name, example)
-    return module
+            return build()
+    with (
+        auto_scheduler.ApplyHistoryBest([(record.input, record.result) for record in records]),
+        tvm.transform.PassContext(opt_level=3, config={"relay.backend.use_auto_scheduler": True}),
+    ):
+        return build()
 
 
-def time_network(module: graph_executor.GraphModule, repeat: int, min_repeat_ms: int) -> list[float]:
-    """Seconds per run of the whole network, one mean for each of `repeat` measurements."""
-    device = module.module["get_output"](0).device
-    timer = module.module.time_evaluator("run", device, number=1, repeat=repeat, min_repeat_ms=min_repeat_ms)
-    return [float(seconds) for seconds in timer().results]
+def _is_plain(module: tvm.IRModule) -> bool:
+    """Whether a module has but operators on tensors of known shapes, which the graph executor surely runs."""
+    if len(module.get_global_vars()) > 1:
+        return False
+    plain = (relay.Call, relay.Constant, relay.Var, relay.Tuple, relay.TupleGetItem, relay.Function, tvm.ir.Op)
+    main = module["main"]
+    unlike: list[relay.Expr] = []
+
+    def look(expression: relay.Expr) -> None:
+        inner = isinstance(expression, relay.Function) and expression != main
+        is_open = isinstance(expression, relay.Call) and relay.ty.is_dynamic(expression.checked_type)
+        if inner or is_open or not isinstance(expression, plain):
+            unlike.append(expression)
+
+    relay.analysis.post_order_visit(main, look)
+    return not unlike

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from . import descriptions
 from .errors import RequestError
-from .networks import Network, build_network
+from .networks import AskedInput, Network, asked_inputs, build_network
 from .tasks import SIMULATED_MODEL, TaskList, describe_tasks, extract, is_simulated, parse_target
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Operations:
 
     def __init__(self) -> None:
         self._target: tvm.target.Target | None = None
-        self._network: tuple[str, int, str] | None = None
+        self._network: tuple[str, int, str, tuple[AskedInput, ...]] | None = None
         self._tasks: TaskList | None = None
         self._records: list[Record] = []
         self._search: Search | None = None
@@ -59,18 +59,22 @@ class Operations:
 
         return {"gpus": gpu_count()}
 
-    def extract(self, model: str, batch: int, layout: str, target: str, cache: str | None) -> dict[str, Any]:
+    def extract(
+        self, model: str, batch: int, layout: str, inputs: list[dict[str, Any]], target: str, cache: str | None
+    ) -> dict[str, Any]:
         self._target = parse_target(target)
-        self._network = (model, batch, layout)
+        asked = asked_inputs(inputs)
+        self._network = (model, batch, layout, asked)
         folder = Path(cache) if cache else None
-        self._tasks = extract(model, batch, layout, self._target, folder)
+        self._tasks = extract(model, batch, layout, self._target, folder, asked)
         description = {
             "target": str(self._target),
             "from_cache": self._tasks.from_cache,
+            "inputs": self._tasks.inputs,
             "tasks": describe_tasks(self._tasks),
         }
         if folder:
-            descriptions.keep(folder, model, batch, layout, target, description)
+            descriptions.keep(folder, model, batch, layout, inputs, target, description)
         return description
 
     def bounds(self) -> dict[str, Any]:
@@ -153,11 +157,7 @@ class Operations:
         return {}
 
     def measure(
-        self,
-        task: int,
-        candidates: list[int],
-        report: Callable[[dict[str, Any]], None],
-        cancelled: Callable[[], bool],
+        self, task: int, candidates: list[int], report: Callable[[dict[str, Any]], None], cancelled: Callable[[], bool]
     ) -> dict[str, Any]:
         measured = self._searching(task).measure(task, candidates, report, cancelled)
         return {"measured": measured, "notices": self._engine.notices() if self._engine else []}
@@ -204,8 +204,9 @@ class Operations:
 
         if self._target is None:
             raise RequestError("There is no network yet. Expected extract before compile.")
-        self._modules.append(compile_network(self._built_network(), self._target, self._records if tuned else None))
-        return {"module": len(self._modules) - 1}
+        compiled = compile_network(self._built_network(), self._target, self._records if tuned else None)
+        self._modules.append(compiled)
+        return {"module": len(self._modules) - 1, "executor": compiled.executor}
 
     def evaluate(self, module: int, repeat: int, min_repeat_ms: int) -> dict[str, Any]:
         from .network_latency import time_network
@@ -236,8 +237,8 @@ class Operations:
 
     def _built_network(self) -> Network:
         assert self._network is not None
-        model, batch, layout = self._network
-        return build_network(model, batch, layout)
+        model, batch, layout, inputs = self._network
+        return build_network(model, batch, layout, inputs)
 
     def _searching(self, *tasks: int) -> Search:
         if self._search is None:

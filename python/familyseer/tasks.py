@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import pickle
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,14 +15,14 @@ from . import cache
 from .core_operation import core_operation, task_words
 from .dense import mend_dense
 from .errors import RequestError
-from .networks import Network, build_network
+from .networks import AskedInput, Network, build_network
 from .networks.files import digests_of, is_file, last_line
 
 if TYPE_CHECKING:
     import tvm
     from tvm import auto_scheduler
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 # A GPU's limits when there is none to ask: a V100's; what a block may have is the same from compute capability 5.0 to
 # 9.0. TVM asks the driver, and fails, if any of the eight is left out.
 GPU_LIMITS = {
@@ -47,6 +47,8 @@ class TaskList:
     tasks: list[auto_scheduler.SearchTask]
     weights: list[int]
     from_cache: bool
+    # What the network is compiled for, as the other side knows it (protocol, `extract`).
+    inputs: list[dict[str, Any]]
 
 
 def parse_target(text: str) -> tvm.target.Target:
@@ -96,19 +98,33 @@ def similarity_tags(dag: auto_scheduler.ComputeDAG) -> list[str]:
     return [str(tag) for tag in tags if tag]
 
 
-def extract(model: str, batch: int, layout: str, target: tvm.target.Target, folder: Path | None) -> TaskList:
-    """The tasks of a network, from the cache in a folder if it has them."""
+def extract(
+    model: str,
+    batch: int,
+    layout: str,
+    target: tvm.target.Target,
+    folder: Path | None,
+    inputs: Sequence[AskedInput] = (),
+) -> TaskList:
+    """The tasks of a network, from the cache in a folder if it has them.
+
+    Raises RequestError for a network that has none, or that could be tuned but then not be run (`executor_of`).
+    """
     import tvm
 
-    key = (CACHE_VERSION, tvm.__version__, model, digests_of(model), batch, layout, str(target))
+    from .network_latency import executor_of
+
+    key = (CACHE_VERSION, tvm.__version__, model, digests_of(model), batch, layout, str(target), tuple(inputs))
     entry = cache.entry_of(folder, "tasks", ".pickle", *key) if folder else None
     if entry:
         cached = _load(entry)
         if cached:
-            return TaskList(*cached, from_cache=True)
-    network = build_network(model, batch, layout)
+            tasks, weights, described = cached
+            return TaskList(tasks, weights, from_cache=True, inputs=described)
+    network = build_network(model, batch, layout, inputs)
     try:
         tasks, weights = _extract_fresh(network, target)
+        executor_of(network, target)
     except Exception as error:
         if not is_file(model):
             raise
@@ -116,8 +132,8 @@ def extract(model: str, batch: int, layout: str, target: tvm.target.Target, fold
     if not tasks:
         raise RequestError(f"{model} has no task to tune for the target {target}.")
     if entry:
-        cache.write(entry, pickle.dumps((tasks, weights)))
-    return TaskList(tasks, weights, from_cache=False)
+        cache.write(entry, pickle.dumps((tasks, weights, network.described_inputs())))
+    return TaskList(tasks, weights, from_cache=False, inputs=network.described_inputs())
 
 
 def _extract_fresh(network: Network, target: tvm.target.Target) -> tuple[list[auto_scheduler.SearchTask], list[int]]:
@@ -126,9 +142,7 @@ def _extract_fresh(network: Network, target: tvm.target.Target) -> tuple[list[au
     mend_dense()
     limits = auto_scheduler.HardwareParams(**GPU_LIMITS) if target.kind.name != "llvm" else None
     with _without_idle_calls(), _raising_threads():
-        tasks, weights = auto_scheduler.extract_tasks(
-            network.module["main"], network.weights, target, hardware_params=limits
-        )
+        tasks, weights = auto_scheduler.extract_tasks(network.module, network.weights, target, hardware_params=limits)
     return list(tasks), [int(weight) for weight in weights]
 
 
@@ -171,7 +185,7 @@ def _raising_threads() -> Iterator[None]:
         raise raised[0] or RuntimeError("TVM's compiler ended")
 
 
-def _load(entry: Path) -> tuple[list[auto_scheduler.SearchTask], list[int]] | None:
+def _load(entry: Path) -> tuple[list[auto_scheduler.SearchTask], list[int], list[dict[str, Any]]] | None:
     """A cache entry, or None if there is none that can be believed (it is a pickle), or it is damaged."""
     content = cache.read(entry)
     if content is None:

@@ -1,4 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { InvalidRequestError } from "../errors.js";
+import { type NetworkInput, parseInput } from "../tuner/inputs.js";
 import { CHANNELS } from "../worker/channel.js";
 
 /** How every command ends: the exit code that the entry point exits with. */
@@ -55,6 +57,22 @@ export const MODEL_HELP =
   "resnet50_v1, resnet152_v2, mobilenet0.5, mobilenetv2_0.5, vit_huge, bert_large, roberta_large, gpt2, one of " +
   "relay.testing (resnet-18, mlp, ...), or a file: .json (Relay), .onnx, .pt (TorchScript)";
 
+/** `--input`, which may be given several times; commands get `inputs`. */
+export function inputOption(): Option {
+  const option = new Option(
+    "--input <name:sizes:dtype>",
+    "an input that a file leaves open, e.g. image:1x3x224x224 or ids:1x128:int64 (repeatable; docs/networks.md)",
+  );
+  option.attributeName = () => "inputs";
+  return option.argParser((text: string, before: readonly NetworkInput[] | undefined) => {
+    try {
+      return [...(before ?? []), parseInput(text)];
+    } catch (error) {
+      throw error instanceof InvalidRequestError ? new InvalidArgumentError(error.message) : error;
+    }
+  });
+}
+
 /** The options that name a network and a target. */
 export function withNetworkOptions(command: Command): Command {
   return command
@@ -64,6 +82,7 @@ export function withNetworkOptions(command: Command): Command {
     .helpOption("-h, --help", "display help for command")
     .option("--target <target>", "TVM target; native is this machine's CPU", "native")
     .option("--batch <n>", "batch size", wholeNumber, 1)
+    .addOption(inputOption())
     .addOption(new Option("--layout <layout>", "data layout").choices(["NHWC", "NCHW"]).default("NHWC"));
 }
 

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { ms } from "../report/format.js";
+import { inputsLine, ms } from "../report/format.js";
 import { type EvaluateOptions, evaluate } from "../tuner/evaluate.js";
 import { example, type Finish, GROUPS, wholeNumber, withNetworkOptions, withWorkerOptions } from "./command.js";
 
@@ -16,7 +16,11 @@ export function addEvaluate(program: Command, finish: Finish): void {
     .option("--accept-other-targets", "take records that were measured for other targets, too")
     .option("--json", "print an object")
     .action(async ({ json, ...options }: EvaluateOptions & { json?: boolean }) => {
-      const { untuned, tuned } = await evaluate({ ...options, onNotice: (notice) => console.error(notice) });
+      const { untuned, tuned } = await evaluate({
+        ...options,
+        onInputs: (inputs) => console.error(inputsLine(inputs)),
+        onNotice: (notice) => console.error(notice),
+      });
       console.log(
         json
           ? JSON.stringify({ untuned_seconds: untuned, tuned_seconds: tuned })

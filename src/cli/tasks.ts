@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { table } from "../report/format.js";
+import { inputsLine, table } from "../report/format.js";
 import { listTasks, type NetworkOptions } from "../tuner/tasks.js";
 import type { WorkerOptions } from "../worker/start.js";
 import { example, type Finish, withNetworkOptions, withWorkerOptions } from "./command.js";
@@ -9,7 +9,7 @@ export function addTasks(program: Command, finish: Finish): void {
     .description("list the tasks of a network")
     .option("--json", "print an array of objects")
     .action(async (options: NetworkOptions & WorkerOptions & { json?: boolean }) => {
-      const { tasks } = await listTasks(options);
+      const { tasks, inputs } = await listTasks(options);
       if (options.json) {
         const objects = tasks.map((task) => ({
           id: task.id,
@@ -28,6 +28,7 @@ export function addTasks(program: Command, finish: Finish): void {
           task.weight,
           task.flops < 0 ? "not counted" : task.flops,
         ]);
+        console.log(inputsLine(inputs));
         console.log(table(["id", "task", "core operation", "weight", "flops"], rows));
       }
       finish(0);

@@ -3,7 +3,7 @@ import { CancelledError } from "../errors.js";
 import { TuneDisplay } from "../report/tune-display.js";
 import { TUNE_DEFAULTS } from "../tuner/options.js";
 import { MODES, type TuneNetworkOptions, tuneNetworkGpu, tuneNetworkX86 } from "../tuner/tune-network.js";
-import { example, type Finish, GROUPS, MODEL_HELP, wholeNumber, withWorkerOptions } from "./command.js";
+import { example, type Finish, GROUPS, inputOption, MODEL_HELP, wholeNumber, withWorkerOptions } from "./command.js";
 import { interruptible } from "./interrupt.js";
 
 /** The flags of FamilySeer's own scripts are spelled as there; commander names them so too. */
@@ -35,6 +35,7 @@ function addCommand(program: Command, name: string, run: typeof tuneNetworkGpu, 
     .optionsGroup(GROUPS.usual)
     .helpOption("-h, --help", "display help for command")
     .option("--batch_size <n>", "batch size", wholeNumber, 1)
+    .addOption(inputOption())
     .option("--tune", "tune first; otherwise the records of --pre_tuned are taken")
     .addOption(
       new Option("--mode <name>", "tune with families, or as Ansor does")

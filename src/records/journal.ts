@@ -76,6 +76,11 @@ const entrySchema = z.discriminatedUnion("type", [
     type: z.literal("started"),
     time,
     target: z.string(),
+    /** What the network is compiled for; journals of the first versions do not say. */
+    inputs: z
+      .array(z.object({ name: z.string(), shape: z.array(z.number()).readonly(), dtype: z.string() }))
+      .readonly()
+      .optional(),
     options: z.record(z.string(), z.unknown()),
     /** Journals of the first versions have none. */
     basis: basis.optional(),

@@ -2,10 +2,17 @@ import Table from "cli-table3";
 import type { NamedTask, TuneEvent } from "../tuner/events.js";
 import type { FastReason } from "../tuning/fast-scheduler.js";
 import type { DeathReason, SearchReason, StopReason } from "../tuning/scheduler.js";
+import type { DescribedInput } from "../worker/protocol.js";
 
 /** Milliseconds for people, from seconds. */
 export function ms(seconds: number | null): string {
   return seconds === null ? "-" : (seconds * 1000).toFixed(seconds < 0.001 ? 4 : 3);
+}
+
+/** What a network is compiled for, for people. */
+export function inputsLine(inputs: readonly DescribedInput[]): string {
+  const each = inputs.map(({ name, shape, dtype }) => `${name} ${shape.join("x") || "scalar"} ${dtype}`);
+  return `inputs: ${each.join(", ")}`;
 }
 
 /** A table without frames, readable on a terminal and in a file. */

@@ -1,6 +1,6 @@
 import { SingleBar } from "cli-progress";
 import type { NamedTask, TuneEvent } from "../tuner/events.js";
-import { describeEnd, describeStop, ms, roundLine, taskTable } from "./format.js";
+import { describeEnd, describeStop, inputsLine, ms, roundLine, taskTable } from "./format.js";
 
 export interface Output {
   write(text: string): unknown;
@@ -61,6 +61,7 @@ export class TuneDisplay {
     this.#line(
       `${event.tasks.length} tasks${from} for ${event.target}: ${event.trials} trials, ${event.trialsPerRound} a round`,
     );
+    this.#line(inputsLine(event.inputs));
     if (resumed) {
       const inRound = resumed.inRound > 0 ? `, ${resumed.inRound} of them of a round that is gone on with` : "";
       this.#line(`the job goes on after ${resumed.rounds} rounds and ${before} programs${inRound}`);

@@ -1,5 +1,6 @@
 import { InvalidRequestError } from "../errors.js";
 import { requireLog } from "../records/log.js";
+import type { DescribedInput } from "../worker/protocol.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
 import { requireGpus } from "./gpus.js";
@@ -15,7 +16,9 @@ export interface EvaluateOptions extends NetworkOptions, Omit<WorkerOptions, "ta
   readonly minRepeatMs: number;
   /** Take records that were measured for other targets, too. */
   readonly acceptOtherTargets?: boolean | undefined;
-  /** Told how many tasks the log covers, and what of it was skipped. */
+  /** Told what the network is compiled for, before it is. */
+  readonly onInputs?: (inputs: readonly DescribedInput[]) => void;
+  /** Told what runs the network where that is not the graph executor, how many tasks the log covers, and what of it was skipped. */
   readonly onNotice?: (notice: string) => void;
 }
 
@@ -28,7 +31,7 @@ export interface Latencies {
 /** Compiles a network twice, untuned and with a log, and times the two in turn on the same machine. */
 export function evaluate(options: EvaluateOptions): Promise<Latencies> {
   return withNetwork(options, async (worker) => {
-    const untuned = await compile(worker, false);
+    const untuned = await compile(worker, false, options);
     const tuned = await compile(worker, true);
     const seconds = { untuned: [] as number[], tuned: [] as number[] };
     // In turn, so that what else the machine does falls on both.
@@ -53,7 +56,8 @@ async function withNetwork<T>(options: EvaluateOptions, work: (worker: Worker) =
   const worker = await startWorker(options);
   try {
     await requireGpus(worker, options);
-    const { tasks, target } = await extractTasks(worker, options);
+    const { tasks, target, inputs } = await extractTasks(worker, options);
+    options.onInputs?.(inputs);
     const loaded = await loadRecords(
       worker,
       { log, from: 0, to: null },
@@ -74,8 +78,12 @@ async function withNetwork<T>(options: EvaluateOptions, work: (worker: Worker) =
 }
 
 /** With the best of the records that were loaded, or untuned. */
-async function compile(worker: Worker, tuned: boolean): Promise<number> {
-  return (await worker.request("compile", { tuned }, { deadlineMs: COMPILE_DEADLINE_MS })).module;
+async function compile(worker: Worker, tuned: boolean, { onNotice }: Partial<EvaluateOptions> = {}): Promise<number> {
+  const { module, executor } = await worker.request("compile", { tuned }, { deadlineMs: COMPILE_DEADLINE_MS });
+  if (executor === "vm") {
+    onNotice?.("the network has control flow, functions or open shapes: TVM's virtual machine runs it");
+  }
+  return module;
 }
 
 async function time(worker: Worker, module: number, repeat: number, minRepeatMs: number): Promise<number[]> {

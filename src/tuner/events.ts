@@ -1,7 +1,7 @@
 import type { FastReason } from "../tuning/fast-scheduler.js";
 import type { Origin } from "../tuning/recipe.js";
 import type { RoundOutcome, SearchReason, SearchTarget, StopReason } from "../tuning/scheduler.js";
-import type { MeasuredEvent } from "../worker/protocol.js";
+import type { DescribedInput, MeasuredEvent } from "../worker/protocol.js";
 import type { NetworkTask } from "./tasks.js";
 
 /** A task with what people want to know of it. */
@@ -51,6 +51,8 @@ export type TuneEvent =
   | {
       readonly type: "started";
       readonly target: string;
+      /** What the network is compiled for. */
+      readonly inputs: readonly DescribedInput[];
       readonly tasks: readonly NamedTask[];
       readonly tasksFromCache: boolean;
       readonly trials: number;

@@ -4,6 +4,7 @@ import type { Strategy } from "../tuning/scheduler.js";
 import type { ChannelName } from "../worker/channel.js";
 import { isCuda } from "../worker/installation.js";
 import type { TrainingSettings } from "../worker/protocol.js";
+import type { NetworkInput } from "./inputs.js";
 
 export const TUNE_MODES = ["reference", "fast"] as const;
 export type TuneMode = (typeof TUNE_MODES)[number];
@@ -18,6 +19,8 @@ export interface TuneOptions {
   readonly log: string;
   readonly batch?: number;
   readonly layout?: "NHWC" | "NCHW";
+  /** Of a network from a file: what the file leaves open of its inputs. */
+  readonly inputs?: readonly NetworkInput[];
   /** A TVM target; `native` is this machine's CPU. */
   readonly target?: string;
   readonly searchPolicy?: string;
@@ -97,6 +100,7 @@ export interface TuneOptions {
 export const TUNE_DEFAULTS = {
   batch: 1,
   layout: "NHWC",
+  inputs: [],
   target: "native",
   searchPolicy: "sketch.xgb.family_op",
   mode: "fast",

@@ -3,9 +3,10 @@ import { execa } from "execa";
 import { InvalidRequestError } from "../errors.js";
 import type { Task } from "../tuning/task.js";
 import { home, pythonFolder, tvmPython } from "../worker/installation.js";
-import { type DescribedTask, operations, type Result } from "../worker/protocol.js";
+import { type DescribedInput, type DescribedTask, operations, type Params, type Result } from "../worker/protocol.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
+import { checkInputs, type NetworkInput } from "./inputs.js";
 
 /** Finding the tasks of a large network on a slow machine takes minutes. */
 const EXTRACT_DEADLINE_MS = 20 * 60_000;
@@ -14,6 +15,8 @@ export interface NetworkOptions {
   readonly model: string;
   readonly batch: number;
   readonly layout: string;
+  /** Of a network from a file: what the file leaves open of its inputs. */
+  readonly inputs?: readonly NetworkInput[] | undefined;
   readonly target: string;
 }
 
@@ -28,16 +31,17 @@ export interface NetworkTask extends Task {
 export interface ExtractedTasks {
   /** The target as TVM spells it in records. */
   readonly target: string;
+  /** What the network is compiled for. */
+  readonly inputs: readonly DescribedInput[];
   readonly tasks: readonly NetworkTask[];
   readonly fromCache: boolean;
 }
 
 /** Has a worker find all tasks of a network; the second time they come from the cache. */
 export async function extractTasks(worker: Worker, network: NetworkOptions): Promise<ExtractedTasks> {
-  const { model, batch, layout, target } = network;
   const found = await worker.request(
     "extract",
-    { model, batch, layout, target, cache: cacheFolder() },
+    { ...questionOf(network), cache: cacheFolder() },
     { deadlineMs: EXTRACT_DEADLINE_MS },
   );
   return toExtracted(found);
@@ -64,6 +68,12 @@ export function chooseTasks(
   return tasks.filter(({ id }) => wanted.has(id));
 }
 
+/** Which network, as the protocol has it. */
+function questionOf(network: NetworkOptions): Omit<Params<"extract">, "cache"> {
+  const { model, batch, layout, inputs = [], target } = network;
+  return { model, batch, layout, inputs: checkInputs(inputs), target };
+}
+
 /** All tasks of a network, for those who only want to know them: the second time no worker is started. */
 export async function listTasks(options: NetworkOptions & WorkerOptions): Promise<ExtractedTasks> {
   const known = options.keys === undefined ? await recallTasks(options) : null;
@@ -80,14 +90,18 @@ export async function listTasks(options: NetworkOptions & WorkerOptions): Promis
 
 /** What a worker of this machine said of the tasks before; null too where Python fails: the worker will say why. */
 async function recallTasks(options: NetworkOptions & WorkerOptions): Promise<Result<"extract"> | null> {
-  const { model, batch, layout, target } = options;
-  const asked = { cache: cacheFolder(), model, batch, layout, target };
+  const { inputs, ...rest } = questionOf(options);
+  const asked = { cache: cacheFolder(), ...rest, inputs: JSON.stringify(inputs) };
   const args = Object.entries(asked).map(([name, value]) => `--${name}=${value}`);
-  const { stdout } = await execa(tvmPython(options.tvmPython, target), ["-m", "familyseer.descriptions", ...args], {
-    env: { PYTHONPATH: pythonFolder },
-    stdin: "ignore",
-    reject: false,
-  });
+  const { stdout } = await execa(
+    tvmPython(options.tvmPython, options.target),
+    ["-m", "familyseer.descriptions", ...args],
+    {
+      env: { PYTHONPATH: pythonFolder },
+      stdin: "ignore",
+      reject: false,
+    },
+  );
   try {
     return operations.extract.result.nullable().parse(JSON.parse(stdout ?? ""));
   } catch {
@@ -99,9 +113,10 @@ function cacheFolder(): string {
   return join(home(), "cache");
 }
 
-function toExtracted({ target, from_cache, tasks }: Result<"extract">): ExtractedTasks {
+function toExtracted({ target, from_cache, inputs, tasks }: Result<"extract">): ExtractedTasks {
   return {
     target,
+    inputs,
     fromCache: from_cache,
     tasks: tasks.map((task, id) => ({ ...toTask(task), id, words: task.words })),
   };

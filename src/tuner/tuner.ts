@@ -10,7 +10,7 @@ import type { Recipe } from "../tuning/recipe.js";
 import type { RoundOutcome, SearchTarget, StopReason } from "../tuning/scheduler.js";
 import { parseSearchPolicy, type SearchPolicy } from "../tuning/search-policy.js";
 import { measuredOrNull } from "../tuning/task.js";
-import type { DeviceSettings } from "../worker/protocol.js";
+import type { DescribedInput, DeviceSettings } from "../worker/protocol.js";
 import { startWorker } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
 import { type Beginning, basisOf, beginAgain, beginNew } from "./beginning.js";
@@ -131,7 +131,7 @@ export class Tuner {
       if (this.#devices.type === "local" || this.#devices.type === "servers") {
         await requireGpus(first, this.options);
       }
-      const { target, tasks, families, fromCache: tasksFromCache } = await this.#extract(first);
+      const { target, inputs, tasks, families, fromCache: tasksFromCache } = await this.#extract(first);
       if (history) {
         requireSameTasks(this.options.log, history, tasks, target);
       }
@@ -158,15 +158,12 @@ export class Tuner {
       const { recordsTaken } = beginning;
       const { resumed } = past;
       const notices = [...withoutEffect(this.options), ...beginning.notices, ...noticed];
-      emit({ type: "started", target, tasks, tasksFromCache, trials, trialsPerRound, recordsTaken, resumed, notices });
+      const began = { type: "started", target, inputs, tasks, trialsPerRound } as const;
+      emit({ ...began, tasksFromCache, trials, recordsTaken, resumed, notices });
       const options = asJournaled(this.options);
       const basis = basisOf(beginning, trialsPerRound, log);
       await journal.append([
-        entry(
-          history
-            ? { type: "resumed", trials, tasks: tasks.map(({ id }) => id) }
-            : { type: "started", options, target, tasks, trialsPerRound, basis },
-        ),
+        entry(history ? { type: "resumed", trials, tasks: tasks.map(({ id }) => id) } : { ...began, options, basis }),
       ]);
 
       const [roundsBegun, busyBefore] = [performance.now(), workers.busySeconds];
@@ -233,17 +230,19 @@ export class Tuner {
 
   async #extract(worker: Worker): Promise<{
     target: string;
+    inputs: readonly DescribedInput[];
     tasks: NamedTask[];
     families: Families | null;
     fromCache: boolean;
   }> {
     const { model, onlyTasks } = this.options;
-    const { target, tasks: all, fromCache } = await extractTasks(worker, this.options);
+    const { target, inputs, tasks: all, fromCache } = await extractTasks(worker, this.options);
     const tasks = chooseTasks(all, model, onlyTasks);
     const families = this.#policy.families ? groupFamilies(tasks, this.#policy.families) : null;
     const familyOf = new Map([...(families ?? [])].flatMap(([name, ids]) => ids.map((id) => [id, name] as const)));
     return {
       target,
+      inputs,
       families,
       fromCache,
       tasks: tasks.map((task) => ({ ...task, family: familyOf.get(task.id) ?? null })),

@@ -39,6 +39,28 @@ export const describedTask = z.object({
 });
 export type DescribedTask = z.infer<typeof describedTask>;
 
+/** Of an input of a network. */
+export const DTYPES = [
+  "float16",
+  "float32",
+  "float64",
+  "int8",
+  "int16",
+  "int32",
+  "int64",
+  "uint8",
+  "uint16",
+  "uint32",
+  "uint64",
+  "bool",
+] as const;
+
+const extents = z.array(z.number().int().min(1));
+
+/** An input of a network; a scalar has no extents. */
+export const describedInput = z.object({ name: z.string(), shape: extents, dtype: z.string() });
+export type DescribedInput = z.infer<typeof describedInput>;
+
 const ORIGINS = ["sibling", "descent", "evolution", "random"] as const;
 
 /**
@@ -152,10 +174,18 @@ export const operations = {
       model: z.string(),
       batch: z.number().int(),
       layout: z.string(),
+      /** What the user says of the inputs of a file; `dtype` null: the file's own. */
+      inputs: z.array(z.object({ name: z.string(), shape: extents, dtype: z.enum(DTYPES).nullable() })),
       target: z.string(),
       cache: z.string().nullable(),
     }),
-    result: z.object({ target: z.string(), from_cache: z.boolean(), tasks: z.array(describedTask) }),
+    result: z.object({
+      target: z.string(),
+      from_cache: z.boolean(),
+      /** All inputs, as the network is compiled for them. */
+      inputs: z.array(describedInput),
+      tasks: z.array(describedTask),
+    }),
   },
   /**
    * A bound on each task's cost from below, in seconds, by what this machine's CPU computes and moves at most; null where
@@ -281,7 +311,8 @@ export const operations = {
   /** Compiles the extracted network: untuned, or with the best of the loaded records for each task. */
   compile: {
     params: z.object({ tuned: z.boolean() }),
-    result: z.object({ module: id }),
+    /** `executor`: TVM's graph executor, or its virtual machine for networks with control flow or open shapes. */
+    result: z.object({ module: id, executor: z.enum(["graph", "vm"]) }),
   },
   /** Times a compiled network; seconds per run. */
   evaluate: {

@@ -19,6 +19,7 @@ from typing import Any, Callable
 
 SCRIPT: dict[str, Any] = {}
 TARGET = "llvm -keys=cpu"
+INPUTS = [{"name": "x", "shape": [1, 8], "dtype": "float32"}]
 _HARDWARE = [2, 64, 64, 0, 0, 0, 0, 0]
 # Of a tuning of a matrix product; the number of the program stands where its first loop is split.
 _STEPS: list[Any] = [
@@ -73,7 +74,7 @@ class Operations:
             }
             for task, key in enumerate(self._keys)
         ]
-        return {"target": TARGET, "from_cache": True, "tasks": tasks}
+        return {"target": TARGET, "from_cache": True, "inputs": INPUTS, "tasks": tasks}
 
     def bounds(self) -> dict[str, Any]:
         return {"least_costs": None}

@@ -31,7 +31,14 @@ for (const channel of CHANNELS) {
     });
 
     it("carries large answers whole, and what a request did wrong", async () => {
-      const params = { model: "mlp", batch: 1, layout: "NHWC", target: "llvm -num-cores=2", cache: null };
+      const params = {
+        model: "mlp",
+        batch: 1,
+        inputs: [],
+        layout: "NHWC",
+        target: "llvm -num-cores=2",
+        cache: null,
+      };
       const { tasks } = await worker.request("extract", params, { deadlineMs: 120 * SECONDS });
       assert.deepEqual(
         tasks.map((task) => task.core_operation ?? "").sort((a, b) => a.localeCompare(b)),
@@ -44,7 +51,7 @@ for (const channel of CHANNELS) {
     });
 
     it("keeps a deadline, and goes on after it", async () => {
-      const params = { model: "dqn", batch: 1, layout: "NHWC", target: "llvm", cache: null };
+      const params = { model: "dqn", batch: 1, inputs: [], layout: "NHWC", target: "llvm", cache: null };
       await assert.rejects(worker.request("extract", params, { deadlineMs: 50 }), DeadlineError);
       await worker.request("ping", {}, { deadlineMs: 120 * SECONDS });
     });
@@ -56,7 +63,7 @@ describe("a worker that dies", () => {
     const worker = await startWorker();
     const request = worker.request(
       "extract",
-      { model: "resnet-18", batch: 1, layout: "NHWC", target: "llvm", cache: null },
+      { model: "resnet-18", batch: 1, inputs: [], layout: "NHWC", target: "llvm", cache: null },
       { deadlineMs: 100 * SECONDS },
     );
     process.kill(worker.pid, "SIGKILL");

@@ -50,7 +50,15 @@ function startedEvent(): TuneEvent {
       })),
     ),
   );
-  const rest = { tasksFromCache: false, trials: 1000, trialsPerRound: 8, recordsTaken: 0, resumed: null, notices: [] };
+  const rest = {
+    inputs: [],
+    tasksFromCache: false,
+    trials: 1000,
+    trialsPerRound: 8,
+    recordsTaken: 0,
+    resumed: null,
+    notices: [],
+  };
   return { type: "started", target: "llvm", tasks, ...rest };
 }
 

@@ -101,6 +101,13 @@ describe("a job that is resumed", function () {
     assert.equal(exitCode, 2);
     assert.match(stderr, /seed was 0 and is 1; trials were 150 and are 100/);
     assert.match((await tuning.run([...MODES.reference, "--resume"])).stderr, /mode was "fast" and is "reference"/);
+    const inputs = ["--resume", "--input", "x:1x16"];
+    assert.match(
+      (await tuning.run([...MODES.fast, ...inputs])).stderr,
+      /inputs was \[\] and is \[\{"name":"x","shape":\[1,16\]\}\]/,
+    );
+    const { inputs: compiledFor } = JSON.parse((await readFile(tuning.journal, "utf8")).split("\n")[0] ?? "");
+    assert.deepEqual(compiledFor, [{ name: "x", shape: [1, 8], dtype: "float32" }]);
   });
 
   it("is refused if records are missing that its journal knows", async () => {

@@ -2,11 +2,11 @@
 
 - `.json`: a Relay module or function as `tvm.ir.save_json` writes it. Its weights are constants in it, or in a file of
   the same name that ends with `.params` (`relay.save_param_dict`); what is neither is an input.
-- `.onnx`, with the package onnx, of a version that TVM's frontend knows (before 1.19). An extent that the file leaves
-  open is the batch.
-- `.pt`, `.pth`: TorchScript, traced, of images (batch x 3 x 224 x 224), with the package torch.
+- `.onnx`, with the package onnx, of a version that TVM's frontend knows (before 1.19).
+- `.pt`, `.pth`: TorchScript, with the package torch.
 
-Convolutions are brought into the layout asked for, as the paper's scripts do.
+What a file leaves open of its inputs is the batch, or the user says it (`inputs.py`). Convolutions are brought into the
+layout asked for, as the paper's scripts do.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import RequestError
+from .inputs import DTYPES, AskedInput, DeclaredInput, Input, settle
 from .network import Network, example_input
 
 if TYPE_CHECKING:
-    import numpy as np
     import tvm
     from tvm import relay
 
@@ -42,36 +42,58 @@ def digests_of(name: str) -> list[str]:
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()]
 
 
-def load_network(name: str, batch: int, layout: str) -> Network:
-    """Raises RequestError if the file is not there, holds no network, or holds operators that TVM does not have."""
+def load_network(name: str, batch: int, layout: str, asked: Sequence[AskedInput] = ()) -> Network:
+    """Raises RequestError if the file is not there, holds no network or operators that TVM does not have, or leaves
+    something open of its inputs that neither `asked` nor `batch` says.
+    """
     path = Path(name)
     if path.suffix not in _LOADERS:
         raise RequestError(f"{path} is no network that can be read. Expected a file that ends with {_ENDINGS}.")
     if not path.is_file():
         raise RequestError(f"There is no network {path}. Expected a file.")
-    module, weights = _LOADERS[path.suffix](path, batch)
+    module, weights = _LOADERS[path.suffix](path, batch, asked)
     with _refusing(path):
-        module = _in_layout(module, layout)
+        module = _in_layout(_with_plain_inputs(module), layout)
     inputs = {}
     for parameter in module["main"].params:
         if parameter.name_hint not in weights:
-            inputs[parameter.name_hint] = _example(path, parameter)
+            kind = parameter.checked_type
+            inputs[parameter.name_hint] = example_input(tuple(int(extent) for extent in kind.shape), kind.dtype)
     return Network(module, weights, inputs)
 
 
-def _example(path: Path, parameter: relay.Var) -> np.ndarray:
-    from tvm import tir
+def _with_plain_inputs(module: tvm.IRModule) -> tvm.IRModule:
+    """Each part of an input that is a tuple becomes an input of its own, `NAME.0`, `NAME.1`, ...."""
+    import tvm
+    from tvm import relay
 
-    kind = parameter.checked_type
-    if not all(isinstance(extent, tir.IntImm) for extent in kind.shape):
-        raise RequestError(
-            f"{path} leaves the shape of its input {parameter.name_hint} open: {list(kind.shape)}. "
-            "Expected whole numbers."
-        )
-    return example_input(tuple(int(extent) for extent in kind.shape), kind.dtype)
+    main = module["main"]
+    parameters: list[relay.Var] = []
+    bound: dict[relay.Var, relay.Expr] = {}
+
+    def parts(name: str, kind: tvm.ir.Type) -> relay.Expr:
+        if isinstance(kind, tvm.ir.TupleType):
+            return relay.Tuple([parts(f"{name}.{i}", part) for i, part in enumerate(kind.fields)])
+        parameters.append(relay.var(name, kind))
+        return parameters[-1]
+
+    for parameter in main.params:
+        if isinstance(parameter.type_annotation, tvm.ir.TupleType):
+            bound[parameter] = parts(parameter.name_hint, parameter.type_annotation)
+        else:
+            parameters.append(parameter)
+    return _with_main(module, parameters, bound) if bound else module
 
 
-def _load_relay(path: Path, batch: int) -> Loaded:
+def _with_main(module: tvm.IRModule, parameters: list[relay.Var], bound: dict[relay.Var, relay.Expr]) -> tvm.IRModule:
+    """The module with these parameters of its main function, and with what is bound in place of old ones."""
+    from tvm import relay
+
+    module["main"] = relay.Function(parameters, relay.bind(module["main"].body, bound))
+    return module
+
+
+def _load_relay(path: Path, batch: int, asked: Sequence[AskedInput]) -> Loaded:
     import tvm
     from tvm import relay
 
@@ -82,13 +104,48 @@ def _load_relay(path: Path, batch: int) -> Loaded:
         loaded = tvm.IRModule.from_expr(loaded)
     if not isinstance(loaded, tvm.IRModule) or "main" not in {f.name_hint for f in loaded.get_global_vars()}:
         raise RequestError(f"{path} holds no Relay module with a function main, but {type(loaded).__name__}.")
-    if batch != 1:
-        raise RequestError(f"batch is {batch}, but the shapes of a Relay module are its own. Expected no batch, or 1.")
-    weights = path.with_suffix(".params")
-    if not weights.is_file():
-        return loaded, {}
-    with _refusing(weights):
-        return loaded, dict(relay.load_param_dict(weights.read_bytes()))
+    weights: dict[str, tvm.nd.NDArray] = {}
+    if path.with_suffix(".params").is_file():
+        with _refusing(path.with_suffix(".params")):
+            weights = dict(relay.load_param_dict(path.with_suffix(".params").read_bytes()))
+    with _refusing(path):
+        module = _with_plain_inputs(relay.transform.InferType()(loaded))
+    parameters = [each for each in module["main"].params if each.name_hint not in weights]
+    inputs = settle(path, [_of_relay(path, each) for each in parameters], asked, batch)
+    with _refusing(path):
+        return _with_shapes(module, inputs), weights
+
+
+def _of_relay(path: Path, parameter: relay.Var) -> DeclaredInput:
+    import tvm
+    from tvm import tir
+
+    kind = parameter.type_annotation
+    if not isinstance(kind, tvm.ir.TensorType) or kind.dtype not in DTYPES:
+        what = kind.dtype if isinstance(kind, tvm.ir.TensorType) else type(kind).__name__
+        raise RequestError(
+            f"{path}: its input {parameter.name_hint} is of the type {what}, for which there is no example to run it "
+            f"on. Expected tensors, or tuples of tensors, of {', '.join(DTYPES)}."
+        )
+    extents = tuple(
+        int(extent) if isinstance(extent, tir.IntImm) else getattr(extent, "name", "") for extent in kind.shape
+    )
+    return DeclaredInput(parameter.name_hint, extents, (kind.dtype,))
+
+
+def _with_shapes(module: tvm.IRModule, inputs: Sequence[Input]) -> tvm.IRModule:
+    """The module with the extents of its inputs that it left open."""
+    from tvm import relay, tir
+
+    shapes = {each.name: each.shape for each in inputs}
+    bound: dict[relay.Var, relay.Expr] = {}
+    parameters = []
+    for parameter in module["main"].params:
+        kind = parameter.type_annotation
+        if parameter.name_hint in shapes and not all(isinstance(extent, tir.IntImm) for extent in kind.shape):
+            bound[parameter] = relay.var(parameter.name_hint, shape=shapes[parameter.name_hint], dtype=kind.dtype)
+        parameters.append(bound.get(parameter, parameter))
+    return _with_main(module, parameters, bound) if bound else module
 
 
 def _json_text(path: Path) -> str:
@@ -103,7 +160,7 @@ def _json_text(path: Path) -> str:
     return text
 
 
-def _load_onnx(path: Path, batch: int) -> Loaded:
+def _load_onnx(path: Path, batch: int, asked: Sequence[AskedInput]) -> Loaded:
     from tvm import relay
 
     onnx = _package("onnx", "onnx<1.19", path)
@@ -112,24 +169,43 @@ def _load_onnx(path: Path, batch: int) -> Loaded:
     if not model.graph.node:
         raise RequestError(f"{path} is no ONNX network: it has no operators.")
     stored = {weight.name for weight in model.graph.initializer}
-    shapes = {
-        each.name: tuple(extent.dim_value or batch for extent in each.type.tensor_type.shape.dim)
-        for each in model.graph.input
-        if each.name not in stored
-    }
+    declared = [_of_onnx(onnx, path, each) for each in model.graph.input if each.name not in stored]
+    inputs = settle(path, declared, asked, batch)
+    shapes = {each.name: each.shape for each in inputs}
+    dtypes = {each.name: each.dtype for each in inputs}
     with _refusing(path):
-        return relay.frontend.from_onnx(model, shapes)
+        return relay.frontend.from_onnx(model, shapes, dtypes)
 
 
-def _load_torchscript(path: Path, batch: int) -> Loaded:
-    from tvm import relay
+def _of_onnx(onnx: ModuleType, path: Path, given: Any) -> DeclaredInput:
+    kind = given.type.tensor_type
+    spelled = {"float32": "FLOAT", "float64": "DOUBLE"}
+    names = {getattr(onnx.TensorProto, spelled.get(name, name.upper())): name for name in DTYPES}
+    dtype = names.get(kind.elem_type)
+    if not given.type.HasField("tensor_type") or dtype is None:
+        what = given.type.WhichOneof("value") or "nothing"
+        element = f" of {onnx.TensorProto.DataType.Name(kind.elem_type)}" if what == "tensor_type" else ""
+        raise RequestError(
+            f"{path}: its input {given.name} is {what.replace('_type', '')}{element}, for which there is no example to "
+            f"run it on. Expected tensors of {', '.join(DTYPES)}."
+        )
+    if not kind.HasField("shape"):
+        return DeclaredInput(given.name, (), (dtype,), any_rank=True)
+    extents = tuple(
+        extent.dim_value if extent.HasField("dim_value") and extent.dim_value > 0 else extent.dim_param
+        for extent in kind.shape.dim
+    )
+    return DeclaredInput(given.name, extents, (dtype,))
+
+
+def _load_torchscript(path: Path, batch: int, asked: Sequence[AskedInput]) -> Loaded:
+    from .torchscript import from_torchscript
 
     torch = _package("torch", "torch", path)
-    shape = (batch, 3, 224, 224)
     with _refusing(path, "Expected what torch.jit.save writes."):
         script = torch.jit.load(str(path), map_location="cpu").eval()
-    with _refusing(path, f"It is read as torch.jit.trace's of images, {' x '.join(map(str, shape))}."):
-        return relay.frontend.from_pytorch(script, [("data", shape)])
+    expected = "Expected what torch.jit.trace makes; of torch.jit.script's TVM lacks some operators."
+    return from_torchscript(script, path, asked, batch, lambda: _refusing(path, expected))
 
 
 _LOADERS = {".json": _load_relay, ".onnx": _load_onnx, ".pt": _load_torchscript, ".pth": _load_torchscript}

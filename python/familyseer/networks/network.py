@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,13 @@ class Network:
     module: tvm.IRModule
     weights: dict[str, tvm.nd.NDArray]
     inputs: dict[str, np.ndarray]
+
+    def described_inputs(self) -> list[dict[str, Any]]:
+        """The inputs as the other side knows them (protocol, `extract`)."""
+        return [
+            {"name": name, "shape": list(example.shape), "dtype": str(example.dtype)}
+            for name, example in self.inputs.items()
+        ]
 
 
 def network_of(output: relay.Expr, inputs: dict[str, np.ndarray]) -> Network:
