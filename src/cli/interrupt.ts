@@ -5,9 +5,14 @@ const INTERRUPTED = 130;
  * Does work that Ctrl-C ends: the first asks it to end, the second ends this process at once.
  *
  * @param atOnce done before this process ends, to leave the terminal as it was
+ * @param say tells the user what the first does
  * @returns the exit code
  */
-export async function interruptible(work: (signal: AbortSignal) => Promise<void>, atOnce: () => void): Promise<number> {
+export async function interruptible(
+  work: (signal: AbortSignal) => Promise<void>,
+  atOnce: () => void,
+  say: (line: string) => void = (line) => console.error(line),
+): Promise<number> {
   const interrupt = new AbortController();
   const onInterrupt = () => {
     if (interrupt.signal.aborted) {
@@ -15,7 +20,7 @@ export async function interruptible(work: (signal: AbortSignal) => Promise<void>
       atOnce();
       process.exit(INTERRUPTED);
     }
-    console.error("interrupted: the round in progress is recorded first; again to end at once");
+    say("interrupted: the round in progress is recorded first; again to end at once");
     interrupt.abort();
   };
   process.on("SIGINT", onInterrupt).on("SIGTERM", onInterrupt);

@@ -50,7 +50,7 @@ function addCommand(program: Command, name: string, run: typeof tuneNetworkGpu, 
     .option("--generations <n>", "generations of the search", wholeNumber, defaults.generations)
     .option("--min-repeat-ms <n>", "least time of timing a program", wholeNumber, 300)
     .action(async ({ batch_size, gpu_num, pre_tuned, ...options }: Flags) => {
-      const display = new TuneDisplay(process.stdout, 10);
+      const display = new TuneDisplay(process.stdout, { tableEvery: 10 });
       const work = async (signal: AbortSignal) => {
         const { mean, deviation } = await run({
           ...options,
@@ -66,6 +66,7 @@ function addCommand(program: Command, name: string, run: typeof tuneNetworkGpu, 
         await interruptible(
           (signal) => work(signal).catch(sayIfCancelled),
           () => display.end(),
+          (line) => display.aside(line),
         ),
       );
     });

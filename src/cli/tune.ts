@@ -25,6 +25,8 @@ type Flags = Omit<TuneOptions, "worseRatio" | "means"> &
     /** A port; true for any that is free. */
     readonly page?: number | true;
     readonly json?: boolean;
+    readonly quiet?: boolean;
+    readonly verbose?: boolean;
   };
 
 export function addTune(program: Command, finish: Finish): void {
@@ -51,6 +53,11 @@ export function addTune(program: Command, finish: Finish): void {
     .option("--accept-other-targets", "take records that were measured for other targets, too")
     .option("--page [port]", "serve the report's page to browsers of this machine while the job runs", portNumber)
     .option("--table-every <n>", "rounds between task tables; 0: only at the end", wholeNumber, 10)
+    .addOption(new Option("--quiet", "print the end and what went wrong, nothing else").conflicts(["verbose", "json"]))
+    .option(
+      "--verbose",
+      "print every program, the seconds of each phase, and what the worker prints, as TVM's warnings",
+    )
     .option("--json", "print every event as a line of JSON instead")
 
     .optionsGroup(GROUPS.search)
@@ -135,9 +142,18 @@ export function addTune(program: Command, finish: Finish): void {
     .option("--no-adaptive-population", "fast mode with --population and --generations throughout")
     .option("--no-sized-looks", "fast mode that looks as long at tasks of little work")
     .option("--no-roofline", "fast mode that goes on with tasks as fast as this machine can be")
-    .action(async ({ tableEvery, json, page, worseRatio, ...flags }: Flags) => {
-      const options = { ...flags, means: meansOf(flags), worseRatio: worseRatio === false ? null : worseRatio };
-      const display = new TuneDisplay(process.stdout, tableEvery);
+    .action(async ({ tableEvery, json, quiet, verbose, page, worseRatio, ...flags }: Flags) => {
+      const display = new TuneDisplay(process.stdout, {
+        tableEvery,
+        detail: quiet ? "quiet" : verbose ? "verbose" : "usual",
+      });
+      const aside = (line: string) => display.aside(line);
+      const options = {
+        ...flags,
+        means: meansOf(flags),
+        worseRatio: worseRatio === false ? null : worseRatio,
+        ...(verbose ? { onOutput: aside } : {}),
+      };
       const run = async (signal: AbortSignal) => {
         const tuner = new Tuner({ ...options, signal });
         for await (const event of page === undefined ? tuner.events() : await onPage(tuner, page)) {
@@ -149,7 +165,7 @@ export function addTune(program: Command, finish: Finish): void {
         }
       };
       try {
-        finish(await interruptible(run, () => display.end()));
+        finish(await interruptible(run, () => display.end(), aside));
       } finally {
         display.end();
       }

@@ -37,20 +37,25 @@ export async function readDeviceTotals(log: string): Promise<Map<string, DeviceT
 
 const ofFamily = z.object({ family: z.string(), after: z.number() });
 
+const per = z.enum(["second", "program"]).default("second");
+
 /** The reasons of both schedulers; of another version's, what it was called. */
-const reasonSchema = z.union([
-  z.discriminatedUnion("type", [
-    z.object({ type: z.literal("warm-up") }),
-    z.object({ type: z.literal("next-in-turn") }),
-    z.object({ type: z.literal("steepest"), gradient: z.number() }),
-    z.object({ type: z.literal("drawn"), among: z.number(), gradient: z.number() }),
-    ofFamily.extend({ type: z.literal("foresee"), among: z.number(), drawn: z.boolean(), gradient: z.number() }),
-    z.object({ type: z.literal("first-look"), family: z.string(), first: z.boolean() }),
-    z.object({ type: z.literal("expected-gain"), perSecond: z.number(), next: z.number().nullable() }),
-    ofFamily.extend({ type: z.literal("expected-of-schedules"), gain: z.number(), perSecond: z.number() }),
+const reasonSchema = z.preprocess(
+  nowCalled({ perSecond: "rate" }),
+  z.union([
+    z.discriminatedUnion("type", [
+      z.object({ type: z.literal("warm-up") }),
+      z.object({ type: z.literal("next-in-turn") }),
+      z.object({ type: z.literal("steepest"), gradient: z.number() }),
+      z.object({ type: z.literal("drawn"), among: z.number(), gradient: z.number() }),
+      ofFamily.extend({ type: z.literal("foresee"), among: z.number(), drawn: z.boolean(), gradient: z.number() }),
+      z.object({ type: z.literal("first-look"), family: z.string(), first: z.boolean() }),
+      z.object({ type: z.literal("expected-gain"), rate: z.number(), next: z.number().nullable(), per }),
+      ofFamily.extend({ type: z.literal("expected-of-schedules"), gain: z.number(), rate: z.number(), per }),
+    ]),
+    z.object({ type: z.string() }).transform(({ type }) => ({ type: "other" as const, name: type })),
   ]),
-  z.object({ type: z.string() }).transform(({ type }) => ({ type: "other" as const, name: type })),
-]);
+);
 
 const cost = z.number().nullable();
 const time = z.iso.datetime();
@@ -123,7 +128,7 @@ const entrySchema = z.discriminatedUnion("type", [
     failure: z.string().nullable(),
     device: z.string().nullable(),
     origin: z.enum(ORIGINS),
-    timing_seconds: z.number(),
+    timingSeconds: z.number(),
     /** Since the round began. */
     seconds: z.number(),
   }),
@@ -250,7 +255,7 @@ function journalEntry({ text, number, whole }: Line, path: string): WrittenEntry
   if (type !== undefined && !KNOWN_ENTRIES.has(type)) {
     return null;
   }
-  const entry = entrySchema.safeParse(content);
+  const entry = entrySchema.safeParse(nowCalled({ timing_seconds: "timingSeconds" })(content));
   if (!entry.success) {
     const what = entry.error.issues.map(({ path: at, message }) => `${at.join(".")}: ${message}`).join("; ");
     throw new InvalidRequestError(
@@ -258,6 +263,14 @@ function journalEntry({ text, number, whole }: Line, path: string): WrittenEntry
     );
   }
   return entry.data;
+}
+
+/** Gives fields the names they have now, which journals of earlier versions have under others. */
+function nowCalled(names: Readonly<Record<string, string>>): (entry: unknown) => unknown {
+  return (entry) =>
+    typeof entry === "object" && entry !== null
+      ? Object.fromEntries(Object.entries(entry).map(([name, value]) => [names[name] ?? name, value]))
+      : entry;
 }
 
 function parsed(line: string): unknown {

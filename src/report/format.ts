@@ -1,8 +1,9 @@
 import Table from "cli-table3";
 import type { NamedTask, TuneEvent } from "../tuner/events.js";
-import type { FastReason } from "../tuning/fast-scheduler.js";
+import type { FastReason, RateUnit } from "../tuning/fast-scheduler.js";
 import type { DeathReason, SearchReason, StopReason } from "../tuning/scheduler.js";
 import type { DescribedInput } from "../worker/protocol.js";
+import { rowsOf } from "./text.js";
 
 /** Milliseconds for people, from seconds. */
 export function ms(seconds: number | null): string {
@@ -15,11 +16,27 @@ export function inputsLine(inputs: readonly DescribedInput[]): string {
   return `inputs: ${each.join(", ")}`;
 }
 
-/** A table without frames, readable on a terminal and in a file. */
-export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+const GAP = 2;
+/** Where not even single words fit, columns down to this width break within words. */
+const LEAST_WIDTH = 8;
+
+/**
+ * A table without frames, readable on a terminal and in a file. With a width its rows are at most that wide: cells break over
+ * several lines, headings first, then the widest columns, and within words only where it cannot be helped.
+ */
+export function table(
+  head: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+  width: number | null = null,
+): string {
+  const texts = [head, ...rows].map((row) => row.map(String));
+  const widths = columnWidths(texts, width);
+  const [fittedHead = [], ...fitted] = texts.map((row) =>
+    row.map((text, column) => rowsOf(text, widths[column] ?? text.length).join("\n")),
+  );
   const made = new Table({
-    head: [...head],
-    style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 2 },
+    head: fittedHead,
+    style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": GAP },
     chars: {
       top: "",
       "top-mid": "",
@@ -38,8 +55,35 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
       middle: "",
     },
   });
-  made.push(...rows.map((row) => row.map(String)));
-  return made.toString();
+  made.push(...fitted);
+  return made.toString().replaceAll(/ +$/gm, "");
+}
+
+/** How wide each column of a table is, so that all of them and the gaps between them are at most `width` wide. */
+function columnWidths([head = [], ...rows]: readonly (readonly string[])[], width: number | null): number[] {
+  const cells = (column: number) => rows.map((row) => row[column] ?? "");
+  const widths = head.map((heading, column) => longest([heading, ...cells(column)]));
+  const bounds = [
+    head.map((heading, column) => longest([...heading.split(" "), ...cells(column)])),
+    head.map((heading, column) => longest([heading, ...cells(column)].flatMap((text) => text.split(" ")))),
+    head.map(() => LEAST_WIDTH),
+  ];
+  let excess = width === null ? 0 : widths.reduce((sum, each) => sum + each + GAP, -GAP) - width;
+  for (const least of bounds) {
+    for (; excess > 0; excess -= 1) {
+      const able = widths.map((each, column) => (each > (least[column] ?? 0) ? each : 0));
+      const most = Math.max(...able);
+      if (most === 0) {
+        break;
+      }
+      widths[able.indexOf(most)] = most - 1;
+    }
+  }
+  return widths;
+}
+
+function longest(texts: readonly string[]): number {
+  return Math.max(1, ...texts.map(({ length }) => length));
 }
 
 /** The tasks with what has been reached: latency per run and in the whole network, GFLOP/s, programs measured. */
@@ -47,6 +91,7 @@ export function taskTable(
   tasks: readonly NamedTask[],
   bestCosts: readonly (number | null)[],
   trials: readonly number[],
+  width: number | null,
 ): string {
   return table(
     ["id", "task", "family", "latency (ms)", "x weight (ms)", "GFLOP/s", "trials"],
@@ -56,6 +101,7 @@ export function taskTable(
       const total = cost === null ? null : cost * task.weight;
       return [task.id, task.words, task.family ?? "-", ms(cost), ms(total), speed, trials[place] ?? 0];
     }),
+    width,
   );
 }
 
@@ -71,8 +117,12 @@ export function describeDeath(reason: string): string {
   return `no further rounds for it: ${(DEATHS as Readonly<Record<string, string>>)[reason] ?? reason}`;
 }
 
-/** One line on a round: which task, why, what it brought, what failed. */
-export function roundLine(event: Extract<TuneEvent, { type: "round-finished" }>, tasks: readonly NamedTask[]): string {
+/** One line on a round: which task, why, what it brought, what failed, and the seconds it took, of each phase if asked. */
+export function roundLine(
+  event: Extract<TuneEvent, { type: "round-finished" }>,
+  tasks: readonly NamedTask[],
+  phases: boolean,
+): string {
   const { round, outcome, costs, failures, origins, seconds } = event;
   const failed = Object.entries(failures).map(([kind, count]) => `${count} ${kind}`);
   const change =
@@ -80,12 +130,14 @@ export function roundLine(event: Extract<TuneEvent, { type: "round-finished" }>,
       ? `stays at ${ms(outcome.after)} ms`
       : `${ms(outcome.before)} -> ${ms(outcome.after)} ms`;
   const means = Object.entries(origins).map(([name, { programs, best }]) => `${name} ${programs} (${ms(best)})`);
-  const took = seconds.propose + seconds.measure + seconds.learn;
+  const took = `${(seconds.propose + seconds.measure + seconds.learn).toFixed(1)} s`;
+  const ofPhases = Object.entries({ search: seconds.propose, measure: seconds.measure, learn: seconds.learn });
+  const split = ofPhases.map(([name, each]) => `${name} ${each.toFixed(2)}`).join(", ");
   return [
     `round ${round.index}: task ${round.task} (${tasks.find(({ id }) => id === round.task)?.words}), ${describeReason(round.reason)}: ${change}`,
     `${costs.length} measured${failed.length > 0 ? `, failed: ${failed.join(", ")}` : ""}`,
     ...(means.length > 0 ? [means.join(", ")] : []),
-    `${took.toFixed(1)} s`,
+    phases ? `${took} (${split})` : took,
     ...(outcome.died === null ? [] : [describeDeath(outcome.died)]),
   ].join("; ");
 }
@@ -105,15 +157,15 @@ export function describeReason(reason: SearchReason | FastReason): string {
     case "first-look":
       return reason.first ? `first of ${reason.family}` : `first look, beside its siblings of ${reason.family}`;
     case "expected-gain":
-      return `${rate(reason.perSecond)} expected${reason.next === null ? "" : `, next best ${rate(reason.next)}`}`;
+      return `${rate(reason.rate, reason.per)} expected${reason.next === null ? "" : `, next best ${rate(reason.next, reason.per)}`}`;
     case "expected-of-schedules":
-      return `foresee in ${reason.family} after task ${reason.after}: ${(100 * reason.gain).toFixed(0)} % expected of its schedules, ${rate(reason.perSecond)}`;
+      return `foresee in ${reason.family} after task ${reason.after}: ${(100 * reason.gain).toFixed(0)} % expected of its schedules, ${rate(reason.rate, reason.per)}`;
   }
 }
 
-/** A fall of the network's latency per second of tuning. */
-function rate(perSecond: number): string {
-  return `${(1e6 * perSecond).toPrecision(2)} us/s`;
+/** A fall of the network's latency, in seconds per second of tuning or per program. */
+function rate(fall: number, per: RateUnit): string {
+  return `${(1e6 * fall).toPrecision(2)} ${per === "second" ? "us/s" : "us/program"}`;
 }
 
 export function describeStop(reason: StopReason | { readonly type: "cancelled" }): string {

@@ -65,7 +65,7 @@ export class LiveRun {
             ? { type: "resumed", time, trials: event.trials }
             : { ...event, time, options: this.options, tasks: [...event.tasks] },
         );
-        this.#measured = event.resumed?.programs.reduce((sum, each) => sum + each, 0) ?? 0;
+        this.#measured = event.before.programs.reduce((sum, each) => sum + each, 0);
         break;
       case "ended-before":
         this.#end(describeEnd(event.reason));

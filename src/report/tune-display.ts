@@ -1,25 +1,32 @@
-import { SingleBar } from "cli-progress";
 import type { NamedTask, TuneEvent } from "../tuner/events.js";
 import { describeEnd, describeStop, inputsLine, ms, roundLine, taskTable } from "./format.js";
+import { type Output, Screen } from "./screen.js";
 
-export interface Output {
-  write(text: string): unknown;
-  readonly isTTY?: boolean | undefined;
+/** `quiet`: only the end and what went wrong; `verbose`: also every program, and the seconds of each phase. */
+export type Detail = "quiet" | "usual" | "verbose";
+
+export interface DisplayOptions {
+  /** Rounds between task tables; 0: only at the end. */
+  readonly tableEvery: number;
+  readonly detail?: Detail;
 }
 
-/** Shows a job: one progress bar on a terminal, a line per round, the task table every `tableEvery` rounds. */
+/** Shows a job: a line per round, the task table every `tableEvery` rounds, and below them, on a terminal, a progress bar. */
 export class TuneDisplay {
+  readonly #screen: Screen;
+  readonly #tableEvery: number;
+  readonly #detail: Detail;
   #tasks: readonly NamedTask[] = [];
   /** One for each of the tasks, in their order. */
   #bestCosts: (number | null)[] = [];
   #trials: number[] = [];
-  #bar: SingleBar | null = null;
   #rounds = 0;
 
-  constructor(
-    private readonly out: Output,
-    private readonly tableEvery: number,
-  ) {}
+  constructor(out: Output, { tableEvery, detail = "usual" }: DisplayOptions) {
+    this.#screen = new Screen(out);
+    this.#tableEvery = tableEvery;
+    this.#detail = detail;
+  }
 
   show(event: TuneEvent): void {
     switch (event.type) {
@@ -30,11 +37,14 @@ export class TuneDisplay {
         this.#line(`nothing to do: the job has ended (${describeEnd(event.reason)}); with more --trials it goes on`);
         break;
       case "round-started":
-        this.#bar?.update({ task: this.#tasks[this.#place(event.round.task)]?.words ?? "" });
+        this.#screen.nameBar(this.#tasks[this.#place(event.round.task)]?.words ?? "");
         break;
       case "measured":
         this.#countTrial(this.#place(event.task));
-        this.#bar?.increment();
+        if (this.#detail === "verbose") {
+          this.#line(`  ${describeProgram(event)}`);
+        }
+        this.#screen.advanceBar();
         break;
       case "round-finished":
         this.#finishRound(event);
@@ -45,18 +55,25 @@ export class TuneDisplay {
     }
   }
 
+  /** Tells of what is no event, beside the display. */
+  aside(text: string): void {
+    this.#screen.aside(text);
+  }
+
   /** Takes the bar off the terminal. */
   end(): void {
-    this.#bar?.stop();
-    this.#bar = null;
+    this.#screen.endBar();
   }
 
   #start(event: Extract<TuneEvent, { type: "started" }>): void {
     this.#tasks = event.tasks;
-    const { resumed } = event;
-    this.#bestCosts = event.tasks.map((_, place) => resumed?.bestCosts[place] ?? null);
-    this.#trials = event.tasks.map((_, place) => resumed?.programs[place] ?? 0);
-    const before = this.#trials.reduce((sum, each) => sum + each, 0);
+    const { resumed, before } = event;
+    this.#bestCosts = [...before.bestCosts];
+    this.#trials = [...before.programs];
+    if (this.#detail === "quiet") {
+      return;
+    }
+    const done = this.#trials.reduce((sum, each) => sum + each, 0);
     const from = event.tasksFromCache ? " (from the cache)" : "";
     this.#line(
       `${event.tasks.length} tasks${from} for ${event.target}: ${event.trials} trials, ${event.trialsPerRound} a round`,
@@ -64,28 +81,26 @@ export class TuneDisplay {
     this.#line(inputsLine(event.inputs));
     if (resumed) {
       const inRound = resumed.inRound > 0 ? `, ${resumed.inRound} of them of a round that is gone on with` : "";
-      this.#line(`the job goes on after ${resumed.rounds} rounds and ${before} programs${inRound}`);
+      this.#line(`the job goes on after ${resumed.rounds} rounds and ${done} programs${inRound}`);
     } else if (event.recordsTaken > 0) {
       this.#line(`${event.recordsTaken} records of an earlier log are taken over`);
     }
     for (const notice of event.notices) {
       this.#line(notice);
     }
-    if (this.out.isTTY) {
-      this.#bar = new SingleBar({
-        format: "{bar} {value}/{total} trials, {eta_formatted} left, {task}",
-        clearOnComplete: true,
-        hideCursor: true,
-      });
-      this.#bar.start(event.trials, before, { task: "" });
-    }
+    this.#screen.startBar(event.trials, done);
   }
 
   #finishRound(event: Extract<TuneEvent, { type: "round-finished" }>): void {
     this.#bestCosts[this.#place(event.round.task)] = event.outcome.after;
-    this.#line(roundLine(event, this.#tasks));
-    for (const notice of event.notices) {
-      this.#line(`  ${notice}`);
+    if (this.#detail !== "quiet") {
+      this.#line(roundLine(event, this.#tasks, this.#detail === "verbose"));
+    }
+    // Without any program a notice says why.
+    if (this.#detail !== "quiet" || event.costs.length === 0) {
+      for (const notice of event.notices) {
+        this.#line(`  ${notice}`);
+      }
     }
     if (event.firstError !== null && event.outcome.after === null) {
       this.#line(
@@ -93,14 +108,14 @@ export class TuneDisplay {
       );
     }
     this.#rounds += 1;
-    if (this.tableEvery > 0 && this.#rounds % this.tableEvery === 0) {
-      this.#line(taskTable(this.#tasks, this.#bestCosts, this.#trials));
+    if (this.#detail !== "quiet" && this.#tableEvery > 0 && this.#rounds % this.#tableEvery === 0) {
+      this.#line(taskTable(this.#tasks, this.#bestCosts, this.#trials, this.#screen.width));
     }
   }
 
   #finish(event: Extract<TuneEvent, { type: "finished" }>): void {
     this.end();
-    this.#line(taskTable(this.#tasks, event.bestCosts, this.#trials));
+    this.#line(taskTable(this.#tasks, event.bestCosts, this.#trials, this.#screen.width));
     const score = event.score === null ? "not known, as some task has no program that ran" : `${ms(event.score)} ms`;
     this.#line(
       `${describeStop(event.reason)}: ${event.trials} programs measured (${event.failures} failed) ` +
@@ -118,13 +133,21 @@ export class TuneDisplay {
   }
 
   #line(text: string): void {
-    // The bar is drawn again below the line at its next update.
-    if (this.#bar) {
-      this.out.write("\r\u001B[K");
-    }
-    this.out.write(`${text}\n`);
-    this.#bar?.render();
+    this.#screen.line(text);
   }
+}
+
+/** One line on a program: what it is of, what came of it, where it came from. */
+function describeProgram({
+  task,
+  cost,
+  failure,
+  message,
+  device,
+  origin,
+}: Extract<TuneEvent, { type: "measured" }>): string {
+  const result = cost === null ? `${failure}: ${message?.trim().split("\n").at(-1) ?? ""}` : `${ms(cost)} ms`;
+  return [`task ${task}, ${origin}`, ...(device === null ? [] : [`on ${device}`]), result].join("; ");
 }
 
 function indent(text: string): string {

@@ -18,6 +18,8 @@ const DEADLINE = { deadlineMs: 5 * 60_000 };
 export interface Beginning {
   readonly start: Omit<Start, "expectGains">;
   readonly recordsTaken: number;
+  /** The records of its own log that count as this job's programs though its journal tells of no round with them. */
+  readonly ownBefore: readonly { readonly task: number; readonly cost: number | null }[];
   /** The records of the round that was cut short, oldest first. */
   readonly inRound: readonly { readonly task: number; readonly cost: number | null }[];
   /** Logs whose first bytes were taken over; not this job's own part of its log. */
@@ -51,19 +53,20 @@ export async function beginNew(
   }
   const loaded = await loadAll(workers, parts, wanted(options, network));
   const notices = loaded.flatMap((each) => describeLoaded(each, network.tasks.length, network.target));
-  const own = sizes.log > 0 ? (loaded.at(-1)?.records.length ?? 0) : 0;
+  const own = sizes.log > 0 ? (loaded.at(-1)?.records ?? []) : [];
   return {
     start: {
       measuredBefore: loaded.flatMap(({ records }) => records),
-      trialsBefore: own,
+      trialsBefore: own.length,
       trialsPerRound: options.trialsPerRound,
       leastCosts: await leastCosts(workers.first, options, network),
     },
     recordsTaken: countOf(loaded),
+    ownBefore: own,
     inRound: [],
     loaded: parts.map((part) => ({ log: part.log, bytes: part.to ?? 0 })),
     notices: resume
-      ? [sizes.log > 0 ? alone(log, own) : `${log} has nothing to go on with: the job is new`, ...notices]
+      ? [sizes.log > 0 ? alone(log, own.length) : `${log} has nothing to go on with: the job is new`, ...notices]
       : notices,
   };
 }
@@ -102,6 +105,10 @@ export async function beginAgain(
       leastCosts: basis.leastCosts,
     },
     recordsTaken: countOf([...before, ...ofJob, ...ofRound]),
+    ownBefore:
+      basis.trialsBefore > 0
+        ? before.filter((each) => resolve(each.log) === resolve(log)).flatMap(({ records }) => records)
+        : [],
     inRound: ofRound.flatMap(({ records }) => records).filter(({ task }) => task === cut?.round.task),
     loaded,
     notices: [

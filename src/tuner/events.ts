@@ -26,13 +26,20 @@ export interface OriginShare {
 }
 
 /** What a round keeps of a program. */
-export type Program = Pick<MeasuredEvent, "cost" | "failure" | "message" | "device" | "origin" | "timing_seconds">;
+export interface Program extends Pick<MeasuredEvent, "cost" | "failure" | "message" | "device" | "origin"> {
+  /** How long it ran on its device. */
+  readonly timingSeconds: number;
+}
 
-/** How far a job had come that now goes on. Costs are seconds; one for each of the job's tasks, in their order. */
-export interface Resumed {
-  readonly rounds: number;
+/** What a job has behind it when it starts: programs that count as its own, and best costs in seconds, one for each of its tasks. */
+export interface Before {
   readonly programs: readonly number[];
   readonly bestCosts: readonly (number | null)[];
+}
+
+/** How far a job had come that now goes on by its journal. */
+export interface Resumed {
+  readonly rounds: number;
   /** Programs of the round that was cut short and is gone on with; 0 if none was. */
   readonly inRound: number;
 }
@@ -59,7 +66,8 @@ export type TuneEvent =
       readonly trialsPerRound: number;
       /** Records taken over: of `loadLog`, and of the job that goes on. */
       readonly recordsTaken: number;
-      /** Null for a job that is new. */
+      readonly before: Before;
+      /** Null for a job that is new, or goes on from records alone. */
       readonly resumed: Resumed | null;
       /** What is not done as asked, a line each. */
       readonly notices: readonly string[];

@@ -93,6 +93,8 @@ export interface TuneOptions {
   readonly channel?: ChannelName;
   readonly endpoint?: string | undefined;
   readonly keys?: string | undefined;
+  /** Told each line that the workers' processes print, TVM's warnings among them. */
+  readonly onOutput?: ((line: string) => void) | undefined;
   /** Ends the job: what is measured of the round in progress is recorded, and a summary follows. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -51,7 +51,7 @@ export class Recorder {
       const batch = this.#waiting.splice(0);
       const seconds = clock();
       await journal.append(
-        batch.map(({ cost, failure, device, origin, timing_seconds }, index) =>
+        batch.map(({ cost, failure, device, origin, timing_seconds: timingSeconds }, index) =>
           entry({
             type: "measured",
             program: this.#next + index,
@@ -59,7 +59,7 @@ export class Recorder {
             failure,
             device,
             origin,
-            timing_seconds,
+            timingSeconds,
             seconds,
           }),
         ),

@@ -49,7 +49,7 @@ export function requireSameOptions(options: CompleteTuneOptions, history: JobHis
 
 /** Options as the journal has them. */
 export function asJournaled(options: CompleteTuneOptions): Record<string, unknown> {
-  const { signal: _signal, objective, ...rest } = options;
+  const { signal: _signal, onOutput: _onOutput, objective, ...rest } = options;
   return JSON.parse(JSON.stringify({ ...rest, objective: objective ? "custom" : "weighted sum" }));
 }
 
@@ -141,7 +141,7 @@ export function begun({ measured }: PastRound, records: readonly { readonly cost
     const entry = measured[index];
     return entry
       ? { ...entry, message: null }
-      : { cost, failure: null, message: null, device: null, origin: "evolution", timing_seconds: 0 };
+      : { cost, failure: null, message: null, device: null, origin: "evolution", timingSeconds: 0 };
   });
   return { measured: programs, seconds: measured[programs.length - 1]?.seconds ?? 0 };
 }

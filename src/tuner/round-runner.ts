@@ -94,8 +94,8 @@ export class RoundRunner {
           journal,
           first: measured.length,
           clock,
-          tell: ({ cost, failure, message, device, origin, timing_seconds }) => {
-            measured.push({ cost, failure, message, device, origin, timing_seconds });
+          tell: ({ cost, failure, message, device, origin, timing_seconds: timingSeconds }) => {
+            measured.push({ cost, failure, message, device, origin, timingSeconds });
             emit({ type: "measured", task, cost, failure, message, device, origin });
           },
         });

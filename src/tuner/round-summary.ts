@@ -14,13 +14,13 @@ export function countFailures(measured: readonly Program[]): Record<string, numb
 /** What each device did, by its name. */
 export function deviceShares(measured: readonly Program[]): Record<string, DeviceShare> {
   const shares: Record<string, DeviceShare> = {};
-  for (const { device, cost, timing_seconds } of measured) {
+  for (const { device, cost, timingSeconds } of measured) {
     if (device !== null) {
       const before = shares[device] ?? { programs: 0, failures: 0, seconds: 0 };
       shares[device] = {
         programs: before.programs + 1,
         failures: before.failures + (cost === null ? 1 : 0),
-        seconds: before.seconds + timing_seconds,
+        seconds: before.seconds + timingSeconds,
       };
     }
   }

@@ -16,7 +16,7 @@ import type { Worker } from "../worker/worker.js";
 import { type Beginning, basisOf, beginAgain, beginNew } from "./beginning.js";
 import { type Decider, makeDecider } from "./decider.js";
 import { deviceSettings, simulatedTarget } from "./devices.js";
-import type { NamedTask, Resumed, Round, TuneEvent } from "./events.js";
+import type { Before, NamedTask, Resumed, Round, TuneEvent } from "./events.js";
 import { checkWorkers, FamilyWorkers } from "./family-workers.js";
 import { requireGpus } from "./gpus.js";
 import { type CompleteTuneOptions, FAST_DEFAULTS, TUNE_DEFAULTS, type TuneOptions, withoutEffect } from "./options.js";
@@ -44,8 +44,9 @@ interface Job extends RoundsOfJob {
   readonly gains: ExpectedGains;
 }
 
-/** What lies behind a job that goes on: finished rounds, their failures, and the round that was cut short. */
+/** What lies behind a job: finished rounds, the failures of all programs, and the round that was cut short. */
 interface Past {
+  readonly before: Before;
   readonly rounds: number;
   readonly failures: number;
   readonly begun: Begun | null;
@@ -156,10 +157,10 @@ export class Tuner {
       files = await Files.open(this.options.log);
       const { log, journal } = files;
       const { recordsTaken } = beginning;
-      const { resumed } = past;
+      const { before, resumed } = past;
       const notices = [...withoutEffect(this.options), ...beginning.notices, ...noticed];
       const began = { type: "started", target, inputs, tasks, trialsPerRound } as const;
-      emit({ ...began, tasksFromCache, trials, recordsTaken, resumed, notices });
+      emit({ ...began, tasksFromCache, trials, recordsTaken, before, resumed, notices });
       const options = asJournaled(this.options);
       const basis = basisOf(beginning, trialsPerRound, log);
       await journal.append([
@@ -198,33 +199,38 @@ export class Tuner {
     }
   }
 
-  /** Brings the decider to where the job was; what a new job has behind it is nothing. */
+  /** Brings the decider to where the job was. A new job has at most records behind it. */
   async #goOn(
     history: JobHistory | null,
     tasks: readonly NamedTask[],
-    { inRound }: Beginning,
+    { inRound, ownBefore }: Beginning,
     decider: Decider,
     gains: ExpectedGains,
   ): Promise<Past> {
+    const programs = new Map(tasks.map(({ id }) => [id, 0]));
+    const count = (task: number, more: number) => programs.set(task, (programs.get(task) ?? 0) + more);
+    for (const { task } of ownBefore) {
+      count(task, 1);
+    }
+    const failed = ownBefore.filter(({ cost }) => cost === null).length;
     if (!history) {
-      return { rounds: 0, failures: 0, begun: null, resumed: null };
+      const before = { programs: [...programs.values()], bestCosts: decider.bestCosts.map(measuredOrNull) };
+      return { before, rounds: 0, failures: failed, begun: null, resumed: null };
     }
     const { rounds, failures } = history;
     await replay(this.options.log, rounds, decider, gains);
     const last = rounds.at(-1);
     const cut = last && !last.finished ? begunRound(last, inRound) : null;
-    const programs = new Map(tasks.map(({ id }) => [id, 0]));
     for (const { started, finished } of rounds) {
-      const { task } = started.round;
-      programs.set(task, (programs.get(task) ?? 0) + (finished?.costs.length ?? inRound.length));
+      count(started.round.task, finished?.costs.length ?? inRound.length);
     }
     const finishedRounds = rounds.length - (cut ? 1 : 0);
-    const bestCosts = decider.bestCosts.map(measuredOrNull);
     return {
+      before: { programs: [...programs.values()], bestCosts: decider.bestCosts.map(measuredOrNull) },
       rounds: finishedRounds,
-      failures,
+      failures: failed + failures,
       begun: cut,
-      resumed: { rounds: finishedRounds, programs: [...programs.values()], bestCosts, inRound: inRound.length },
+      resumed: { rounds: finishedRounds, inRound: inRound.length },
     };
   }
 

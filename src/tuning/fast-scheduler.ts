@@ -52,16 +52,20 @@ export const FAST_SCHEDULER_DEFAULTS = {
   trialsBefore: 0,
 } as const satisfies Partial<FastSchedulerOptions>;
 
-/** Why a task was chosen. `perSecond` is what the objective was expected to fall by, per second or per program. */
+/** What an expected gain is counted by. */
+export type RateUnit = "second" | "program";
+
+/** Why a task was chosen. `rate` is what the objective was expected to fall by, in seconds `per` second of tuning or program. */
 export type FastReason =
   | { readonly type: "first-look"; readonly family: string; readonly first: boolean }
-  | { readonly type: "expected-gain"; readonly perSecond: number; readonly next: number | null }
+  | { readonly type: "expected-gain"; readonly rate: number; readonly next: number | null; readonly per: RateUnit }
   | {
       readonly type: "expected-of-schedules";
       readonly family: string;
       readonly after: number;
       readonly gain: number;
-      readonly perSecond: number;
+      readonly rate: number;
+      readonly per: RateUnit;
     };
 
 export type FastAction =
@@ -288,7 +292,7 @@ export class FastScheduler {
     }
     await this.#lookForForeseen();
     const foreseen = this.#foresee.shift();
-    return foreseen && perSecond(foreseen) > perSecond(most) ? foreseen : most;
+    return foreseen && rateOf(foreseen) > rateOf(most) ? foreseen : most;
   }
 
   #firstLook(task: number): FastSearch {
@@ -336,7 +340,7 @@ export class FastScheduler {
     origins.push("evolution");
     const programs = this.trialsPerRound;
     const recipe = this.#recipe(family, donors, family.shares.share(programs, origins));
-    const reason: FastReason = { type: "expected-gain", perSecond: rate, next: next?.rate ?? null };
+    const reason: FastReason = { type: "expected-gain", rate, next: next?.rate ?? null, per: this.#rateUnit };
     return { type: "search", task, programs, reason, recipe };
   }
 
@@ -417,16 +421,27 @@ export class FastScheduler {
       .flatMap((task, index): FastSearch[] => {
         const gain = gains[index] ?? 0;
         const rate = this.#rate(task, (gain / (1 + gain)) * family.accuracy, programs);
-        const reason: FastReason = { type: "expected-of-schedules", family: family.name, after, gain, perSecond: rate };
+        const reason: FastReason = {
+          type: "expected-of-schedules",
+          family: family.name,
+          after,
+          gain,
+          rate,
+          per: this.#rateUnit,
+        };
         return gain > WORTH_FORESEEING ? [{ type: "search", task, programs, reason, recipe }] : [];
       })
-      .sort((a, b) => perSecond(b) - perSecond(a));
+      .sort((a, b) => rateOf(b) - rateOf(a));
+  }
+
+  get #rateUnit(): RateUnit {
+    return this.#options.means.gainPerSecond ? "second" : "program";
   }
 
   /** By how much the objective falls per second (or program) if a round takes that share off the task's cost. */
   #rate(task: number, share: number, programs: number): number {
     const { secondsPerProgram } = this.#state(task);
-    const seconds = this.#options.means.gainPerSecond ? (secondsPerProgram ?? this.#secondsPerProgram) : 1;
+    const seconds = this.#rateUnit === "second" ? (secondsPerProgram ?? this.#secondsPerProgram) : 1;
     return this.#fall(task, share) / (seconds * programs);
   }
 
@@ -552,8 +567,8 @@ function stop(reason: StopReason): FastAction {
   return { type: "stop", reason };
 }
 
-function perSecond({ reason }: FastSearch): number {
-  return reason.type === "first-look" ? 0 : reason.perSecond;
+function rateOf({ reason }: FastSearch): number {
+  return reason.type === "first-look" ? 0 : reason.rate;
 }
 
 /**

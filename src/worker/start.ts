@@ -6,7 +6,7 @@ import { EmbeddedChannel } from "./embedded-channel.js";
 import { tvmPython } from "./installation.js";
 import { PythoniaChannel } from "./pythonia-channel.js";
 import { Worker } from "./worker.js";
-import { workerProcess } from "./worker-process.js";
+import { type OnOutput, workerProcess } from "./worker-process.js";
 import { ZeroMqChannel } from "./zeromq-channel.js";
 
 export interface WorkerOptions {
@@ -19,6 +19,8 @@ export interface WorkerOptions {
   readonly endpoint?: string | undefined;
   /** The folder of this side's keys; the worker is then one that the user starts elsewhere, with the keys to match. */
   readonly keys?: string | undefined;
+  /** Told each line that the worker's process prints, TVM's warnings among them; of one in this process, or elsewhere, nothing. */
+  readonly onOutput?: OnOutput | undefined;
 }
 
 /** How long to wait for a worker that the user starts elsewhere. */
@@ -38,11 +40,11 @@ function awaitingChannel({ channel = "zeromq", endpoint }: WorkerOptions, keys: 
   return new ZeroMqChannel(awaitedWorker, endpoint, readServerKeys(keys));
 }
 
-function makeChannel({ tvmPython: named, target, channel = "zeromq", endpoint }: WorkerOptions): Channel {
+function makeChannel({ tvmPython: named, target, channel = "zeromq", endpoint, onOutput }: WorkerOptions): Channel {
   const python = tvmPython(named, target);
   switch (channel) {
     case "zeromq":
-      return new ZeroMqChannel(workerProcess(python), endpoint);
+      return new ZeroMqChannel(workerProcess(python, onOutput), endpoint);
     case "node-calls-python":
       return new EmbeddedChannel(python);
     case "pythonia":

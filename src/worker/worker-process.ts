@@ -14,10 +14,14 @@ export interface WorkerProcessOptions {
   /** Written to its standard input, which then stays open. */
   readonly input?: string;
   readonly ended: (reason: string) => void;
+  /** Told each line that it prints. */
+  readonly onOutput?: OnOutput | undefined;
 }
 
+export type OnOutput = (line: string) => void;
+
 /** Starts our worker in a Python that has TVM. */
-export function workerProcess(python: string): StartPeer {
+export function workerProcess(python: string, onOutput?: OnOutput): StartPeer {
   return ({ endpoint, keys, folder }, ended) =>
     new WorkerProcess({
       python,
@@ -33,6 +37,7 @@ export function workerProcess(python: string): StartPeer {
       // Neither an argument, which every user sees, nor the environment, which all it starts would have.
       input: keys ? `${JSON.stringify(keys)}\n` : "",
       ended,
+      onOutput,
     });
 }
 
@@ -45,13 +50,13 @@ export class WorkerProcess implements Peer {
   readonly #lines: string[] = [];
   readonly #exit: Promise<void>;
 
-  constructor({ python, args, env, input = "", ended }: WorkerProcessOptions) {
+  constructor({ python, args, env, input = "", ended, onOutput }: WorkerProcessOptions) {
     this.#process = spawn(python, args, env);
     // One that has ended already says so below.
     this.#process.stdin?.on("error", () => undefined);
     this.#process.stdin?.write(input);
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
-      stream?.setEncoding("utf8").on("data", (text: string) => this.#keep(text));
+      stream?.setEncoding("utf8").on("data", (text: string) => this.#keep(text, onOutput));
     }
     // Not execa's own end, which waits for the output too: what the worker started may hold that open for long.
     this.#exit = new Promise((resolve) => {
@@ -91,8 +96,11 @@ export class WorkerProcess implements Peer {
     }
   }
 
-  #keep(text: string): void {
+  #keep(text: string, onOutput?: OnOutput): void {
     const lines = text.split("\n").filter((line) => line.trim() !== "" && !HARMLESS.test(line));
+    for (const line of lines) {
+      onOutput?.(line);
+    }
     this.#lines.push(...lines);
     this.#lines.splice(0, Math.max(0, this.#lines.length - KEPT_LINES));
   }

@@ -56,6 +56,7 @@ function startedEvent(): TuneEvent {
     trials: 1000,
     trialsPerRound: 8,
     recordsTaken: 0,
+    before: { programs: [0], bestCosts: [null] },
     resumed: null,
     notices: [],
   };

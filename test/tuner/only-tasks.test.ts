@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
+import { PassThrough } from "node:stream";
 import { readReport } from "../../src/report/page.js";
 import { TuneDisplay } from "../../src/report/tune-display.js";
 import type { TuneEvent } from "../../src/tuner/events.js";
@@ -70,11 +71,12 @@ describe("a job on some of a network's tasks", function () {
         CHOSEN,
       );
 
-      let shown = "";
-      const display = new TuneDisplay({ write: (text) => (shown += text) }, 0);
+      const out = new PassThrough();
+      const display = new TuneDisplay(out, { tableEvery: 0 });
       for (const event of events) {
         display.show(event as unknown as TuneEvent);
       }
+      const shown = String(out.read());
       for (const id of CHOSEN) {
         assert.match(shown, new RegExp(`round \\d+: task ${id} \\(task ${id}\\)`));
         assert.match(shown, new RegExp(`^${id} +task ${id} .* [1-9]\\d*\\s*$`, "m"), "programs of each in the table");

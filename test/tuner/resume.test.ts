@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { appendFile, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { seededDraw } from "../../src/tuning/random.js";
-import { ScriptedTuning } from "./scripted-tuning.js";
+import { type Ended, ScriptedTuning } from "./scripted-tuning.js";
 
 const MINUTE = 60_000;
 const KILLS = 20;
@@ -11,6 +11,13 @@ const MODES = {
   fast: ["--mode", "fast", "--trials", "150", "--no-gain-per-second"],
 };
 const WORKERS = ["--overlap", "--workers", "2"];
+
+/** Of all tasks, as a job's first event has them. */
+function programsBefore([started]: Ended["events"]): number {
+  assert.ok(started);
+  const { programs } = started["before"] as { programs: number[] };
+  return programs.reduce((sum, each) => sum + each, 0);
+}
 
 describe("a job that is resumed", function () {
   this.timeout(2 * MINUTE);
@@ -121,11 +128,15 @@ describe("a job that is resumed", function () {
   it("goes on from the records alone where there is no journal, to the number of programs asked for", async () => {
     await tuning.run(MODES.fast, 60);
     await rm(tuning.journal);
+    const taken = (await tuning.records()).length;
     const { exitCode, stderr, events } = await tuning.run([...MODES.fast, "--resume"], 40);
     assert.equal(exitCode, undefined, stderr);
     assert.match(JSON.stringify(events[0]), /goes on from its \d+ records alone/);
+    assert.equal(programsBefore(events), taken, "what it takes over is where its progress begins");
+    const then = (await tuning.records()).length;
     const last = await tuning.run([...MODES.fast, "--resume"]);
     assert.equal(last.exitCode, 0, last.stderr);
+    assert.equal(programsBefore(last.events), then, "of both jobs before");
     assert.equal((await tuning.records()).length, 150);
   });
 });

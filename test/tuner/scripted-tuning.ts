@@ -24,6 +24,11 @@ export class ScriptedTuning {
     return new ScriptedTuning(folder);
   }
 
+  /** What stands in for a Python: the scripted worker. */
+  get python(): string {
+    return join(this.folder, "python");
+  }
+
   get log(): string {
     return join(this.folder, "t.log");
   }
@@ -34,8 +39,7 @@ export class ScriptedTuning {
 
   /** Starts a job; it is killed when it has told of `killAfter` events. */
   async run(args: readonly string[], killAfter = Number.POSITIVE_INFINITY): Promise<Ended> {
-    const python = join(this.folder, "python");
-    const tuning = ["tune", "--json", "--model", "scripted", "--log", this.log, "--tvm-python", python, ...args];
+    const tuning = ["tune", "--json", "--model", "scripted", "--log", this.log, "--tvm-python", this.python, ...args];
     const running = execa("node", [resolve("scripts/familyseer.js"), ...tuning], { reject: false });
     const events: Ended["events"][number][] = [];
     for await (const line of createInterface({ input: running.stdout })) {

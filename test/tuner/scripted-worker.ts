@@ -24,6 +24,7 @@ type Params = Record<string, never> & {
   readonly to: number | null;
 };
 
+console.error("the scripted worker starts");
 const socket = new Dealer();
 const done = Array.from({ length: TASKS }, () => 0);
 const origins = new Map<number, string>();

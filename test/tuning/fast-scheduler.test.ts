@@ -117,7 +117,7 @@ describe("fast scheduler", () => {
     await lookAtAll(ours, CONVS_AND_DENSE);
     const first = await round(ours, 1);
     assert.equal(first.task, 1, "five times two milliseconds");
-    assert.ok(first.reason.type === "expected-gain" && first.reason.perSecond > (first.reason.next ?? 0));
+    assert.ok(first.reason.type === "expected-gain" && first.reason.rate > (first.reason.next ?? 0));
     for (let count = 0; count < 5; count += 1) {
       await round(ours, 1);
     }
