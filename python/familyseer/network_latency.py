@@ -32,6 +32,8 @@ class CompiledNetwork:
     run: str
     arguments: tuple[str, ...]
     device: tvm.runtime.Device
+    # Lives as long: TVM 0.8's virtual machine does not hold what it executes.
+    executed: object
 
 
 def executor_of(network: Network, target: tvm.target.Target) -> Executor:
@@ -58,13 +60,15 @@ def compile_network(network: Network, target: tvm.target.Target, records: list[R
     executor: Executor = "graph" if _is_plain(network.module) else "vm"
     device = tvm.device(target.kind.name if target.kind.name != "llvm" else "cpu", 0)
     if executor == "vm":
-        machine = VirtualMachine(_build_vm(network, target, records), device)
+        executable = _build_vm(network, target, records)
+        machine = VirtualMachine(executable, device)
         machine.set_input("main", **network.inputs)
-        return CompiledNetwork(executor, machine.module, "invoke", ("main",), device)
-    module = graph_executor.GraphModule(_build_graph(network, target, records)["default"](device))
+        return CompiledNetwork(executor, machine.module, "invoke", ("main",), device, executable)
+    library = _build_graph(network, target, records)
+    module = graph_executor.GraphModule(library["default"](device))
     for name, example in network.inputs.items():
         module.set_input(name, example)
-    return CompiledNetwork(executor, module.module, "run", (), device)
+    return CompiledNetwork(executor, module.module, "run", (), device, library)
 
 
 def time_network(network: CompiledNetwork, repeat: int, min_repeat_ms: int) -> list[float]:

@@ -136,8 +136,12 @@ def test_open_extents_of_a_relay_module_are_the_batch_or_asked_for(tmp_path: Pat
 
 
 def test_each_part_of_a_tuple_is_an_input(tmp_path: Path) -> None:
-    assert list(_shapes(CASES / "tuplein.json")) == ["t.0", "t.1"]
-    assert len(extract(str(CASES / "tuplein.json"), 1, "NHWC", parse_target("llvm"), None).tasks) == 1
+    pair = relay.var("pair", relay.TupleType([relay.TensorType((1, 64))] * 2))
+    summed = relay.nn.dense(relay.TupleGetItem(pair, 0) + relay.TupleGetItem(pair, 1), relay.ones((4, 64), "float32"))
+    path = tmp_path / "pair.json"
+    path.write_text(tvm.ir.save_json(tvm.IRModule.from_expr(relay.Function([pair], summed))))
+    assert list(_shapes(path)) == ["pair.0", "pair.1"]
+    assert len(extract(str(path), 1, "NHWC", parse_target("llvm"), None).tasks) == 1
     x = relay.var("x", relay.TupleType([relay.TensorType((relay.Any(), 8)), relay.TupleType([relay.TensorType((2,))])]))
     output = relay.nn.relu(relay.TupleGetItem(x, 0))
     (tmp_path / "nested.json").write_text(tvm.ir.save_json(tvm.IRModule.from_expr(relay.Function([x], output))))
