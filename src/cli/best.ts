@@ -2,58 +2,66 @@ import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { InvalidRequestError } from "../errors.js";
 import { type BestRecord, bestRecords } from "../records/best.js";
-import { readJobEnd } from "../records/job-history.js";
+import { type JobEnd, readJobEnd } from "../records/job-history.js";
 import { logRecords } from "../records/log.js";
 import { isSimulated } from "../records/simulated.js";
 import { describeSkipped, SkippedLines } from "../records/skipped.js";
+import { describeWorkload, parseWorkload } from "../records/workload.js";
 import { describeEnd, ms, table } from "../report/format.js";
+import { widthOf } from "../report/screen.js";
 import { example, type Finish } from "./command.js";
-
-const SHOWN_KEY_LENGTH = 60;
 
 export function addBest(program: Command, finish: Finish): void {
   const command = program
     .command("best")
-    .description("show the best record of each task of a log")
+    .description("show the best record of each task of a log, what costs the network most first")
     .argument("<log>", "log of a tuning")
     .option("--distill <file>", "write only these records into a new log")
     .option("--tvm-python <path>", "taken by every command; this one needs no Python")
     .option("--json", "print an array of objects")
     .action(async (log: string, { distill, json }: { distill?: string; json?: boolean }) => {
       const skipped = new SkippedLines();
-      const best = await bestRecords(logRecords(log, skipped));
-      for (const notice of [...describeSkipped(log, skipped.all), ...(await describeJob(log, best))]) {
+      const records = await bestRecords(logRecords(log, skipped));
+      const job = await readJobEnd(log);
+      for (const notice of [...describeSkipped(log, skipped.all), ...describeJob(job, records)]) {
         console.error(notice);
       }
-      if (best.length === 0) {
+      if (records.length === 0) {
         throw new InvalidRequestError(
           `The log ${log} holds no record. Expected a file in which a tuning has recorded programs.`,
         );
       }
+      const best = tasksOf(records, job);
       const simulated = best.filter(({ target }) => isSimulated(target)).length;
       if (simulated > 0) {
         console.error(`${simulated} of these ${best.length} tasks were simulated, not measured.`);
       }
       if (json) {
-        const objects = best.map(({ workloadKey, target, cost, trials, failures }) => ({
-          workload_key: workloadKey,
-          target,
-          seconds: cost,
-          trials,
-          failures,
-        }));
-        console.log(JSON.stringify(objects, null, 2));
+        console.log(JSON.stringify(best.map(toJson), null, 2));
       } else {
-        const rows = best.map(({ workloadKey, cost, trials, failures }) => [
-          workloadKey.slice(0, SHOWN_KEY_LENGTH),
+        const several = new Set(best.map(({ target }) => target)).size > 1;
+        const rows = best.map(({ words, target, cost, weight, inNetwork, trials, failures }) => [
+          words,
+          ...(several ? [target] : []),
           ms(cost),
+          weight ?? "-",
+          ms(inNetwork),
           trials,
           failures,
         ]);
-        console.log(table(["workload", "latency (ms)", "trials", "failed"], rows));
+        const heads = [
+          "task",
+          ...(several ? ["target"] : []),
+          "latency (ms)",
+          "weight",
+          "x weight (ms)",
+          "trials",
+          "failed",
+        ];
+        console.log(table(heads, rows, widthOf(process.stdout)));
       }
       if (distill !== undefined) {
-        const lines = best.flatMap(({ line }) => (line === null ? [] : [`${line}\n`]));
+        const lines = records.flatMap(({ line }) => (line === null ? [] : [`${line}\n`]));
         await writeFile(distill, lines.join("")).catch((error: NodeJS.ErrnoException) => {
           throw new InvalidRequestError(
             `${distill} cannot be written (${error.code}). Choose a path you may write to.`,
@@ -66,13 +74,69 @@ export function addBest(program: Command, finish: Finish): void {
   example(command, "familyseer best mobilenet.log --distill mobilenet.best.log");
 }
 
+/** A task's best record with what is known of the task. */
+interface BestOfTask extends BestRecord {
+  readonly words: string;
+  /** What the journal beside the log calls it; null without one. */
+  readonly operation: string | null;
+  readonly family: string | null;
+  /** How often the network runs it; null where that is not known. */
+  readonly weight: number | null;
+  /** Seconds in a run of the network; null where one or the other is not known. */
+  readonly inNetwork: number | null;
+}
+
+/** What costs the network most comes first, by latency alone where the weight is not known; what never ran comes last. */
+function tasksOf(records: readonly BestRecord[], job: JobEnd | null): BestOfTask[] {
+  const tasks = records.map((record) => {
+    const { workloadKey, cost } = record;
+    const known = job?.described.get(workloadKey);
+    const weight = known?.weight ?? null;
+    return {
+      ...record,
+      words: known?.words ?? describeWorkload(workloadKey),
+      operation: known?.words ?? null,
+      family: known?.family ?? null,
+      weight,
+      inNetwork: cost === null || weight === null ? null : cost * weight,
+    };
+  });
+  return tasks.sort((a, b) => (b.inNetwork ?? b.cost ?? -1) - (a.inNetwork ?? a.cost ?? -1));
+}
+
+function toJson({
+  workloadKey,
+  target,
+  operation,
+  family,
+  weight,
+  cost,
+  inNetwork,
+  trials,
+  failures,
+}: BestOfTask): object {
+  const { name = null, tensors = null } = parseWorkload(workloadKey) ?? {};
+  return {
+    workloadKey,
+    target,
+    operation,
+    family,
+    name,
+    tensors,
+    weight,
+    seconds: cost,
+    weightedSeconds: inNetwork,
+    trials,
+    failures,
+  };
+}
+
 /** Whether the job of a log has ended, and how many of its tasks have a program that ran. */
-async function describeJob(log: string, best: readonly BestRecord[]): Promise<string[]> {
-  const job = await readJobEnd(log);
+function describeJob(job: JobEnd | null, records: readonly BestRecord[]): string[] {
   if (!job) {
     return [];
   }
-  const covered = new Set(best.flatMap(({ workloadKey, cost }) => (cost === null ? [] : [workloadKey])));
+  const covered = new Set(records.flatMap(({ workloadKey, cost }) => (cost === null ? [] : [workloadKey])));
   const count = job.tasks.filter((key) => covered.has(key)).length;
   return [
     `${count} of the job's ${job.tasks.length} tasks have a program that ran; its end: ${describeEnd(job.reason)}`,

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { type DeviceTotals, readDeviceTotals } from "../records/journal.js";
 import { table } from "../report/format.js";
+import { widthOf } from "../report/screen.js";
 import { listDevices } from "../tuner/devices.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import { example, type Finish, withWorkerOptions } from "./command.js";
@@ -64,5 +65,6 @@ function deviceTable(rows: readonly Row[]): string {
       failures ?? "-",
       seconds?.toFixed(1) ?? "-",
     ]),
+    widthOf(process.stdout),
   );
 }

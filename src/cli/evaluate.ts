@@ -23,7 +23,7 @@ export function addEvaluate(program: Command, finish: Finish): void {
       });
       console.log(
         json
-          ? JSON.stringify({ untuned_seconds: untuned, tuned_seconds: tuned })
+          ? JSON.stringify({ untunedSeconds: untuned, tunedSeconds: tuned })
           : `${options.model}: untuned ${ms(untuned)} ms, tuned ${ms(tuned)} ms (${(untuned / tuned).toFixed(2)} times as fast)`,
       );
       finish(0);

@@ -33,12 +33,12 @@ export function addExperiment(program: Command, finish: Finish): void {
     .option("--networks <names>", "these networks instead of the scale's", names)
     .option("--seeds <numbers>", "a run for each, e.g. 0,1,2 (default: by scale and device)", wholeNumbers)
     .option("--out <folder>", "where runs are kept and results written", "experiments")
-    .option("--json", "print the data")
+    .option("--json", "print the data, of several by name; without a name the list")
     .option("--tvm-python <path>", "use this Python with TVM instead of the installed one")
     .addHelpText("after", () => `\nExperiments:\n${list()}`)
     .action(async (name: string | undefined, flags: Flags) => {
       if (name === undefined) {
-        console.log(list());
+        console.log(flags.json ? JSON.stringify(described(), null, 2) : list());
         finish(0);
         return;
       }
@@ -85,15 +85,24 @@ async function conductUnlessEnded(
 /** Each on every device that makes a difference to it. */
 async function conductAll(chosen: readonly [string, Experiment][], flags: Flags, signal: AbortSignal): Promise<void> {
   const { scale, networks = null, seeds = null, out, json, tvmPython } = flags;
+  const data: Record<string, unknown> = {};
   for (const [name, experiment] of chosen) {
     for (const device of devicesOf(experiment, flags.device)) {
       const settings = { scale, device, networks, seeds, tvmPython };
       const conclusion = await conduct(experiment, settings, join(out, "runs"), signal, (line) => console.error(line));
-      const folder = join(out, [name, ...(experiment.devices.length > 0 ? [scale, device] : [])].join("-"));
+      const full = [name, ...(experiment.devices.length > 0 ? [scale, device] : [])].join("-");
+      const folder = join(out, full);
       await writeConclusion(folder, experiment.title, about(experiment, scale, device), conclusion);
-      console.log(json ? JSON.stringify(conclusion.data, null, 2) : `${conclusion.text}\n`);
+      data[full] = conclusion.data;
+      if (!json) {
+        console.log(`${conclusion.text}\n`);
+      }
       console.error(`${join(folder, "index.html")}\n`);
     }
+  }
+  if (json) {
+    const all = Object.values(data);
+    console.log(JSON.stringify(all.length === 1 ? all[0] : data, null, 2));
   }
 }
 
@@ -114,8 +123,12 @@ function about({ description, devices }: Experiment, scale: Scale, device: Devic
 }
 
 function list(): string {
-  const rows = Object.entries(EXPERIMENTS).map(([name, { description }]) => [name, description]);
+  const rows = described().map(({ name, description }) => [name, description]);
   return table(["name", "shows"], [...rows, [ALL, "all of these, one after another"]]);
+}
+
+function described(): { name: string; description: string }[] {
+  return Object.entries(EXPERIMENTS).map(([name, { description }]) => ({ name, description }));
 }
 
 function names(text: string): string[] {

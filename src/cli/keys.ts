@@ -8,8 +8,15 @@ export function addKeys(program: Command, finish: Finish): void {
     .command("keys")
     .description("make keys for a worker on another host: what connects without them is refused")
     .argument("<folder>", "where to write them: FOLDER/server stays here, FOLDER/client goes to the worker's host")
-    .action((folder: string) => {
+    .option("--json", "print an object: the files, and the folders of both sides")
+    .action((folder: string, { json }: { json?: boolean }) => {
       const files = writeKeys(resolve(folder));
+      if (json) {
+        const [server, client] = ["server", "client"].map((side) => resolve(folder, side));
+        console.log(JSON.stringify({ server, client, files }, null, 2));
+        finish(0);
+        return;
+      }
       console.log(files.join("\n"));
       console.log(
         "\nMove the folder client to the worker's host, over ssh. Then:\n" +

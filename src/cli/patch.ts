@@ -16,6 +16,12 @@ interface PatchedFile {
   readonly patch: StructuredPatch;
 }
 
+interface Flags {
+  readonly json?: boolean;
+}
+
+const JSON_HELP = "print an object: TVM's version, the path, the state";
+
 export function addPatch(program: Command, finish: Finish): void {
   const command = program
     .command("patch")
@@ -23,18 +29,23 @@ export function addPatch(program: Command, finish: Finish): void {
   command
     .command("apply <path>")
     .description("apply the patches to a TVM source tree or installed package")
-    .action((path: string) => change(path, "not applied", "applied", (patch) => patch));
+    .option("--json", JSON_HELP)
+    .action((path: string, flags: Flags) => change(path, "not applied", "applied", (patch) => patch, flags));
   command
     .command("revert <path>")
     .description("undo the patches")
-    .action((path: string) => change(path, "applied", "not applied", (patch) => reversePatch(patch)));
+    .option("--json", JSON_HELP)
+    .action((path: string, flags: Flags) =>
+      change(path, "applied", "not applied", (patch) => reversePatch(patch), flags),
+    );
   command
     .command("status <path>")
     .description("say whether the patches are applied; exit code 1 if the tree matches neither way")
-    .action(async (path: string) => {
+    .option("--json", JSON_HELP)
+    .action(async (path: string, flags: Flags) => {
       const { version, files } = await readTree(path);
       const state = stateOf(files);
-      console.log(`TVM ${version} in ${path}: ${state}`);
+      show({ version, path, state }, flags);
       finish(state === "does not match" ? 1 : 0);
     });
   example(command, "familyseer patch apply ~/tvm");
@@ -45,6 +56,7 @@ async function change(
   from: State,
   to: State,
   direction: (patch: StructuredPatch) => StructuredPatch,
+  flags: Flags,
 ): Promise<void> {
   const { version, files } = await readTree(path);
   const state = stateOf(files);
@@ -60,7 +72,11 @@ async function change(
   for (const file of files) {
     await writeFile(file.path, patched(file, direction(file.patch)) ?? file.content);
   }
-  console.log(`TVM ${version} in ${path}: ${to}`);
+  show({ version, path, state: to }, flags);
+}
+
+function show(tree: { version: string; path: string; state: State }, { json }: Flags): void {
+  console.log(json ? JSON.stringify(tree) : `TVM ${tree.version} in ${tree.path}: ${tree.state}`);
 }
 
 async function readTree(path: string): Promise<{ version: string; files: PatchedFile[] }> {

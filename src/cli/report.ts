@@ -3,6 +3,8 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { InvalidRequestError } from "../errors.js";
 import { readReport, renderPage } from "../report/page.js";
+import { widthOf } from "../report/screen.js";
+import { wrapped } from "../report/text.js";
 import { example, type Finish } from "./command.js";
 
 export function addReport(program: Command, finish: Finish): void {
@@ -12,7 +14,8 @@ export function addReport(program: Command, finish: Finish): void {
     .argument("<log...>", "logs of tunings; the first is what the others are compared with")
     .option("--out <file>", "the page (default: the first log's name with .html)")
     .option("--tvm-python <path>", "taken by every command; this one needs no Python")
-    .action(async (logs: string[], { out = `${logs[0]}.html` }: { out?: string }) => {
+    .option("--json", "print an object: the page's path and its notes")
+    .action(async (logs: string[], { out = `${logs[0]}.html`, json }: { out?: string; json?: boolean }) => {
       if (logs.some((log) => [log, `${log}.journal.jsonl`].some((read) => resolve(read) === resolve(out)))) {
         throw new InvalidRequestError(`--out ${out} is a file that the page is made from. Name another.`);
       }
@@ -20,10 +23,10 @@ export function addReport(program: Command, finish: Finish): void {
       await writeFile(out, (await renderPage(data)).html).catch((error: NodeJS.ErrnoException) => {
         throw new InvalidRequestError(`${out} cannot be written (${error.code}). Choose a path you may write to.`);
       });
-      for (const notice of data.notices) {
-        console.error(notice);
+      for (const notice of json ? [] : data.notices) {
+        console.error(wrapped(notice, widthOf(process.stderr)));
       }
-      console.log(out);
+      console.log(json ? JSON.stringify({ page: out, notices: data.notices }, null, 2) : out);
       finish(0);
     });
   example(command, "familyseer report tvm.log familyseer.log --out comparison.html");

@@ -4,6 +4,16 @@ import { execa } from "execa";
 import { packageRoot } from "../worker/installation.js";
 import { example, type Finish } from "./command.js";
 
+interface Flags {
+  readonly tvm?: string;
+  readonly cuda?: boolean;
+  readonly tvmPython?: string;
+  readonly json?: boolean;
+}
+
+/** The last line of scripts/setup. */
+const READY = /^setup: ready: (.+)$/m;
+
 export function addSetup(program: Command, finish: Finish): void {
   const command = program
     .command("setup")
@@ -11,16 +21,22 @@ export function addSetup(program: Command, finish: Finish): void {
     .option("--tvm <version>", "install this TVM instead of 0.18.0, beside the others: 0.8.0, 0.14.0 or 0.18.0")
     .option("--cuda", "install the CUDA build of TVM, beside the CPU's; without a GPU it does all but timing")
     .option("--tvm-python <path>", "check and use this Python with TVM instead")
-    .action(async ({ tvm, cuda, tvmPython }: { tvm?: string; cuda?: boolean; tvmPython?: string }) => {
+    .option("--json", "print an object at the end: the Python that has TVM; all else goes to standard error")
+    .action(async ({ tvm, cuda, tvmPython, json }: Flags) => {
       const args = [
         ...(tvm === undefined ? [] : ["--tvm", tvm]),
         ...(cuda ? ["--cuda"] : []),
         ...(tvmPython === undefined ? [] : ["--tvm-python", tvmPython]),
       ];
-      const { exitCode } = await execa(join(packageRoot, "scripts", "setup"), args, {
-        stdio: "inherit",
+      const { exitCode, stdout } = await execa(join(packageRoot, "scripts", "setup"), args, {
+        stdin: "inherit",
+        stdout: json ? ["pipe", process.stderr] : "inherit",
+        stderr: "inherit",
         reject: false,
       });
+      if (json && exitCode === 0) {
+        console.log(JSON.stringify({ python: READY.exec(stdout ?? "")?.[1] ?? null }));
+      }
       finish(exitCode ?? 1);
     });
   example(command, "familyseer setup");

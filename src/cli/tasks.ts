@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { inputsLine, table } from "../report/format.js";
+import { widthOf } from "../report/screen.js";
 import { listTasks, type NetworkOptions } from "../tuner/tasks.js";
 import type { WorkerOptions } from "../worker/start.js";
 import { example, type Finish, withNetworkOptions, withWorkerOptions } from "./command.js";
@@ -13,10 +14,11 @@ export function addTasks(program: Command, finish: Finish): void {
       if (options.json) {
         const objects = tasks.map((task) => ({
           id: task.id,
-          workload_key: task.workloadKey,
+          workloadKey: task.workloadKey,
+          words: task.words,
           weight: task.weight,
           description: task.description,
-          core_operation: task.coreOperation,
+          coreOperation: task.coreOperation,
           flops: task.flops,
         }));
         console.log(JSON.stringify(objects, null, 2));
@@ -29,7 +31,7 @@ export function addTasks(program: Command, finish: Finish): void {
           task.flops < 0 ? "not counted" : task.flops,
         ]);
         console.log(inputsLine(inputs));
-        console.log(table(["id", "task", "core operation", "weight", "flops"], rows));
+        console.log(table(["id", "task", "core operation", "weight", "flops"], rows, widthOf(process.stdout)));
       }
       finish(0);
     });

@@ -11,6 +11,7 @@ type Flags = TuneNetworkOptions & {
   readonly batch_size: number;
   readonly gpu_num?: number;
   readonly pre_tuned?: string;
+  readonly json?: boolean;
 };
 
 /** What `scripts/tune_network_gpu` and `scripts/tune_network_x86` call. */
@@ -49,17 +50,22 @@ function addCommand(program: Command, name: string, run: typeof tuneNetworkGpu, 
     .option("--population <n>", "programs of a generation of the search", wholeNumber, defaults.population)
     .option("--generations <n>", "generations of the search", wholeNumber, defaults.generations)
     .option("--min-repeat-ms <n>", "least time of timing a program", wholeNumber, 300)
-    .action(async ({ batch_size, gpu_num, pre_tuned, ...options }: Flags) => {
+    .option("--json", "print every event as a line of JSON instead, the last of them the time")
+    .action(async ({ batch_size, gpu_num, pre_tuned, json, ...options }: Flags) => {
       const display = new TuneDisplay(process.stdout, { tableEvery: 10 });
       const work = async (signal: AbortSignal) => {
-        const { mean, deviation } = await run({
+        const { mean, deviation, log } = await run({
           ...options,
           batchSize: batch_size,
           ...(gpu_num === undefined ? {} : { gpus: gpu_num }),
           preTuned: pre_tuned,
           signal,
-          onEvent: (event) => display.show(event),
+          onEvent: (event) => (json ? console.log(JSON.stringify(event)) : display.show(event)),
         }).finally(() => display.end());
+        if (json) {
+          console.log(JSON.stringify({ type: "timed", meanSeconds: mean, deviationSeconds: deviation, log }));
+          return;
+        }
         console.log(`Mean inference time (std dev): ${inMs(mean)} ms (${inMs(deviation)} ms)`);
       };
       finish(

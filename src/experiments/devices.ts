@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { renamed } from "../records/renamed.js";
 import { table } from "../report/format.js";
 import type { Experiment } from "./experiment.js";
 import { lines } from "./figures.js";
@@ -6,12 +7,15 @@ import { scriptRun } from "./script-run.js";
 
 const TITLE = "Several devices";
 
-const throughput = z.object({
-  /** Programs a second, each time it was measured. */
-  throughput: z.array(z.object({ servers: z.number(), rates: z.array(z.number()).min(1) })),
-  /** Programs that failed when one of four servers was killed half way. */
-  failed_of_killed: z.number(),
-});
+const throughput = z.preprocess(
+  renamed({ failed_of_killed: "failedOfKilled" }),
+  z.object({
+    /** Programs a second, each time it was measured. */
+    throughput: z.array(z.object({ servers: z.number(), rates: z.array(z.number()).min(1) })),
+    /** Programs that failed when one of four servers was killed half way. */
+    failedOfKilled: z.number(),
+  }),
+);
 
 /** Its programs sleep, so that it says what the orchestration costs whatever the device. */
 export const devices: Experiment = {
@@ -42,7 +46,7 @@ export const devices: Experiment = {
               ["servers", "programs a second", "of the ideal"],
               rows.map((row) => [row.servers, row["programs a second"].toFixed(2), row["of the ideal"].toFixed(3)]),
             ),
-            `one of four servers killed half way: ${measured.failed_of_killed} programs failed`,
+            `one of four servers killed half way: ${measured.failedOfKilled} programs failed`,
           ].join("\n"),
           figures: {
             throughput: lines([...rows, ...ideal], {

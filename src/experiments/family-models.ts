@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { renamed } from "../records/renamed.js";
 import { table } from "../report/format.js";
 import { type Budget, secondsOf, seedsOf, wholeNetworks } from "./budgets.js";
 import { rounded } from "./compare.js";
@@ -20,20 +21,26 @@ const SMALL_TRIALS_PER_TASK = 16;
 const RANKING_SECONDS = 30;
 
 /** bench/family_models.py: how well models rank programs that they have not seen. */
-const rankings = z.object({
-  records: z.number(),
-  held_out: z.number(),
-  rankings: z.array(
-    z.object({
-      model: z.enum(["op", "hash", "shared", "ind"]),
-      /** Of those of all tasks together. */
-      training_records: z.number(),
-      /** Of the pairs of held-out programs of a task, those in order; of each task's fastest quarter, those found. */
-      pairs: z.number(),
-      recall: z.number(),
-    }),
-  ),
-});
+const rankings = z.preprocess(
+  renamed({ held_out: "heldOut" }),
+  z.object({
+    records: z.number(),
+    heldOut: z.number(),
+    rankings: z.array(
+      z.preprocess(
+        renamed({ training_records: "trainingRecords" }),
+        z.object({
+          model: z.enum(["op", "hash", "shared", "ind"]),
+          /** Of those of all tasks together. */
+          trainingRecords: z.number(),
+          /** Of the pairs of held-out programs of a task, those in order; of each task's fastest quarter, those found. */
+          pairs: z.number(),
+          recall: z.number(),
+        }),
+      ),
+    ),
+  }),
+);
 type Rankings = z.infer<typeof rankings>;
 
 export const familyModels: Experiment = {
@@ -52,11 +59,11 @@ export const familyModels: Experiment = {
       runs: runs.map(({ run }) => run),
       conclude(results) {
         const rows = runs.flatMap(({ network, seed, run }) =>
-          results(run).rankings.map(({ model, training_records, pairs, recall }) => ({
+          results(run).rankings.map(({ model, trainingRecords, pairs, recall }) => ({
             network,
             seed,
             model: MODELS[model],
-            "records to learn from": training_records,
+            "records to learn from": trainingRecords,
             "pairs in order (%)": 100 * pairs,
             "fastest quarter found (%)": 100 * recall,
           })),

@@ -36,7 +36,7 @@ export const published: Experiment = {
     return {
       runs: [],
       conclude: () => ({
-        data: comparisons.map(toJson),
+        data: comparisons,
         rows: comparisons.map(({ network, device, speedUps }) => ({ network, device, ...speedUps })),
         text: show(comparisons),
         figures: {
@@ -107,20 +107,6 @@ export function meanRatio(budgets: readonly EqualBudget[]): number {
       ansorMs === null || familyseerMs === null ? [] : [ansorMs / familyseerMs],
     ),
   );
-}
-
-function toJson({ network, device, speedUps, equalPrograms, equalTrials }: PublishedComparison): object {
-  return {
-    network,
-    device,
-    speed_ups: speedUps,
-    equal_programs: budgetToJson(equalPrograms),
-    equal_trials: budgetToJson(equalTrials),
-  };
-}
-
-function budgetToJson({ budget, ansorMs, familyseerMs }: EqualBudget): object {
-  return { budget, ansor_ms: ansorMs, familyseer_ms: familyseerMs };
 }
 
 function show(comparisons: readonly PublishedComparison[]): string {

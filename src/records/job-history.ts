@@ -111,19 +111,25 @@ class Gathered {
 export interface JobEnd {
   /** Workload keys of the job's tasks. */
   readonly tasks: readonly string[];
+  /** By workload key: the tasks of all of the journal's jobs. */
+  readonly described: ReadonlyMap<string, Started["tasks"][number]>;
   /** Null where the journal has no end: the job still runs, or was killed. */
   readonly reason: { readonly type: string; readonly trials?: number | undefined } | null;
 }
 
-/** How the last job of a log ended; null without a journal. */
+/** How the last job of a log ended, and what its journal says of tasks; null without a journal. */
 export async function readJobEnd(log: string): Promise<JobEnd | null> {
   let tasks: readonly string[] | null = null;
   let reason: JobEnd["reason"] = null;
+  const described = new Map<string, Started["tasks"][number]>();
   for await (const entry of journalEntries(log)) {
     if (entry.type === "started") {
       tasks = entry.tasks.map(({ workloadKey }) => workloadKey);
+      for (const task of entry.tasks) {
+        described.set(task.workloadKey, task);
+      }
     }
     reason = entry.type === "finished" ? entry.reason : null;
   }
-  return tasks && { tasks, reason };
+  return tasks && { tasks, described, reason };
 }

@@ -2,6 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { z } from "zod";
 import { InvalidRequestError } from "../errors.js";
 import { type Line, linesOf } from "./lines.js";
+import { renamed } from "./renamed.js";
 
 const share = z.object({ programs: z.number(), failures: z.number(), seconds: z.number() });
 export type DeviceTotals = z.infer<typeof share>;
@@ -41,7 +42,7 @@ const per = z.enum(["second", "program"]).default("second");
 
 /** The reasons of both schedulers; of another version's, what it was called. */
 const reasonSchema = z.preprocess(
-  nowCalled({ perSecond: "rate" }),
+  renamed({ perSecond: "rate" }),
   z.union([
     z.discriminatedUnion("type", [
       z.object({ type: z.literal("warm-up") }),
@@ -255,7 +256,7 @@ function journalEntry({ text, number, whole }: Line, path: string): WrittenEntry
   if (type !== undefined && !KNOWN_ENTRIES.has(type)) {
     return null;
   }
-  const entry = entrySchema.safeParse(nowCalled({ timing_seconds: "timingSeconds" })(content));
+  const entry = entrySchema.safeParse(renamed({ timing_seconds: "timingSeconds" })(content));
   if (!entry.success) {
     const what = entry.error.issues.map(({ path: at, message }) => `${at.join(".")}: ${message}`).join("; ");
     throw new InvalidRequestError(
@@ -263,14 +264,6 @@ function journalEntry({ text, number, whole }: Line, path: string): WrittenEntry
     );
   }
   return entry.data;
-}
-
-/** Gives fields the names they have now, which journals of earlier versions have under others. */
-function nowCalled(names: Readonly<Record<string, string>>): (entry: unknown) => unknown {
-  return (entry) =>
-    typeof entry === "object" && entry !== null
-      ? Object.fromEntries(Object.entries(entry).map(([name, value]) => [names[name] ?? name, value]))
-      : entry;
 }
 
 function parsed(line: string): unknown {

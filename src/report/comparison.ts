@@ -1,3 +1,4 @@
+import { describeWorkload } from "../records/workload.js";
 import { firstAtOrBelow, MOST_POINTS, sumOfCosts, thinned } from "./curves.js";
 import type { PageData, PageTask, Phases, Point, Selection } from "./page-data.js";
 import type { DescribedTask, Run } from "./run.js";
@@ -10,8 +11,6 @@ const SETTINGS: readonly (readonly [option: string, name: string])[] = [
   ["trialsPerRound", "programs a round"],
   ["seed", "seed"],
 ];
-
-const SHOWN_KEY_LENGTH = 60;
 
 /** Of all curves of a page, as far as each keeps `FEWEST_POINTS`. */
 const POINTS_OF_PAGE = 50_000;
@@ -105,7 +104,7 @@ class TasksOfRuns {
   }
 
   words(key: string): string {
-    return this.#described.get(key)?.words ?? key.slice(0, SHOWN_KEY_LENGTH);
+    return this.#described.get(key)?.words ?? describeWorkload(key);
   }
 
   title(key: string): string {

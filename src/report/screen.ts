@@ -14,6 +14,11 @@ const CLEAR_BELOW = "\u001B[J";
 const NO_WRAPPING = "\u001B[?7l";
 const WRAPPING = "\u001B[?7h";
 
+/** Columns of a terminal; null for anything else, which has no limit. */
+export function widthOf({ isTTY, columns }: Pick<Output, "isTTY" | "columns">): number | null {
+  return isTTY ? columns || USUAL_WIDTH : null;
+}
+
 /**
  * Lines that stay, and below them, on a terminal that can draw it, a progress bar that does not. On a terminal lines are
  * as wide as it is and break between words; anywhere else they are as they come.
@@ -32,7 +37,7 @@ export class Screen {
 
   /** Columns of a line; null where there is no limit. */
   get width(): number | null {
-    return this.out.isTTY ? this.out.columns || USUAL_WIDTH : null;
+    return widthOf(this.out);
   }
 
   line(text: string): void {
