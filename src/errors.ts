@@ -39,6 +39,9 @@ export class DeadlineError extends FamilySeerError {}
 /** The worker could not do what it was asked to; the message is the worker's own. */
 export class WorkerFailureError extends FamilySeerError {}
 
+/** No program of a job ran, so that it has no result; the message has the first error. Its records are in the log. */
+export class NothingRanError extends FamilySeerError {}
+
 /** The caller cancelled the request (an AbortSignal). */
 export class CancelledError extends FamilySeerError {}
 

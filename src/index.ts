@@ -3,7 +3,7 @@ export { type BestRecord, bestRecords } from "./records/best.js";
 export { type LogRecord, logRecords, readLog } from "./records/log.js";
 export { isSimulated, SIMULATED_TARGET } from "./records/simulated.js";
 export { type EvaluateOptions, evaluate, type Latencies, timeTuned } from "./tuner/evaluate.js";
-export type { DeviceShare, NamedTask, Round, TuneEvent } from "./tuner/events.js";
+export type { DeviceShare, EndReason, NamedTask, NothingRan, Round, TuneEvent } from "./tuner/events.js";
 export type { Dtype, NetworkInput } from "./tuner/inputs.js";
 export { FAST_DEFAULTS, TUNE_DEFAULTS, TUNE_MODES, type TuneMode, type TuneOptions } from "./tuner/options.js";
 export { type ExtractedTasks, extractTasks, type NetworkOptions } from "./tuner/tasks.js";

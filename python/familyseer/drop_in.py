@@ -114,6 +114,7 @@ class UserProcess:
         self._interruption = interruption
         self._end = end
         self.finished = False
+        self._first_round = True
 
     def perform(
         self,
@@ -213,7 +214,15 @@ class UserProcess:
         costs = [_mean(result.costs) for result in results]
         # The number of inputs counts as measured, whatever came back of them.
         costs += [None] * (len(inputs) - len(costs))
+        self._tell_first_error(costs, results)
         return {"costs": costs}
+
+    def _tell_first_error(self, costs: list[float | None], results: Any) -> None:
+        """Prints the first error if no program of the first round ran: TVM prints a letter for each."""
+        failed = next((result for result in results if result.error_no != 0), None)
+        if self._first_round and failed is not None and all(cost is None for cost in costs):
+            print(f"None of the first {len(costs)} programs ran. The first error:\n{failed.error_msg}")
+        self._first_round = False
 
     def observe(self, task: int, state: dict[str, Any]) -> dict[str, Any]:
         scheduler = self._scheduler

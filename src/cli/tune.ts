@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { LivePage } from "../report/live-page.js";
 import { TuneDisplay } from "../report/tune-display.js";
+import { requireRan } from "../tuner/attempts.js";
 import type { TuneEvent } from "../tuner/events.js";
 import { FAST_DEFAULTS, TUNE_DEFAULTS, TUNE_MODES, type TuneOptions } from "../tuner/options.js";
 import { Tuner } from "../tuner/tuner.js";
@@ -162,6 +163,7 @@ export function addTune(program: Command, finish: Finish): void {
           } else {
             display.show(event);
           }
+          requireRan(event, options.log);
         }
       };
       try {

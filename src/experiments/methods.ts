@@ -4,6 +4,7 @@ import { z } from "zod";
 import { CancelledError } from "../errors.js";
 import { logRecords } from "../records/log.js";
 import { SIMULATED_TARGET } from "../records/simulated.js";
+import { requireRan } from "../tuner/attempts.js";
 import { evaluate } from "../tuner/evaluate.js";
 import { FAST_DEFAULTS, TUNE_DEFAULTS, type TuneOptions } from "../tuner/options.js";
 import { tune } from "../tuner/tuner.js";
@@ -91,6 +92,7 @@ export async function tuned(options: TuneOptions): Promise<Omit<Tuning, "network
       failures += event.cost === null ? 1 : 0;
       latency.observe(event.task, event.cost, (performance.now() - begun) / 1000);
     }
+    requireRan(event, options.log);
   }
   if (options.signal?.aborted) {
     throw new CancelledError(`The tuning was ended. Its records are in ${options.log}.`);

@@ -1,4 +1,4 @@
-import { type Basis, type JournalEntry, journalEntries } from "./journal.js";
+import { type Basis, type JournalEntry, type JournaledEnd, journalEntries } from "./journal.js";
 
 type Started = Extract<JournalEntry, { type: "started" }>;
 type RoundStarted = Extract<JournalEntry, { type: "round-started" }>;
@@ -22,7 +22,7 @@ export interface JobHistory {
   /** All but the last are finished. */
   readonly rounds: readonly PastRound[];
   /** How it ended; null if it never did, or was ended by its user. */
-  readonly ended: { readonly type: string; readonly trials?: number | undefined } | null;
+  readonly ended: JournaledEnd | null;
   readonly failures: number;
 }
 
@@ -80,7 +80,7 @@ class Gathered {
   }
 
   /** A round that the user's end of the job cut short goes on, too. */
-  #end(reason: { readonly type: string; readonly trials?: number | undefined }, round: PastRound | undefined): void {
+  #end(reason: JournaledEnd, round: PastRound | undefined): void {
     const cancelled = reason.type === "cancelled";
     this.#ended = cancelled ? null : reason;
     if (cancelled && round?.finished && round.finished.costs.length < round.started.round.programs) {
@@ -114,7 +114,7 @@ export interface JobEnd {
   /** By workload key: the tasks of all of the journal's jobs. */
   readonly described: ReadonlyMap<string, Started["tasks"][number]>;
   /** Null where the journal has no end: the job still runs, or was killed. */
-  readonly reason: { readonly type: string; readonly trials?: number | undefined } | null;
+  readonly reason: JournaledEnd | null;
 }
 
 /** How the last job of a log ended, and what its journal says of tasks; null without a journal. */

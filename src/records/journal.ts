@@ -77,6 +77,18 @@ const basis = z.object({
 });
 export type Basis = z.infer<typeof basis>;
 
+/** Why a job ended, as far as it is read here. */
+const endReason = z.object({
+  type: z.string(),
+  /** Of `trials-spent` and `no-improvement`. */
+  trials: z.number().optional(),
+  /** Of `nothing-ran`. */
+  programs: z.number().optional(),
+  failures: z.record(z.string(), z.number()).optional(),
+  firstError: z.string().nullable().optional(),
+});
+export type JournaledEnd = z.infer<typeof endReason>;
+
 const entrySchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("started"),
@@ -152,12 +164,13 @@ const entrySchema = z.discriminatedUnion("type", [
     accuracy: z.number().nullable().default(null),
     devices: z.record(z.string(), share).default({}),
     notices: z.array(z.string()).default([]),
+    firstError: z.string().nullable().default(null),
     seconds: z.object({ propose: z.number(), measure: z.number(), learn: z.number(), total: z.number().default(0) }),
   }),
   z.object({
     type: z.literal("finished"),
     time,
-    reason: z.object({ type: z.string(), trials: z.number().optional() }),
+    reason: endReason,
     trials: z.number(),
   }),
 ]);

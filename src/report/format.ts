@@ -1,7 +1,9 @@
 import Table from "cli-table3";
-import type { NamedTask, TuneEvent } from "../tuner/events.js";
+import type { JournaledEnd } from "../records/journal.js";
+import { describeNothingRan } from "../tuner/attempts.js";
+import type { EndReason, NamedTask, TuneEvent } from "../tuner/events.js";
 import type { FastReason, RateUnit } from "../tuning/fast-scheduler.js";
-import type { DeathReason, SearchReason, StopReason } from "../tuning/scheduler.js";
+import type { DeathReason, SearchReason } from "../tuning/scheduler.js";
 import type { DescribedInput } from "../worker/protocol.js";
 import { rowsOf } from "./text.js";
 
@@ -168,7 +170,7 @@ function rate(fall: number, per: RateUnit): string {
   return `${(1e6 * fall).toPrecision(2)} ${per === "second" ? "us/s" : "us/program"}`;
 }
 
-export function describeStop(reason: StopReason | { readonly type: "cancelled" }): string {
+export function describeStop(reason: EndReason): string {
   switch (reason.type) {
     case "trials-spent":
       return "the trials are spent";
@@ -176,13 +178,15 @@ export function describeStop(reason: StopReason | { readonly type: "cancelled" }
       return "no task is left to search";
     case "no-improvement":
       return `no improvement in the last ${reason.trials} trials`;
+    case "nothing-ran":
+      return describeNothingRan(reason);
     case "cancelled":
       return "cancelled";
   }
 }
 
 /** How a job ended, by the reason in its journal; null if its journal has no end. */
-export function describeEnd(reason: { readonly type: string; readonly trials?: number | undefined } | null): string {
+export function describeEnd(reason: JournaledEnd | null): string {
   if (reason === null) {
     return "no end in its journal: it still runs, or was killed";
   }
@@ -194,6 +198,8 @@ export function describeEnd(reason: { readonly type: string; readonly trials?: n
     case "all-tasks-dead":
     case "cancelled":
       return describeStop({ type });
+    case "nothing-ran":
+      return describeNothingRan(reason);
     default:
       return type;
   }

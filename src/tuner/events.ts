@@ -1,3 +1,4 @@
+import type { JournaledEnd } from "../records/journal.js";
 import type { FastReason } from "../tuning/fast-scheduler.js";
 import type { Origin } from "../tuning/recipe.js";
 import type { RoundOutcome, SearchReason, SearchTarget, StopReason } from "../tuning/scheduler.js";
@@ -10,7 +11,20 @@ export interface NamedTask extends NetworkTask {
   readonly family: string | null;
 }
 
+/** Of each kind of failure, how many programs. */
 export type Failures = Readonly<Record<string, number>>;
+
+/** The end of a job of which no program ran: once every task had a round, no further trial is spent. */
+export interface NothingRan {
+  readonly type: "nothing-ran";
+  /** How many were measured; 0 where TVM could lower none. */
+  readonly programs: number;
+  readonly failures: Failures;
+  readonly firstError: string | null;
+}
+
+/** Why a job ended. */
+export type EndReason = StopReason | NothingRan | { readonly type: "cancelled" };
 
 /** Programs that ran on a device, how many of them failed, and the seconds they took there. */
 export interface DeviceShare {
@@ -73,7 +87,7 @@ export type TuneEvent =
       readonly notices: readonly string[];
     }
   /** The job to go on with has ended; nothing is done. */
-  | { readonly type: "ended-before"; readonly reason: { readonly type: string; readonly trials?: number | undefined } }
+  | { readonly type: "ended-before"; readonly reason: JournaledEnd }
   | { readonly type: "round-started"; readonly round: Round }
   | {
       readonly type: "measured";
@@ -111,7 +125,7 @@ export type TuneEvent =
     }
   | {
       readonly type: "finished";
-      readonly reason: StopReason | { readonly type: "cancelled" };
+      readonly reason: EndReason;
       readonly trials: number;
       readonly failures: number;
       /** The objective; null while some task has no program that ran. */

@@ -2,6 +2,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { CancelledError, InvalidRequestError } from "../errors.js";
 import { startWorker } from "../worker/start.js";
+import { requireRan } from "./attempts.js";
 import { timeTuned } from "./evaluate.js";
 import type { TuneEvent } from "./events.js";
 import { requireGpus } from "./gpus.js";
@@ -45,6 +46,7 @@ export interface InferenceTime {
  * Tunes a network for CUDA GPUs as the paper did, or takes records; compiles it with the best of them and times it.
  *
  * @throws InvalidRequestError if there is no GPU, or, without `tune`, there are no records.
+ * @throws NothingRanError if no program of the tuning ran.
  * @throws CancelledError if `signal` ended the tuning; what was measured is in the log.
  */
 export function tuneNetworkGpu(options: TuneNetworkOptions): Promise<InferenceTime> {
@@ -72,6 +74,7 @@ async function tuneNetwork(
     const loadLog = (await exists(log)) ? log : null;
     for await (const event of tune({ ...MEASURING, ...network, trials, loadLog, searchPolicy: MODES[mode] })) {
       options.onEvent?.(event);
+      requireRan(event, log);
     }
     if (signal?.aborted) {
       throw new CancelledError(`The tuning was ended. Its records are in ${log}; tune again to go on from them.`);

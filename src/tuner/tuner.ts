@@ -7,16 +7,17 @@ import { LogLock } from "../records/log-lock.js";
 import { type Families, groupFamilies } from "../tuning/families.js";
 import type { ExpectGains, FastSearch } from "../tuning/fast-scheduler.js";
 import type { Recipe } from "../tuning/recipe.js";
-import type { RoundOutcome, SearchTarget, StopReason } from "../tuning/scheduler.js";
+import type { RoundOutcome, SearchTarget } from "../tuning/scheduler.js";
 import { parseSearchPolicy, type SearchPolicy } from "../tuning/search-policy.js";
 import { measuredOrNull } from "../tuning/task.js";
 import type { DescribedInput, DeviceSettings } from "../worker/protocol.js";
 import { startWorker } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
+import { Attempts } from "./attempts.js";
 import { type Beginning, basisOf, beginAgain, beginNew } from "./beginning.js";
 import { type Decider, makeDecider } from "./decider.js";
 import { deviceSettings, simulatedTarget } from "./devices.js";
-import type { Before, NamedTask, Resumed, Round, TuneEvent } from "./events.js";
+import type { Before, EndReason, NamedTask, Resumed, Round, TuneEvent } from "./events.js";
 import { checkWorkers, FamilyWorkers } from "./family-workers.js";
 import { requireGpus } from "./gpus.js";
 import { type CompleteTuneOptions, FAST_DEFAULTS, TUNE_DEFAULTS, type TuneOptions, withoutEffect } from "./options.js";
@@ -49,6 +50,7 @@ interface Past {
   readonly before: Before;
   readonly rounds: number;
   readonly failures: number;
+  readonly attempts: Attempts;
   readonly begun: Begun | null;
   readonly resumed: Resumed | null;
 }
@@ -215,7 +217,14 @@ export class Tuner {
     const failed = ownBefore.filter(({ cost }) => cost === null).length;
     if (!history) {
       const before = { programs: [...programs.values()], bestCosts: decider.bestCosts.map(measuredOrNull) };
-      return { before, rounds: 0, failures: failed, begun: null, resumed: null };
+      return {
+        before,
+        rounds: 0,
+        failures: failed,
+        attempts: new Attempts(tasks.length, failed < ownBefore.length),
+        begun: null,
+        resumed: null,
+      };
     }
     const { rounds, failures } = history;
     await replay(this.options.log, rounds, decider, gains);
@@ -229,6 +238,7 @@ export class Tuner {
       before: { programs: [...programs.values()], bestCosts: decider.bestCosts.map(measuredOrNull) },
       rounds: finishedRounds,
       failures: failed + failures,
+      attempts: Attempts.ofPast(tasks.length, failed < ownBefore.length, history),
       begun: cut,
       resumed: { rounds: finishedRounds, inRound: inRound.length },
     };
@@ -255,8 +265,9 @@ export class Tuner {
     };
   }
 
-  async #rounds(job: Job, past: Past): Promise<{ reason: StopReason | { type: "cancelled" }; failures: number }> {
+  async #rounds(job: Job, past: Past): Promise<{ reason: EndReason; failures: number }> {
     const { decider, gains, log, journal, emit } = job;
+    const { attempts } = past;
     let { failures, begun: cut } = past;
     const rounds = new RoundRunner(job);
     for (let index = past.rounds; ; index += 1) {
@@ -264,11 +275,15 @@ export class Tuner {
         gains.expectRound(null);
       }
       const action = await decider.next();
-      if (action.type === "stop") {
+      const decided = action.type === "stop" ? action.reason : null;
+      const end = attempts.inVain || decided ? (attempts.nothingRan ?? decided) : null;
+      const { aborted } = this.#stopping.signal;
+      // Of a job that its user ended nobody knows what would have run.
+      if (end && !(aborted && end.type === "nothing-ran")) {
         await rounds.finish();
-        return { reason: action.reason, failures };
+        return { reason: end, failures };
       }
-      if (this.#stopping.signal.aborted) {
+      if (action.type === "stop" || aborted) {
         return { reason: { type: "cancelled" }, failures };
       }
       const round: Round = { index, task: action.task, programs: action.programs, reason: action.reason };
@@ -280,6 +295,7 @@ export class Tuner {
       const { measured, notices, seconds, accuracy } = await rounds.run({ ...action, recipe }, cut ?? NOTHING_BEGUN);
       cut = null;
       failures += measured.filter((each) => each.cost === null).length;
+      attempts.add(action.task, measured, notices);
       if (this.#stopping.signal.aborted && measured.length === 0) {
         return { reason: { type: "cancelled" }, failures };
       }

@@ -347,7 +347,9 @@ export class FastScheduler {
   /** Puts a task where it waits for its next search: looked at again, or ranked among the others. */
   #queue(task: number, before: number): void {
     if (this.#state(task).best === UNMEASURED_COST) {
-      this.#toLookAt.push(task);
+      // Where none of any task ran, the fault may be of all: each is looked at once before any is again.
+      const anyRan = this.#states.some(({ best }) => best < UNMEASURED_COST);
+      this.#toLookAt[anyRan ? "push" : "unshift"](task);
     } else if (before === UNMEASURED_COST) {
       this.#newlyLookedAt.push(task);
     } else {

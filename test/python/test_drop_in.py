@@ -216,3 +216,13 @@ def test_install_takes_tvms_place_and_gives_it_back() -> None:
     assert auto_scheduler.TaskScheduler is TaskScheduler
     familyseer.uninstall()
     assert auto_scheduler.TaskScheduler is TVM_TASK_SCHEDULER
+
+
+def test_prints_the_first_error_once_if_no_program_of_the_first_round_ran(capsys: pytest.CaptureFixture[str]) -> None:
+    class Failing(ScriptedPolicy):
+        def continue_search_one_round(self, programs: int, measurer: object) -> tuple[list[Any], list[Any]]:
+            return [None] * programs, [SimpleNamespace(costs=[], error_no=4, error_msg="no such linker")] * programs
+
+    policies = [Failing(task, [], []) for task in tasks()]
+    TaskScheduler(tasks(), callbacks=[]).tune(OPTION, search_policy=policies, give_up_unmeasured=False)
+    assert capsys.readouterr().out.count("programs ran. The first error:\nno such linker") == 1

@@ -38,9 +38,13 @@ export class ScriptedTuning {
   }
 
   /** Starts a job; it is killed when it has told of `killAfter` events. */
-  async run(args: readonly string[], killAfter = Number.POSITIVE_INFINITY): Promise<Ended> {
+  async run(
+    args: readonly string[],
+    killAfter = Number.POSITIVE_INFINITY,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Ended> {
     const tuning = ["tune", "--json", "--model", "scripted", "--log", this.log, "--tvm-python", this.python, ...args];
-    const running = execa("node", [resolve("scripts/familyseer.js"), ...tuning], { reject: false });
+    const running = execa("node", [resolve("scripts/familyseer.js"), ...tuning], { reject: false, env });
     const events: Ended["events"][number][] = [];
     for await (const line of createInterface({ input: running.stdout })) {
       events.push(JSON.parse(line));
