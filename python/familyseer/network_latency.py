@@ -104,7 +104,7 @@ def _is_plain(module: tvm.IRModule) -> bool:
     if len(module.get_global_vars()) > 1:
         return False
     plain = (relay.Call, relay.Constant, relay.Var, relay.Tuple, relay.TupleGetItem, relay.Function, tvm.ir.Op)
-    main = module["main"]
+    main = relay.transform.InferType()(module)["main"]
     unlike: list[relay.Expr] = []
 
     def look(expression: relay.Expr) -> None:
