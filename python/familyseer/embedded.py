@@ -6,6 +6,7 @@ Messages are base64 text, which every bridge carries unharmed.
 from __future__ import annotations
 
 import base64
+import os
 import queue
 import sys
 import threading
@@ -19,6 +20,9 @@ def open_worker(executable: str, version: str, sites: list[str], package_folder:
     An interpreter inside another program must be told the `executable` whose TVM it is to be (TVM starts processes
     with it), that one's `version` and its folders of packages (`sites`); empty for one that is that executable.
     """
+    # Neither this interpreter nor what it starts imports from the current folder.
+    sys.path[:] = [path for path in sys.path if path]
+    os.environ["PYTHONSAFEPATH"] = "1"
     if executable:
         own = f"{sys.version_info[0]}.{sys.version_info[1]}"
         if own != version:
@@ -26,15 +30,20 @@ def open_worker(executable: str, version: str, sites: list[str], package_folder:
                 f"the embedded Python is {own}, the one with TVM is {version}; build node-calls-python with "
                 f"Python {version}, or use the zeromq channel"
             )
-        import os
         import site
 
         sys.executable = executable
         for folder in sites:
             site.addsitedir(folder)
         # TVM starts processes that import this package too.
-        os.environ["PYTHONPATH"] = package_folder
+        theirs = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+        os.environ["PYTHONPATH"] = os.pathsep.join([package_folder, *theirs])
     # Absolute: a bridge may load this file by its path, outside the package.
+    from familyseer.needed import missing
+
+    lacking = missing()
+    if lacking:
+        raise RuntimeError(lacking)
     from familyseer.session import Session
 
     outgoing: queue.Queue[bytes] = queue.Queue()

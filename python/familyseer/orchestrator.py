@@ -25,7 +25,7 @@ ENTRY = Path("dist", "src", "cli", "drop-in.js")
 OLDEST_NODE = 20
 # What is started while `tune` runs is found by this variable when this process is killed; see mark_children().
 MARK = "FAMILYSEER_TUNING"
-# The path of a Unix socket has at most 107 characters.
+# The path of a Unix socket has at most 107 bytes.
 _LONGEST_FOLDER = 80
 _LAST_WORD = 2.0
 
@@ -130,6 +130,14 @@ def find_node() -> str:
 
 def find_node_package() -> Path:
     """The folder of the built npm package: named, the clone this was installed from, or the one on the PATH."""
+    named = os.environ.get("FAMILYSEER_PACKAGE")
+    if named and not (Path(named) / ENTRY).is_file():
+        raise InstallationError(
+            f"FAMILYSEER_PACKAGE names {named}, where there is no {ENTRY}. Expected the folder of the npm package "
+            "familyseer, or of a clone in which `npm run setup` was run; or no FAMILYSEER_PACKAGE."
+        )
+    if named:
+        return Path(named)
     places = [place for place in _package_places() if place is not None]
     for place in places:
         if (place / ENTRY).is_file():
@@ -142,10 +150,8 @@ def find_node_package() -> Path:
 
 
 def _package_places() -> list[Path | None]:
-    named = os.environ.get("FAMILYSEER_PACKAGE")
     command = shutil.which("familyseer")
     return [
-        Path(named) if named else None,
         Path(__file__).resolve().parents[2],
         _clone_of_installation(),
         Path(command).resolve().parents[1] if command else None,
@@ -164,7 +170,7 @@ def _clone_of_installation() -> Path | None:
 
 def _private_folder() -> Path:
     folder = tempfile.mkdtemp(prefix="familyseer-")
-    if len(folder) > _LONGEST_FOLDER:
+    if len(os.fsencode(folder)) > _LONGEST_FOLDER:
         Path(folder).rmdir()
         folder = tempfile.mkdtemp(prefix="familyseer-", dir="/tmp")
     return Path(folder)

@@ -78,6 +78,7 @@ class Search:
         """Searches for up to `programs` candidates that were never proposed before; none: the space is exhausted, or
         TVM can lower no program, and then its error is given, too."""
         search = self.searches[task]
+        search.refusal = None
         if recipe is None:
             candidates = means.by_evolution(search, programs)
         else:

@@ -124,7 +124,8 @@ class TaskSearch:
     def take(self, states: list[StateObject], count: int, origin: str, lowered: bool = False) -> list[Candidate]:
         """Candidates from the first `count` states that were never proposed; from now on they count as proposed.
 
-        With `lowered` none is taken that TVM cannot lower: a building of it would fail. `refusal` is the last error.
+        With `lowered` none is taken that TVM cannot lower: a building of it would fail. `refusal` is the last error;
+        who proposes clears it.
         """
         taken: list[Candidate] = []
         for state in states:

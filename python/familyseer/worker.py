@@ -6,16 +6,24 @@ One that an orchestrator started ends when its standard input does. One that a u
 
 from __future__ import annotations
 
+import os
+import sys
+
+# `python -m` looks in the current folder first, where a user's `random.py` may lie. Unless this package lies there.
+# ruff: noqa: PTH100, PTH109, PTH120 (pathlib would be looked for there, too)
+if sys.path[0] == os.getcwd() != os.path.dirname(os.path.dirname(os.path.abspath(__file__))):
+    del sys.path[0]
+
 import argparse
 import contextlib
-import os
 import shutil
 import signal
-import sys
 import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
+
+from .needed import missing
 
 if TYPE_CHECKING:
     from .curve import ClientKeys
@@ -43,23 +51,13 @@ def main() -> None:
         os.environ["TMPDIR"] = tempfile.tempdir = arguments.folder
     if arguments.connect.startswith("tcp://") and arguments.keys is None:
         sys.exit(f"{arguments.connect} needs --keys: nothing is sent over tcp without. `familyseer keys` makes them.")
-    missing = _missing_modules()
-    if missing:
-        sys.exit(
-            f"{sys.executable} lacks {', '.join(missing)}. Expected a Python that has TVM (with auto_scheduler), "
-            "pyzmq, msgpack, fastjsonschema and xgboost: run `npm run setup`, or install them there."
-        )
+    lacking = missing()
+    if lacking:
+        sys.exit(lacking)
     try:
         _serve(arguments.connect, arguments.keys, arguments.folder)
     finally:
         _remove(arguments.folder)
-
-
-def _missing_modules() -> list[str]:
-    import importlib.util
-
-    wanted = ("tvm", "zmq", "msgpack", "fastjsonschema", "xgboost")
-    return [name for name in wanted if importlib.util.find_spec(name) is None]
 
 
 def _serve(endpoint: str, keys: str | None, folder: str | None) -> None:

@@ -42,7 +42,7 @@ export function withWorkerOptions(command: Command): Command {
     .optionsGroup(GROUPS.connection)
     .option(
       "--tvm-python <path>",
-      "use this Python with TVM instead of the installed one (also $FAMILYSEER_TVM_PYTHON)",
+      "use this Python with TVM instead of the installed one (also $FAMILYSEER_TVM_PYTHON; both: the same)",
     )
     .addOption(new Option("--channel <name>", "how to talk to Python").choices(CHANNELS).default("zeromq"))
     .option("--endpoint <address>", "where the zeromq channel listens: ipc://PATH or tcp://127.0.0.1:PORT")

@@ -1,7 +1,7 @@
 import { access, constants } from "node:fs/promises";
 import type { Command } from "commander";
 import { execa } from "execa";
-import { home, tvmPython } from "../worker/installation.js";
+import { home, pythonArguments, pythonPath, tvmPython } from "../worker/installation.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import { example, type Finish, withWorkerOptions } from "./command.js";
 
@@ -43,7 +43,7 @@ function checks(options: WorkerOptions): Check[] {
     { part: "Node", examine: async () => requireNode() },
     { part: "C compiler", examine: compiler },
     { part: "home", examine: writableHome },
-    { part: "Python with TVM", examine: async () => tvmPython(options.tvmPython) },
+    { part: "Python with TVM", examine: () => pythonWithAll(options.tvmPython) },
     { part: "worker", examine: () => askWorker(options) },
   ];
 }
@@ -63,6 +63,18 @@ async function compiler(): Promise<string> {
     }
   }
   throw new Error("there is none, and TVM links programs with it. Install one, e.g. apt install build-essential.");
+}
+
+async function pythonWithAll(named: string | undefined): Promise<string> {
+  const python = tvmPython(named);
+  const { failed, stderr, shortMessage } = await execa(python, pythonArguments("familyseer.needed"), {
+    env: { PYTHONPATH: pythonPath() },
+    reject: false,
+  });
+  if (failed) {
+    throw new Error(stderr?.trim() || shortMessage);
+  }
+  return python;
 }
 
 async function writableHome(): Promise<string> {

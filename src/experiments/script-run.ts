@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { z } from "zod";
 import { CancelledError, WorkerFailureError } from "../errors.js";
-import { home, packageRoot, tvmPython } from "../worker/installation.js";
+import { home, packageRoot, pythonPath, tvmPython } from "../worker/installation.js";
 import { WorkerProcess } from "../worker/worker-process.js";
 import type { Run } from "./experiment.js";
 
@@ -44,7 +44,7 @@ export async function perform<R>(script: Script<R>, folder: string, signal: Abor
 export async function runScript(command: readonly string[], python: string, signal: AbortSignal): Promise<void> {
   const [script = "", ...args] = command;
   const env = {
-    PYTHONPATH: ["python", "test/python", "bench"].map((folder) => join(packageRoot, folder)).join(":"),
+    PYTHONPATH: pythonPath(["python", "test/python", "bench"].map((folder) => join(packageRoot, folder))),
     FAMILYSEER_HOME: home(),
   };
   const { reason, lines } = await untilEnd(python, [join(packageRoot, "bench", script), ...args], env, signal);

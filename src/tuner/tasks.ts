@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { InvalidRequestError } from "../errors.js";
 import type { Task } from "../tuning/task.js";
-import { home, pythonFolder, tvmPython } from "../worker/installation.js";
+import { home, pythonArguments, pythonPath, tvmPython } from "../worker/installation.js";
 import { type DescribedInput, type DescribedTask, operations, type Params, type Result } from "../worker/protocol.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
@@ -95,9 +95,9 @@ async function recallTasks(options: NetworkOptions & WorkerOptions): Promise<Res
   const args = Object.entries(asked).map(([name, value]) => `--${name}=${value}`);
   const { stdout } = await execa(
     tvmPython(options.tvmPython, options.target),
-    ["-m", "familyseer.descriptions", ...args],
+    pythonArguments("familyseer.descriptions", ...args),
     {
-      env: { PYTHONPATH: pythonFolder },
+      env: { PYTHONPATH: pythonPath() },
       stdin: "ignore",
       reject: false,
     },

@@ -2,7 +2,8 @@ import { createRequire } from "node:module";
 import { execa } from "execa";
 import { InstallationError } from "../errors.js";
 import type { Channel, ChannelEvents } from "./channel.js";
-import { pythonFolder } from "./installation.js";
+import { withEnvironment } from "./environment.js";
+import { pythonFolder, pythonPath } from "./installation.js";
 
 /** How long one poll waits inside Python for a message. */
 const POLL_SECONDS = 0.05;
@@ -30,15 +31,16 @@ export class EmbeddedChannel implements Channel {
   constructor(private readonly python: string) {}
 
   async open(events: ChannelEvents): Promise<void> {
-    const asked = await execa(this.python, [
-      "-c",
-      "import site, sys; print(sys.executable); print(*sys.version_info[:2], sep='.'); print(*site.getsitepackages(), sep='\\n')",
-    ]);
-    const [executable = "", version = "", ...sites] = asked.stdout.split("\n");
-    this.#interpreter = loadInterpreter();
+    const [executable = "", version = "", ...sites] = await askPython(this.python);
+    // The interpreter begins when it is loaded, and reads this then.
+    this.#interpreter = await withEnvironment({ PYTHONPATH: pythonPath([]) || undefined }, loadInterpreter);
     this.#interpreter.addImportPath(pythonFolder);
     this.#module = this.#interpreter.importSync(`${pythonFolder}/familyseer/embedded.py`);
-    this.#handle = this.#interpreter.callSync(this.#module, "open_worker", executable, version, sites, pythonFolder);
+    try {
+      this.#handle = this.#interpreter.callSync(this.#module, "open_worker", executable, version, sites, pythonFolder);
+    } catch (error) {
+      throw whyNotOpened(error);
+    }
     this.#polling = this.#poll(this.#interpreter, events);
   }
 
@@ -73,6 +75,32 @@ export class EmbeddedChannel implements Channel {
       }
     }
   }
+}
+
+/** A Python's executable, its version and its folders of packages. */
+async function askPython(python: string): Promise<string[]> {
+  const asked = await execa(
+    python,
+    [
+      "-c",
+      "import site, sys; print(sys.executable); print(*sys.version_info[:2], sep='.'); print(*site.getsitepackages(), sep='\\n')",
+    ],
+    { env: { PYTHONPATH: pythonPath([]) }, reject: false },
+  );
+  if (asked.exitCode !== 0) {
+    throw new InstallationError(
+      `${python} does not run as Python: ${asked.shortMessage ?? ""}. Name one that has TVM.`,
+    );
+  }
+  return asked.stdout.split("\n");
+}
+
+/** What `open_worker` says is missing; what else went wrong, as it is. */
+export function whyNotOpened(error: unknown): unknown {
+  const said = /RuntimeError: (.*)/.exec(
+    error instanceof Error ? `${error.message}\n${error.stack}` : String(error),
+  )?.[1];
+  return said === undefined ? error : new InstallationError(`The worker could not start: ${said}`);
 }
 
 function loadInterpreter(): Interpreter {

@@ -1,38 +1,81 @@
-import { accessSync, constants, existsSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { InstallationError } from "../errors.js";
+import { InstallationError, InvalidRequestError } from "../errors.js";
 
 export const TVM_VERSION = "0.18.0";
+const TVM_PYTHON = "FAMILYSEER_TVM_PYTHON";
 
 /** The folder of this package: the one that holds package.json. */
-export const packageRoot = findPackageRoot();
+export const packageRoot = packageRootAbove(dirname(fileURLToPath(import.meta.url)));
 
 /** Where the Python side lies. */
 export const pythonFolder = join(packageRoot, "python");
 
-/** The folder that set-up installs into: `$FAMILYSEER_HOME`, or `.familyseer` in this package. */
+/**
+ * The folder that set-up installs into: `$FAMILYSEER_HOME`, or `.familyseer` in this package.
+ *
+ * @throws InstallationError if the variable names a file.
+ */
 export function home(): string {
-  return resolve(process.env["FAMILYSEER_HOME"] ?? join(packageRoot, ".familyseer"));
+  const named = environmentVariable("FAMILYSEER_HOME");
+  if (named !== undefined && statSync(named, { throwIfNoEntry: false })?.isDirectory() === false) {
+    throw new InstallationError(
+      `FAMILYSEER_HOME names ${named}, which is no folder. Expected the folder that set-up installs into.`,
+    );
+  }
+  return resolve(named ?? join(packageRoot, ".familyseer"));
+}
+
+/** How a module of our Python package is started, so that nothing is imported from the current folder. */
+export function pythonArguments(module: string, ...args: readonly string[]): string[] {
+  return [join(pythonFolder, "familyseer", "start.py"), module, ...args];
+}
+
+/**
+ * What a Python that we start finds beside its own packages: ours, and then what the user's PYTHONPATH names. An empty
+ * entry of that would be the current folder; as a rule nobody meant it (`PYTHONPATH=$PYTHONPATH:/more`).
+ */
+export function pythonPath(first: readonly string[] = [pythonFolder]): string {
+  const theirs = (process.env["PYTHONPATH"] ?? "").split(delimiter).filter((entry) => entry !== "");
+  return [...first, ...theirs].join(delimiter);
+}
+
+/**
+ * Checks that there is a folder for temporary files.
+ *
+ * @throws InvalidRequestError
+ */
+export function requireTemporaryFolder(): void {
+  try {
+    accessSync(`${tmpdir()}/`, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new InvalidRequestError(
+      `Nothing can be written to ${tmpdir()}, the folder for temporary files (${(error as NodeJS.ErrnoException).code}). ` +
+        "Set TMPDIR to a folder of yours, or unset it.",
+    );
+  }
 }
 
 /**
  * The Python that has TVM: the one named, `$FAMILYSEER_TVM_PYTHON`, or the one set-up installed. For a CUDA target that
  * is the one of `scripts/setup --cuda`, where it is installed.
  *
- * @throws InstallationError if it is not there.
+ * @throws InstallationError if it is not there, or if the two name different ones.
  */
 export function tvmPython(named?: string, target = ""): string {
-  const chosen = named ?? process.env["FAMILYSEER_TVM_PYTHON"];
-  if (chosen !== undefined && chosen !== "") {
-    const path = chosen.includes("/") ? resolve(chosen) : findOnPath(chosen);
-    if (!path || !isExecutable(path)) {
-      throw new InstallationError(
-        `There is no Python at ${chosen}. Expected the path of a Python that has TVM, ` +
-          "given by --tvm-python or FAMILYSEER_TVM_PYTHON.",
-      );
-    }
-    return path;
+  const variable = environmentVariable(TVM_PYTHON);
+  const byOption = named === undefined ? undefined : pythonAt(named, "--tvm-python");
+  const byVariable = variable === undefined ? undefined : pythonAt(variable, TVM_PYTHON);
+  if (byOption !== undefined && byVariable !== undefined && byOption !== byVariable) {
+    throw new InstallationError(
+      `--tvm-python names ${byOption}, ${TVM_PYTHON} names ${byVariable}. Leave the option out, or unset the variable.`,
+    );
+  }
+  const chosen = byOption ?? byVariable;
+  if (chosen !== undefined) {
+    return chosen;
   }
   const cuda = installedPython(`tvm-${TVM_VERSION}-cuda`);
   if (isCuda(target) && isExecutable(cuda)) {
@@ -41,7 +84,7 @@ export function tvmPython(named?: string, target = ""): string {
   const installed = installedPython(`tvm-${TVM_VERSION}`);
   if (!isExecutable(installed)) {
     throw new InstallationError(
-      `TVM is not installed in ${home()}. Run \`npm run setup\`, or name your own Python with TVM by --tvm-python.`,
+      `TVM is not installed in ${home()}${environmentVariable("FAMILYSEER_HOME") ? ", which FAMILYSEER_HOME names" : ""}. Run \`npm run setup\`, or name your own Python with TVM by --tvm-python.`,
     );
   }
   return installed;
@@ -50,6 +93,21 @@ export function tvmPython(named?: string, target = ""): string {
 /** Whether a TVM target, as users write it (`cuda -arch=sm_70`, a tag such as `nvidia/nvidia-v100`, or JSON), is CUDA. */
 export function isCuda(target: string): boolean {
   return /^\s*(cuda\b|nvidia\/|\{.*"kind"\s*:\s*"cuda")/s.test(target);
+}
+
+function pythonAt(named: string, by: string): string {
+  const path = named.includes("/") ? resolve(named) : findOnPath(named);
+  if (!path || !isExecutable(path)) {
+    throw new InstallationError(
+      `There is no Python at ${named || '""'}, which ${by} names. Expected the path of a Python that has TVM.`,
+    );
+  }
+  return path;
+}
+
+/** One that is empty counts as one that is not set. */
+function environmentVariable(name: string): string | undefined {
+  return process.env[name] || undefined;
 }
 
 function installedPython(build: string): string {
@@ -64,16 +122,27 @@ function findOnPath(command: string): string | undefined {
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
-    return true;
+    return statSync(path).isFile();
   } catch {
     return false;
   }
 }
 
-function findPackageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, "package.json"))) {
-    folder = dirname(folder);
+/**
+ * The nearest folder, from one upwards, that holds a package.json.
+ *
+ * @throws InstallationError if none does.
+ */
+export function packageRootAbove(start: string): string {
+  for (let folder = start; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, "package.json"))) {
+      return folder;
+    }
+    if (folder === dirname(folder)) {
+      throw new InstallationError(
+        `There is no package.json in ${start} or above. Expected familyseer's whole package around its code: bundle it ` +
+          "as an external package.",
+      );
+    }
   }
-  return folder;
 }

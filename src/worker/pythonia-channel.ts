@@ -1,5 +1,7 @@
 import type { Channel, ChannelEvents } from "./channel.js";
-import { pythonFolder } from "./installation.js";
+import { whyNotOpened } from "./embedded-channel.js";
+import { withEnvironment } from "./environment.js";
+import { pythonPath } from "./installation.js";
 
 const POLL_SECONDS = 0.05;
 /** pythonia's own deadline for one call; ours are kept above the channel. */
@@ -17,7 +19,7 @@ interface EmbeddedModule {
 export class PythoniaChannel implements Channel {
   readonly name = "pythonia";
   #module: EmbeddedModule | null = null;
-  #handle = 0;
+  #handle: number | null = null;
   #polling: Promise<void> | null = null;
   #exit: (() => void) | null = null;
   #closed = false;
@@ -25,18 +27,26 @@ export class PythoniaChannel implements Channel {
   constructor(private readonly executable: string) {}
 
   async open(events: ChannelEvents): Promise<void> {
-    process.env["PYTHON_BIN"] = this.executable;
-    process.env["PYTHONPATH"] = pythonFolder;
+    const environment = {
+      PYTHON_BIN: this.executable,
+      PYTHONPATH: pythonPath(),
+      // Its child is a script that imports from the script's own folder.
+      PYTHONSAFEPATH: undefined,
+    };
     // pythonia starts its child when it is imported, with the environment of that moment.
-    const { python } = await import("pythonia");
+    const { python } = await withEnvironment(environment, () => import("pythonia"));
     this.#exit = () => python.exit();
     this.#module = (await python("familyseer.embedded")) as EmbeddedModule;
-    this.#handle = await this.#module.open_worker$("", "", [], "", { $timeout: CALL_MS });
-    this.#polling = this.#poll(this.#module, events);
+    try {
+      this.#handle = await this.#module.open_worker$("", "", [], "", { $timeout: CALL_MS });
+    } catch (error) {
+      throw whyNotOpened(error);
+    }
+    this.#polling = this.#poll(this.#module, this.#handle, events);
   }
 
   async send(message: Uint8Array): Promise<void> {
-    if (!this.#closed) {
+    if (!this.#closed && this.#handle !== null) {
       await this.#module?.send$(this.#handle, Buffer.from(message).toString("base64"), { $timeout: CALL_MS });
     }
   }
@@ -47,14 +57,16 @@ export class PythoniaChannel implements Channel {
     }
     this.#closed = true;
     await this.#polling;
-    await this.#module?.close_worker$(this.#handle, { $timeout: CALL_MS });
+    if (this.#handle !== null) {
+      await this.#module?.close_worker$(this.#handle, { $timeout: CALL_MS });
+    }
     this.#exit?.();
   }
 
-  async #poll(module: EmbeddedModule, events: ChannelEvents): Promise<void> {
+  async #poll(module: EmbeddedModule, handle: number, events: ChannelEvents): Promise<void> {
     while (!this.#closed) {
       try {
-        const text = await module.receive$(this.#handle, POLL_SECONDS, { $timeout: CALL_MS });
+        const text = await module.receive$(handle, POLL_SECONDS, { $timeout: CALL_MS });
         if (text !== "") {
           events.message(Buffer.from(text, "base64"));
         }

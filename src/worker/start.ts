@@ -3,7 +3,7 @@ import { awaitedWorker } from "./awaited-worker.js";
 import type { Channel, ChannelName } from "./channel.js";
 import { readServerKeys } from "./curve.js";
 import { EmbeddedChannel } from "./embedded-channel.js";
-import { tvmPython } from "./installation.js";
+import { requireTemporaryFolder, tvmPython } from "./installation.js";
 import { PythoniaChannel } from "./pythonia-channel.js";
 import { Worker } from "./worker.js";
 import { type OnOutput, workerProcess } from "./worker-process.js";
@@ -41,6 +41,7 @@ function awaitingChannel({ channel = "zeromq", endpoint }: WorkerOptions, keys: 
 }
 
 function makeChannel({ tvmPython: named, target, channel = "zeromq", endpoint, onOutput }: WorkerOptions): Channel {
+  requireTemporaryFolder();
   const python = tvmPython(named, target);
   switch (channel) {
     case "zeromq":

@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import { pythonFolder } from "./installation.js";
+import { pythonArguments, pythonPath } from "./installation.js";
 import type { Peer, StartPeer } from "./zeromq-channel.js";
 
 /** How many of a worker's last lines of output an error shows. */
@@ -25,15 +25,14 @@ export function workerProcess(python: string, onOutput?: OnOutput): StartPeer {
   return ({ endpoint, keys, folder }, ended) =>
     new WorkerProcess({
       python,
-      args: [
-        "-m",
+      args: pythonArguments(
         "familyseer.worker",
         "--connect",
         endpoint,
         ...(folder === null ? [] : ["--folder", folder]),
         ...(keys ? ["--keys", "-"] : []),
-      ],
-      env: { PYTHONPATH: pythonFolder, PYTHONUNBUFFERED: "1" },
+      ),
+      env: { PYTHONPATH: pythonPath(), PYTHONUNBUFFERED: "1" },
       // Neither an argument, which every user sees, nor the environment, which all it starts would have.
       input: keys ? `${JSON.stringify(keys)}\n` : "",
       ended,

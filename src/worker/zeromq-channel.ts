@@ -4,7 +4,7 @@ import { InvalidRequestError } from "../errors.js";
 import { Authenticator, curveContext } from "./authenticator.js";
 import type { Channel, ChannelEvents } from "./channel.js";
 import { type ClientKeys, makeKeys, type ServerKeys } from "./curve.js";
-import { JobFolder } from "./job-folder.js";
+import { JobFolder, LONGEST_SOCKET } from "./job-folder.js";
 import { LIMITS } from "./protocol.js";
 
 const IPC = "ipc://";
@@ -101,7 +101,7 @@ export class ZeroMqChannel implements Channel {
 
   async #bind(): Promise<Omit<Address, "folder">> {
     if (this.endpoint === undefined && this.#folder) {
-      const endpoint = `${IPC}${this.#folder.path}/worker`;
+      const endpoint = `${IPC}${this.#folder.socket}`;
       await this.#router.bind(endpoint);
       return { endpoint, keys: null };
     }
@@ -180,6 +180,11 @@ function checkEndpoint(endpoint: string | undefined, keys: ServerKeys | undefine
   if (endpoint === undefined || (keys && !TCP.test(endpoint))) {
     throw new InvalidRequestError(
       `Keys are for a worker that connects over tcp, not to ${endpoint ?? "this process"}. Expected --endpoint tcp://ADDRESS:PORT beside --keys.`,
+    );
+  }
+  if (endpoint.startsWith(IPC) && Buffer.byteLength(endpoint) > IPC.length + LONGEST_SOCKET) {
+    throw new InvalidRequestError(
+      `The endpoint ${endpoint} is too long: a socket's path may have ${LONGEST_SOCKET} bytes. Choose a shorter one.`,
     );
   }
   if (!keys && !endpoint.startsWith(IPC) && !LOOPBACK.test(endpoint)) {

@@ -13,6 +13,7 @@ import familyseer
 import psutil
 import pytest
 from familyseer.errors import InstallationError
+from familyseer.orchestrator import find_node_package
 from familyseer.task_scheduler import TVM_TASK_SCHEDULER, TaskScheduler
 from scripted import ScriptedPolicy, run, scripted_search, scripted_task
 from tvm import auto_scheduler
@@ -191,6 +192,16 @@ def test_says_how_to_get_node(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAMILYSEER_NODE", "no-such-node")
     with pytest.raises(InstallationError, match="Install Node 20"):
         TaskScheduler(tasks(), callbacks=[]).tune(OPTION, search_policy=policies())
+
+
+def test_a_variable_that_names_no_built_package_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FAMILYSEER_PACKAGE", str(tmp_path))
+    with pytest.raises(InstallationError, match=r"FAMILYSEER_PACKAGE names .*, where there is no"):
+        find_node_package()
+    built = tmp_path / "dist" / "src" / "cli" / "drop-in.js"
+    built.parent.mkdir(parents=True)
+    built.touch()
+    assert find_node_package() == tmp_path
 
 
 def test_two_threads_tune_at_once() -> None:

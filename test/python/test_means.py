@@ -11,7 +11,9 @@ from familyseer.carried import load_schedules, save_schedules
 from familyseer.cost_model import CostModel, TrainingSettings
 from familyseer.errors import RequestError
 from familyseer.means import Recipe, by_recipe, expected_gain
+from familyseer.measuring.run import Timing
 from familyseer.schedules import state_of
+from familyseer.search import Search
 from familyseer.task_search import SearchSettings, TaskSearch
 from familyseer.tasks import GPU_LIMITS
 from tvm import auto_scheduler, te, topi
@@ -152,6 +154,17 @@ def test_what_tvm_cannot_lower_is_no_candidate_and_the_reason_is_kept() -> None:
     search = TaskSearch(0, task, model, SearchSettings())
     assert by_recipe(search, [], recipe(random=4), 4) == []
     assert "Check failed" in str(search.refusal)
+
+
+def test_the_reason_of_an_earlier_round_is_not_told_of_one_that_had_none() -> None:
+    option = auto_scheduler.LayoutRewriteOption.REWRITE_FOR_PRE_TRANSFORMED
+    task = auto_scheduler.SearchTask(means_digits, (), target=TARGET, layout_rewrite_option=option)
+    model = CostModel("x", "xgb", [0], 8, 0, TrainingSettings())
+    # Nothing is measured here.
+    search = Search([task], [model], SearchSettings(), engine=None, timing=Timing())
+    candidates, refusal = search.propose(0, 4, recipe(random=4))
+    assert candidates == [] and "Check failed" in str(refusal)
+    assert search.propose(0, 4, recipe()) == ([], None)
 
 
 @pytest.mark.parametrize(("unrolled", "lowers"), [(0, True), (512, False)])

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isCuda, tvmPython } from "../../src/worker/installation.js";
+import { InstallationError } from "../../src/errors.js";
+import { home as installed, isCuda, packageRootAbove, pythonPath, tvmPython } from "../../src/worker/installation.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
 describe("which TVM is used", () => {
@@ -34,6 +35,32 @@ describe("which TVM is used", () => {
     assert.equal(tvmPython(cpu, "cuda"), cpu);
     process.env["FAMILYSEER_TVM_PYTHON"] = cpu;
     assert.equal(tvmPython(undefined, "cuda"), cpu);
+  });
+
+  it("is not guessed where the option and the variable name two, and an empty variable names none", async () => {
+    const [cpu, cuda] = [await install("tvm-0.18.0"), await install("tvm-0.18.0-cuda")];
+    process.env["FAMILYSEER_TVM_PYTHON"] = cpu;
+    assert.equal(tvmPython(cpu), cpu);
+    assert.throws(() => tvmPython(cuda), /--tvm-python names .*, FAMILYSEER_TVM_PYTHON names .*unset the variable/);
+    process.env["FAMILYSEER_TVM_PYTHON"] = "";
+    assert.equal(tvmPython(cuda), cuda);
+    process.env["FAMILYSEER_HOME"] = "";
+    assert.match(installed(), /\.familyseer$/);
+    process.env["FAMILYSEER_HOME"] = cpu;
+    assert.throws(installed, /FAMILYSEER_HOME names .*, which is no folder/);
+  });
+
+  it("finds our package first, then what the user's PYTHONPATH names, and not the current folder for an empty entry", () => {
+    process.env["PYTHONPATH"] = ":/theirs::/more:";
+    assert.equal(pythonPath(["/ours"]), "/ours:/theirs:/more");
+    delete process.env["PYTHONPATH"];
+    assert.equal(pythonPath(["/ours"]), "/ours");
+  });
+
+  it("is an error, and no endless loop, where no package.json is above our code", () => {
+    assert.throws(() => packageRootAbove("/"), InstallationError);
+    assert.throws(() => packageRootAbove(home), /There is no package\.json in .* or above/);
+    assert.equal(packageRootAbove(join(process.cwd(), "src", "worker")), process.cwd());
   });
 
   it("knows a CUDA target in each of TVM's spellings", () => {

@@ -23,6 +23,7 @@ from typing import Any, Callable
 import cloudpickle
 import psutil
 
+from .. import interpreter
 from ..errors import InstallationError
 from ..temporary import make_folder, remove_folder
 
@@ -115,16 +116,12 @@ class ForkServer:
         self._folder = make_folder("familyseer-measuring-")
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __spec__.name, str(theirs.fileno())],
+                interpreter.command(__spec__.name, str(theirs.fileno())),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=self._output,
-                env={
-                    **os.environ,
-                    "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-                    "TMPDIR": self._folder,
-                },
+                env=interpreter.environment(TMPDIR=self._folder),
             )
 
     def _fork(self, order: bytes) -> Child:

@@ -6,12 +6,12 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from typing import IO
 
+from .. import interpreter
 from ..errors import DevicesError
 from . import tracker as trackers
 from .device import gpu_name
@@ -157,16 +157,14 @@ class _Part:
         self._up = False
         self.begun = self.seen = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "familyseer.measuring.server_process", kind, str(self.port), *options],
+            interpreter.command("familyseer.measuring.server_process", kind, str(self.port), *options),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._output,
             start_new_session=True,
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-                **self._environment,
-            },
+            # TVM starts processes from it by `python -m`, which imports from the current folder before Python 3.11.
+            cwd="/",
+            env=interpreter.environment(**self._environment),
         )
         assert self._process.stdout is not None
         os.set_blocking(self._process.stdout.fileno(), False)

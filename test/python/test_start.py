@@ -1,0 +1,54 @@
+"""How Pythons are started: what is missing is named, all of it, and the current folder's files are not taken for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import familyseer
+import pytest
+from familyseer import interpreter
+
+PACKAGE = Path(familyseer.__file__).parent
+START = str(PACKAGE / "start.py")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder that holds files of the names of Python's own modules."""
+    for name in ("random", "inspect", "argparse", "runpy", "tempfile", "psutil"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('a file of the current folder was imported')")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True)
+
+
+def test_nothing_is_imported_from_the_current_folder(folder: Path) -> None:
+    assert run(*interpreter.command("familyseer.needed")).returncode == 0
+    started = run(*interpreter.command("familyseer.worker", "--help"), PYTHONPATH="")
+    assert (started.returncode, started.stderr) == (0, "")
+    # As a user starts a worker on another host.
+    by_hand = run(sys.executable, "-m", "familyseer.worker", "--help", PYTHONPATH=str(PACKAGE.parent))
+    assert (by_hand.returncode, by_hand.stderr) == (0, "")
+
+
+def test_what_a_process_can_import_those_can_that_it_starts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "theirs").mkdir()
+    (folder / "theirs" / "of_the_user.py").write_text("print('found')")
+    monkeypatch.setattr(sys, "path", ["", "theirs", "/a:b", *sys.path])
+    found = run(*interpreter.command("of_the_user"), **interpreter.environment(EXTRA="1"))
+    assert found.stdout == "found\n", found.stderr
+    paths = interpreter.environment()["PYTHONPATH"].split(os.pathsep)
+    assert paths[0] == str(folder / "theirs") and str(folder) not in paths and "b" not in paths
+
+
+def test_all_that_a_python_lacks_is_named() -> None:
+    bare = run(sys.executable, "-I", "-S", START, "familyseer.needed")
+    assert bare.returncode == 1
+    for name in ("tvm", "zmq", "psutil", "cloudpickle", "FAMILYSEER_TVM_PYTHON"):
+        assert name in bare.stderr
