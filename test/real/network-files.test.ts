@@ -75,8 +75,8 @@ describe("networks from files, on the command line", function () {
     assert.equal((await tune(model, "--trials", "2")).exitCode, 0);
     const timing = ["--repeat", "1", "--min-repeat-ms", "1", "--json"];
     const { stdout, stderr } = await familyseer("evaluate", "--model", model, "--log", log, ...timing);
-    const { untuned_seconds: untuned, tuned_seconds: seconds } = JSON.parse(stdout);
-    assert.ok(untuned > 0 && seconds > 0, stdout);
+    const { untunedSeconds, tunedSeconds } = JSON.parse(stdout);
+    assert.ok(untunedSeconds > 0 && tunedSeconds > 0, stdout);
     assert.match(stderr, /cover 1 of 1 tasks/);
   });
 });
