@@ -25,6 +25,7 @@ from tvm.auto_scheduler import task_scheduler as tvm_task_scheduler
 from .channel import Channel
 from .core_operation import core_operation
 from .errors import OrchestratorLostError, RequestError
+from .measuring.cpus import are_threads_told, real_cores, tvm_threads
 from .orchestrator import Orchestrator, end_marked_children, mark_children
 from .records import read_records, usable_copy
 from .session import Session
@@ -71,6 +72,7 @@ def drive(scheduler: Any, settings: TuningSettings) -> None:
     objective, callbacks, search policies and devices raise.
     """
     _prepare(scheduler, settings)
+    _tell_of_threads(scheduler.tasks, settings.tune_option.runner)
     with _earlier_run(scheduler) as earlier, mark_children() as mark:
         orchestrator = Orchestrator(mark)
         session = Session()
@@ -372,6 +374,20 @@ def _prepare(scheduler: Any, settings: TuningSettings) -> None:
     scheduler.ct = scheduler.best_ct = 0
     scheduler.tic = time.time()
     scheduler.family_group = {}
+
+
+def _tell_of_threads(tasks: list[SearchTask], runner: Any) -> None:
+    """Says where TVM leaves cores of this machine without work. How many threads it takes in his process is the user's
+    to say, and on a server its user's."""
+    threads, cores = tvm_threads(), real_cores()
+    on_server = type(runner) is auto_scheduler.RPCRunner
+    on_cpu = any(str(getattr(task, "target", "")).startswith("llvm") for task in tasks)
+    if on_server or not on_cpu or are_threads_told() or threads >= cores:
+        return
+    print(
+        f"TVM runs programs on {threads} thread{'' if threads == 1 else 's'}, and may use {cores} cores; "
+        f"with TVM_NUM_THREADS={cores} in its environment they are tuned for all."
+    )
 
 
 @dataclass(frozen=True)

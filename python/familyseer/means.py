@@ -14,7 +14,6 @@ import numpy as np
 from tvm.auto_scheduler.feature import get_per_store_features_from_states
 
 from .draft import draft_scores
-from .measuring.cpus import tvm_threads
 from .schedules import UNROLL_CPU, UNROLL_GPU, fitted, neighbours, state_of, steps_of
 from .task_search import Candidate, Donor, TaskSearch
 
@@ -153,7 +152,7 @@ def _in_order(states: list[StateObject], scores: np.ndarray) -> list[StateObject
 def _draft(search: TaskSearch, states: list[StateObject]) -> np.ndarray:
     features = get_per_store_features_from_states(states, search.task)
     rows = [np.asarray(each, dtype=np.float32) for each in features]
-    return draft_scores(rows, search.task.target.kind.name, tvm_threads())
+    return draft_scores(rows, search.task.target.kind.name, search.task.hardware_params.num_cores)
 
 
 def _valid(search: TaskSearch, schedules: list[list]) -> list[StateObject]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -32,6 +34,7 @@ class Operations:
 
     def __init__(self) -> None:
         self._target: tvm.target.Target | None = None
+        self._threads: int | None = None
         self._network: tuple[str, int, str, tuple[AskedInput, ...]] | None = None
         self._tasks: TaskList | None = None
         self._records: list[Record] = []
@@ -59,6 +62,13 @@ class Operations:
 
         return {"gpus": gpu_count()}
 
+    def threads(self, asked: int | None) -> dict[str, Any]:
+        from .measuring.cpus import find_threads
+
+        found = find_threads(asked)
+        self._threads = found.count
+        return asdict(found)
+
     def extract(
         self, model: str, batch: int, layout: str, inputs: list[dict[str, Any]], target: str, cache: str | None
     ) -> dict[str, Any]:
@@ -66,7 +76,7 @@ class Operations:
         asked = asked_inputs(inputs)
         self._network = (model, batch, layout, asked)
         folder = Path(cache) if cache else None
-        self._tasks = extract(model, batch, layout, self._target, folder, asked)
+        self._tasks = extract(model, batch, layout, self._target, folder, asked, self._threads)
         description = {
             "target": str(self._target),
             "from_cache": self._tasks.from_cache,
@@ -82,7 +92,7 @@ class Operations:
 
         if self._tasks is None or self._target is None:
             raise RequestError("There are no tasks yet. Expected extract before bounds.")
-        machine = measure_machine(self._target)
+        machine = self._on_threads(measure_machine, self._target, self._threads)
         if machine is None:
             return {"least_costs": None}
         peak, bandwidth = machine.flops_per_second, machine.bytes_per_second
@@ -213,10 +223,11 @@ class Operations:
 
         if module >= len(self._modules):
             raise RequestError(f"There is no module {module}. Expected a number that compile returned.")
-        return {"seconds": time_network(self._modules[module], repeat, min_repeat_ms)}
+        return {"seconds": self._on_threads(time_network, self._modules[module], repeat, min_repeat_ms)}
 
     def _make_engine(self, measure: dict[str, Any]) -> Engine | SimulatedEngine:
         """What measures, or simulates: a simulated target's programs, and no others, are simulated."""
+        from .measuring.cpus import allowed_cpus
         from .measuring.devices import make_devices
         from .measuring.engine import Engine, EngineSettings
         from .measuring.simulated import SimulatedEngine
@@ -229,7 +240,16 @@ class Operations:
             )
         if simulated:
             return SimulatedEngine()
-        return Engine(EngineSettings(**measure["building"]), make_devices(measure["devices"], str(self._target)))
+        # TVM may have bound this thread to some, and what is started here would inherit that.
+        os.sched_setaffinity(0, allowed_cpus())
+        settings = EngineSettings(**measure["building"], threads=self._threads)
+        return Engine(settings, make_devices(measure["devices"], str(self._target), self._threads))
+
+    def _on_threads(self, run: Callable[..., Any], *arguments: Any) -> Any:
+        """Runs programs on the threads that were asked for; where none were, on as many as TVM chooses."""
+        from .measuring.cpus import cpus_for, run_on
+
+        return run(*arguments) if self._threads is None else run_on(cpus_for(self._threads), run, *arguments)
 
     def close(self) -> None:
         if self._search is not None:

@@ -61,16 +61,18 @@ def compulsory_bytes(dag: ComputeDAG) -> int:
     return total
 
 
-def measure_machine(target: tvm.target.Target) -> Machine | None:
-    """What this machine's CPU does with programs built for a target, on as many threads as TVM runs programs on.
+def measure_machine(target: tvm.target.Target, threads: int | None = None) -> Machine | None:
+    """What this machine's CPU does with programs built for a target, on as many threads as the calling one
+    has TVM run programs on; None: as TVM chooses by itself.
 
     Runs small programs for about a second, for which nothing else may use the timing CPUs. None for a target that
     is not this CPU: a GPU, or a CPU of another name.
     """
     if not _is_here(target):
         return None
-    flops = max(_operations_per_second(_multiply_adds(lanes), target) * 2 for lanes in LANES)
-    floats = max(_operations_per_second(_reads(lanes), target) for lanes in LANES)
+    count = threads or tvm_threads()
+    flops = max(_operations_per_second(_multiply_adds(count, lanes), target) * 2 for lanes in LANES)
+    floats = max(_operations_per_second(_reads(count, lanes), target) for lanes in LANES)
     return Machine(flops, floats * 4)
 
 
@@ -126,27 +128,30 @@ class _Program:
     operations: int
 
 
-def _multiply_adds(lanes: int) -> _Program:
+def _multiply_adds(threads: int, lanes: int) -> _Program:
     """Accumulators that are multiplied and added to what registers hold."""
     step = te.reduce_axis((0, STEPS), "step")
     multiply_add = te.comm_reducer(lambda x, y: x * y + y, lambda dtype: tvm.tir.const(0, dtype), name="multiply_add")
     source = te.placeholder((ACCUMULATORS, lanes), name="source")
-    return _accumulated(source, lanes, [step], lambda u, v: multiply_add(source[u, v], axis=step))
+    return _accumulated(source, threads, lanes, [step], lambda u, v: multiply_add(source[u, v], axis=step))
 
 
-def _reads(lanes: int) -> _Program:
+def _reads(threads: int, lanes: int) -> _Program:
     """Accumulators that everything in a small array is added to, again and again."""
     rows = RESIDENT_BYTES // (ACCUMULATORS * lanes * 4)
     again, row = te.reduce_axis((0, STEPS // rows), "again"), te.reduce_axis((0, rows), "row")
     source = te.placeholder((rows, ACCUMULATORS, lanes), name="source")
-    return _accumulated(source, lanes, [again, row], lambda u, v: te.sum(source[row, u, v], axis=[again, row]))
+    return _accumulated(source, threads, lanes, [again, row], lambda u, v: te.sum(source[row, u, v], axis=[again, row]))
 
 
 def _accumulated(
-    source: te.Tensor, lanes: int, axes: list[tvm.tir.IterVar], value: Callable[[tvm.tir.Var, tvm.tir.Var], object]
+    source: te.Tensor,
+    threads: int,
+    lanes: int,
+    axes: list[tvm.tir.IterVar],
+    value: Callable[[tvm.tir.Var, tvm.tir.Var], object],
 ) -> _Program:
     """`value` of every accumulator and lane, kept in registers over the reduction axes, on each thread."""
-    threads = tvm_threads()
     result = te.compute((threads, ACCUMULATORS, lanes), lambda _, u, v: value(u, v), name="result")
     schedule = te.create_schedule(result.op)
     registers = schedule.cache_write(result, "local")

@@ -105,8 +105,10 @@ def extract(
     target: tvm.target.Target,
     folder: Path | None,
     inputs: Sequence[AskedInput] = (),
+    threads: int | None = None,
 ) -> TaskList:
-    """The tasks of a network, from the cache in a folder if it has them.
+    """The tasks of a network, from the cache in a folder if it has them. `threads`: how many a program runs on, where
+    that is a CPU; None: as many as TVM chooses.
 
     Raises RequestError for a network that has none, or that could be tuned but then not be run (`executor_of`).
     """
@@ -114,7 +116,7 @@ def extract(
 
     from .network_latency import executor_of
 
-    key = (CACHE_VERSION, tvm.__version__, model, digests_of(model), batch, layout, str(target), tuple(inputs))
+    key = (CACHE_VERSION, tvm.__version__, model, digests_of(model), batch, layout, str(target), tuple(inputs), threads)
     entry = cache.entry_of(folder, "tasks", ".pickle", *key) if folder else None
     if entry:
         cached = _load(entry)
@@ -123,7 +125,7 @@ def extract(
             return TaskList(tasks, weights, from_cache=True, inputs=described)
     network = build_network(model, batch, layout, inputs)
     try:
-        tasks, weights = _extract_fresh(network, target)
+        tasks, weights = _extract_fresh(network, target, threads)
         executor_of(network, target)
     except Exception as error:
         if not is_file(model):
@@ -136,11 +138,16 @@ def extract(
     return TaskList(tasks, weights, from_cache=False, inputs=network.described_inputs())
 
 
-def _extract_fresh(network: Network, target: tvm.target.Target) -> tuple[list[auto_scheduler.SearchTask], list[int]]:
+def _extract_fresh(
+    network: Network, target: tvm.target.Target, threads: int | None
+) -> tuple[list[auto_scheduler.SearchTask], list[int]]:
     from tvm import auto_scheduler
 
     mend_dense()
-    limits = auto_scheduler.HardwareParams(**GPU_LIMITS) if target.kind.name != "llvm" else None
+    if target.kind.name != "llvm":
+        limits = auto_scheduler.HardwareParams(**GPU_LIMITS)
+    else:
+        limits = auto_scheduler.HardwareParams(threads, target=target) if threads else None
     with _without_idle_calls(), _raising_threads():
         tasks, weights = auto_scheduler.extract_tasks(network.module, network.weights, target, hardware_params=limits)
     return list(tasks), [int(weight) for weight in weights]

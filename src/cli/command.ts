@@ -86,6 +86,14 @@ export function withNetworkOptions(command: Command): Command {
     .addOption(new Option("--layout <layout>", "data layout").choices(["NHWC", "NCHW"]).default("NHWC"));
 }
 
+/** For commands that run programs. */
+export function threadsOption(): Option {
+  return new Option(
+    "--threads <n>",
+    "threads that programs run on (default: $TVM_NUM_THREADS, or one for each real core)",
+  ).argParser(wholeNumber);
+}
+
 export function example(command: Command, text: string): Command {
   return command.addHelpText("after", `\nExample:\n  $ ${text}`);
 }

@@ -1,6 +1,7 @@
 import { access, constants } from "node:fs/promises";
 import type { Command } from "commander";
 import { execa } from "execa";
+import { inWords } from "../tuner/threads.js";
 import { home, pythonArguments, pythonPath, tvmPython } from "../worker/installation.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import { example, type Finish, withWorkerOptions } from "./command.js";
@@ -92,7 +93,8 @@ async function askWorker(options: WorkerOptions): Promise<string> {
       await worker.request("ping", {}, { deadlineMs: 10_000 });
     }
     const each = (performance.now() - begun) / PINGS;
-    return `TVM ${worker.tvmVersion} on Python ${worker.pythonVersion}, a message's round trip ${each.toFixed(2)} ms`;
+    const threads = await worker.request("threads", { asked: null }, { deadlineMs: 10_000 });
+    return `TVM ${worker.tvmVersion} on Python ${worker.pythonVersion}, a message's round trip ${each.toFixed(2)} ms; ${inWords(threads)}`;
   } finally {
     await worker.close();
   }

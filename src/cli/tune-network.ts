@@ -3,7 +3,16 @@ import { CancelledError } from "../errors.js";
 import { TuneDisplay } from "../report/tune-display.js";
 import { TUNE_DEFAULTS } from "../tuner/options.js";
 import { MODES, type TuneNetworkOptions, tuneNetworkGpu, tuneNetworkX86 } from "../tuner/tune-network.js";
-import { example, type Finish, GROUPS, inputOption, MODEL_HELP, wholeNumber, withWorkerOptions } from "./command.js";
+import {
+  example,
+  type Finish,
+  GROUPS,
+  inputOption,
+  MODEL_HELP,
+  threadsOption,
+  wholeNumber,
+  withWorkerOptions,
+} from "./command.js";
 import { interruptible } from "./interrupt.js";
 
 /** The flags of FamilySeer's own scripts are spelled as there; commander names them so too. */
@@ -50,6 +59,7 @@ function addCommand(program: Command, name: string, run: typeof tuneNetworkGpu, 
     .option("--population <n>", "programs of a generation of the search", wholeNumber, defaults.population)
     .option("--generations <n>", "generations of the search", wholeNumber, defaults.generations)
     .option("--min-repeat-ms <n>", "least time of timing a program", wholeNumber, 300)
+    .addOption(threadsOption())
     .option("--json", "print every event as a line of JSON instead, the last of them the time")
     .action(async ({ batch_size, gpu_num, pre_tuned, json, ...options }: Flags) => {
       const display = new TuneDisplay(process.stdout, { tableEvery: 10 });

@@ -12,6 +12,7 @@ import {
   example,
   type Finish,
   GROUPS,
+  threadsOption,
   wholeNumber,
   wholeNumbers,
   withNetworkOptions,
@@ -105,6 +106,7 @@ export function addTune(program: Command, finish: Finish): void {
     )
     .option("--no-worse-ratio", "time every program to the end, as TVM does")
     .option("--parallel <n>", "programs built at once; 0: as many as there are CPUs", wholeNumber, defaults.parallel)
+    .addOption(threadsOption())
 
     .optionsGroup(GROUPS.devices)
     .option("--gpus <n>", "measure on so many GPUs of this machine at once", wholeNumber)

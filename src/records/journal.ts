@@ -36,6 +36,33 @@ export async function readDeviceTotals(log: string): Promise<Map<string, DeviceT
   return totals;
 }
 
+const jobBegun = z.object({
+  type: z.enum(["started", "resumed"]),
+  target: z.string().optional(),
+  threads: z.number().nullable().optional(),
+});
+
+/**
+ * The numbers of threads that the programs of a log were timed on, by the journal beside it: none without a journal, or where
+ * that was not the machine's own CPU; null among them for a job that did not say. A line that is no entry is left out.
+ */
+export async function readThreads(log: string): Promise<(number | null)[]> {
+  const path = `${log}.journal.jsonl`;
+  const numbers = new Set<number | null>();
+  if (!(await stat(path).catch(() => null))) {
+    return [];
+  }
+  let onCpu = false;
+  for await (const { text } of linesOf(path, cannotBeRead(path))) {
+    const entry = /"type":"(started|resumed)"/.test(text) ? jobBegun.safeParse(parsed(text)).data : undefined;
+    onCpu = entry?.target?.startsWith("llvm") ?? onCpu;
+    if (entry && onCpu && entry.threads !== null) {
+      numbers.add(entry.threads ?? null);
+    }
+  }
+  return [...numbers];
+}
+
 const ofFamily = z.object({ family: z.string(), after: z.number() });
 
 const per = z.enum(["second", "program"]).default("second");
@@ -102,6 +129,8 @@ const entrySchema = z.discriminatedUnion("type", [
     options: z.record(z.string(), z.unknown()),
     /** Journals of the first versions have none. */
     basis: basis.optional(),
+    /** Journals of earlier versions do not say; null: not this machine's CPU. */
+    threads: z.number().nullable().optional(),
     tasks: z.array(
       z.object({
         /** The task's number in the network. Older journals count a job's own tasks from 0. */
@@ -121,6 +150,7 @@ const entrySchema = z.discriminatedUnion("type", [
     trials: z.number(),
     /** The tasks' numbers in the network, which all entries from here on have. Older journals do without. */
     tasks: z.array(z.number()).optional(),
+    threads: z.number().nullable().optional(),
   }),
   z.object({
     type: z.literal("round-started"),
@@ -203,13 +233,8 @@ export async function* journalEntries(log: string): AsyncGenerator<JournalEntry,
   if (!(await stat(path).catch(() => null))) {
     return;
   }
-  const refuse = (error: NodeJS.ErrnoException): never => {
-    throw new InvalidRequestError(
-      `${path} cannot be read (${error.code}). Expected a journal, or none beside the log.`,
-    );
-  };
   const numbering = new Numbering();
-  for await (const line of linesOf(path, refuse)) {
+  for await (const line of linesOf(path, cannotBeRead(path))) {
     const entry = line.text.trim() === "" ? null : journalEntry(line, path);
     if (entry) {
       yield numbering.apply(entry);
@@ -277,6 +302,14 @@ function journalEntry({ text, number, whole }: Line, path: string): WrittenEntry
     );
   }
   return entry.data;
+}
+
+function cannotBeRead(path: string): (error: NodeJS.ErrnoException) => never {
+  return (error) => {
+    throw new InvalidRequestError(
+      `${path} cannot be read (${error.code}). Expected a journal, or none beside the log.`,
+    );
+  };
 }
 
 function parsed(line: string): unknown {

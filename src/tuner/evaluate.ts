@@ -6,6 +6,7 @@ import type { Worker } from "../worker/worker.js";
 import { requireGpus } from "./gpus.js";
 import { describeLoaded, loadRecords } from "./loading.js";
 import { extractTasks, type NetworkOptions } from "./tasks.js";
+import { describeThreads } from "./threads.js";
 
 const COMPILE_DEADLINE_MS = 30 * 60_000;
 
@@ -26,11 +27,13 @@ export interface EvaluateOptions extends NetworkOptions, Omit<WorkerOptions, "ta
 export interface Latencies {
   readonly untuned: number;
   readonly tuned: number;
+  /** Threads that both ran on; null where that is not this machine's CPU. */
+  readonly threads: number | null;
 }
 
 /** Compiles a network twice, untuned and with a log, and times the two in turn on the same machine. */
 export function evaluate(options: EvaluateOptions): Promise<Latencies> {
-  return withNetwork(options, async (worker) => {
+  return withNetwork(options, async (worker, threads) => {
     const untuned = await compile(worker, false, options);
     const tuned = await compile(worker, true);
     const seconds = { untuned: [] as number[], tuned: [] as number[] };
@@ -39,7 +42,7 @@ export function evaluate(options: EvaluateOptions): Promise<Latencies> {
       seconds.untuned.push(...(await time(worker, untuned, 1, options.minRepeatMs)));
       seconds.tuned.push(...(await time(worker, tuned, 1, options.minRepeatMs)));
     }
-    return { untuned: median(seconds.untuned), tuned: median(seconds.tuned) };
+    return { untuned: median(seconds.untuned), tuned: median(seconds.tuned), threads };
   });
 }
 
@@ -50,20 +53,24 @@ export function timeTuned(options: EvaluateOptions): Promise<readonly number[]> 
   );
 }
 
-async function withNetwork<T>(options: EvaluateOptions, work: (worker: Worker) => Promise<T>): Promise<T> {
+async function withNetwork<T>(
+  options: EvaluateOptions,
+  work: (worker: Worker, threads: number | null) => Promise<T>,
+): Promise<T> {
   const { log, acceptOtherTargets = false, onNotice } = options;
   await requireLog(log);
   const worker = await startWorker(options);
   try {
     await requireGpus(worker, options);
-    const { tasks, target, inputs } = await extractTasks(worker, options);
+    const { tasks, target, inputs, threads } = await extractTasks(worker, options);
     options.onInputs?.(inputs);
     const loaded = await loadRecords(
       worker,
       { log, from: 0, to: null },
       { otherTargets: acceptOtherTargets, only: null },
     );
-    for (const notice of describeLoaded(loaded, tasks.length, target)) {
+    const ofThreads = await describeThreads(threads, options, [log]);
+    for (const notice of [...ofThreads, ...describeLoaded(loaded, tasks.length, target)]) {
       onNotice?.(notice);
     }
     if (loaded.records.length === 0) {
@@ -71,7 +78,7 @@ async function withNetwork<T>(options: EvaluateOptions, work: (worker: Worker) =
         `${log} has no record of a task of ${options.model} for the target ${target}. Expected the log of its tuning.`,
       );
     }
-    return await work(worker);
+    return await work(worker, threads?.count ?? null);
   } finally {
     await worker.close();
   }

@@ -78,6 +78,8 @@ export type TuneEvent =
       readonly tasksFromCache: boolean;
       readonly trials: number;
       readonly trialsPerRound: number;
+      /** Threads that programs run on; null where that is not this machine's CPU. */
+      readonly threads: number | null;
       /** Records taken over: of `loadLog`, and of the job that goes on. */
       readonly recordsTaken: number;
       readonly before: Before;

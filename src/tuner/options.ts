@@ -75,6 +75,11 @@ export interface TuneOptions {
   readonly worseRatio?: number | null;
   /** Programs built at once; 0: as many as there are CPUs. */
   readonly parallel?: number;
+  /**
+   * Threads that a program on this machine's CPU runs on; null: as the environment's TVM_NUM_THREADS says, else one for each
+   * real core that this process may use.
+   */
+  readonly threads?: number | null;
   /** CUDA GPUs of this machine to measure on; only for a CUDA target. Several: each behind a TVM RPC server of ours. */
   readonly gpus?: number;
   /** Measure on the servers that this TVM RPC tracker, `host:port`, has with `deviceKey`. */
@@ -136,6 +141,7 @@ export const TUNE_DEFAULTS = {
   adaptiveBuildTimeout: true,
   worseRatio: 2,
   parallel: 0,
+  threads: null,
   workers: 1,
   channel: "zeromq",
 } as const satisfies Partial<TuneOptions>;

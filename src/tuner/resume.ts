@@ -13,6 +13,7 @@ const MAY_DIFFER = new Set<string>([
   "wait",
   "channel",
   "parallel",
+  "threads",
   "workers",
   "buildTimeout",
   "runTimeout",

@@ -7,17 +7,17 @@ import { type DescribedInput, type DescribedTask, operations, type Params, type 
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
 import { checkInputs, type NetworkInput } from "./inputs.js";
+import { askThreads, runsOnCpu, type Threads, type ThreadsOptions } from "./threads.js";
 
 /** Finding the tasks of a large network on a slow machine takes minutes. */
 const EXTRACT_DEADLINE_MS = 20 * 60_000;
 
-export interface NetworkOptions {
+export interface NetworkOptions extends ThreadsOptions {
   readonly model: string;
   readonly batch: number;
   readonly layout: string;
   /** Of a network from a file: what the file leaves open of its inputs. */
   readonly inputs?: readonly NetworkInput[] | undefined;
-  readonly target: string;
 }
 
 /** A task of a network. */
@@ -35,16 +35,22 @@ export interface ExtractedTasks {
   readonly inputs: readonly DescribedInput[];
   readonly tasks: readonly NetworkTask[];
   readonly fromCache: boolean;
+  /** How many threads programs run on; null where that is not this machine's CPU. */
+  readonly threads: Threads | null;
 }
 
-/** Has a worker find all tasks of a network; the second time they come from the cache. */
+/**
+ * Has a worker find all tasks of a network; the second time they come from the cache. Programs that it runs from then on run
+ * on the threads of the result.
+ */
 export async function extractTasks(worker: Worker, network: NetworkOptions): Promise<ExtractedTasks> {
+  const threads = await askThreads(worker, network);
   const found = await worker.request(
     "extract",
     { ...questionOf(network), cache: cacheFolder() },
     { deadlineMs: EXTRACT_DEADLINE_MS },
   );
-  return toExtracted(found);
+  return toExtracted(found, threads);
 }
 
 /**
@@ -78,7 +84,7 @@ function questionOf(network: NetworkOptions): Omit<Params<"extract">, "cache"> {
 export async function listTasks(options: NetworkOptions & WorkerOptions): Promise<ExtractedTasks> {
   const known = options.keys === undefined ? await recallTasks(options) : null;
   if (known) {
-    return toExtracted(known);
+    return toExtracted(known, null);
   }
   const worker = await startWorker(options);
   try {
@@ -113,11 +119,15 @@ function cacheFolder(): string {
   return join(home(), "cache");
 }
 
-function toExtracted({ target, from_cache, inputs, tasks }: Result<"extract">): ExtractedTasks {
+function toExtracted(
+  { target, from_cache, inputs, tasks }: Result<"extract">,
+  threads: Threads | null,
+): ExtractedTasks {
   return {
     target,
     inputs,
     fromCache: from_cache,
+    threads: runsOnCpu(target) ? threads : null,
     tasks: tasks.map((task, id) => ({ ...toTask(task), id, words: task.words })),
   };
 }

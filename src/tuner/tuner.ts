@@ -35,6 +35,7 @@ import {
 import { RoundRunner, type RoundsOfJob } from "./round-runner.js";
 import { bestByOrigin, countFailures, deviceShares, firstError } from "./round-summary.js";
 import { chooseTasks, extractTasks } from "./tasks.js";
+import { describeThreads, type Threads } from "./threads.js";
 
 const MINUTE = 60_000;
 
@@ -134,7 +135,8 @@ export class Tuner {
       if (this.#devices.type === "local" || this.#devices.type === "servers") {
         await requireGpus(first, this.options);
       }
-      const { target, inputs, tasks, families, fromCache: tasksFromCache } = await this.#extract(first);
+      const extracted = await this.#extract(first);
+      const { target, inputs, tasks, families, fromCache: tasksFromCache } = extracted;
       if (history) {
         requireSameTasks(this.options.log, history, tasks, target);
       }
@@ -160,13 +162,19 @@ export class Tuner {
       const { log, journal } = files;
       const { recordsTaken } = beginning;
       const { before, resumed } = past;
-      const notices = [...withoutEffect(this.options), ...beginning.notices, ...noticed];
-      const began = { type: "started", target, inputs, tasks, trialsPerRound } as const;
+      const threads = extracted.threads?.count ?? null;
+      const ofThreads = await describeThreads(extracted.threads, this.options, logsGoneOnWith(this.options, history));
+      const notices = [...withoutEffect(this.options), ...ofThreads, ...beginning.notices, ...noticed];
+      const began = { type: "started", target, inputs, tasks, trialsPerRound, threads } as const;
       emit({ ...began, tasksFromCache, trials, recordsTaken, before, resumed, notices });
       const options = asJournaled(this.options);
       const basis = basisOf(beginning, trialsPerRound, log);
       await journal.append([
-        entry(history ? { type: "resumed", trials, tasks: tasks.map(({ id }) => id) } : { ...began, options, basis }),
+        entry(
+          history
+            ? { type: "resumed", trials, tasks: tasks.map(({ id }) => id), threads }
+            : { ...began, options, basis },
+        ),
       ]);
 
       const [roundsBegun, busyBefore] = [performance.now(), workers.busySeconds];
@@ -250,9 +258,10 @@ export class Tuner {
     tasks: NamedTask[];
     families: Families | null;
     fromCache: boolean;
+    threads: Threads | null;
   }> {
     const { model, onlyTasks } = this.options;
-    const { target, inputs, tasks: all, fromCache } = await extractTasks(worker, this.options);
+    const { target, inputs, tasks: all, fromCache, threads } = await extractTasks(worker, this.options);
     const tasks = chooseTasks(all, model, onlyTasks);
     const families = this.#policy.families ? groupFamilies(tasks, this.#policy.families) : null;
     const familyOf = new Map([...(families ?? [])].flatMap(([name, ids]) => ids.map((id) => [id, name] as const)));
@@ -261,6 +270,7 @@ export class Tuner {
       inputs,
       families,
       fromCache,
+      threads,
       tasks: tasks.map((task) => ({ ...task, family: familyOf.get(task.id) ?? null })),
     };
   }
@@ -354,6 +364,11 @@ class Files {
     await this.log.close();
     await this.journal.close();
   }
+}
+
+/** The logs whose records count in a job, by what its user asked for. */
+function logsGoneOnWith({ log, loadLog, resume }: CompleteTuneOptions, history: JobHistory | null): string[] {
+  return [!history && loadLog !== null && loadLog, resume && log].filter((each) => each !== false);
 }
 
 function expectedBy(workers: FamilyWorkers): ExpectGains {

@@ -61,6 +61,9 @@ class Operations:
             return self.measure(**params, report=report, cancelled=cancelled)
         return getattr(self, operation)(**params)
 
+    def threads(self, asked: int | None) -> dict[str, Any]:
+        return {"count": asked or 2, "by": "option" if asked else "cores", "cores": 2, "tvm": 1}
+
     def extract(self, **_: Any) -> dict[str, Any]:
         tasks = [
             {

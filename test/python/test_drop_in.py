@@ -13,6 +13,7 @@ import familyseer
 import psutil
 import pytest
 from familyseer.errors import InstallationError
+from familyseer.measuring.cpus import real_cores, tvm_threads
 from familyseer.orchestrator import find_node_package
 from familyseer.task_scheduler import TVM_TASK_SCHEDULER, TaskScheduler
 from scripted import ScriptedPolicy, run, scripted_search, scripted_task
@@ -93,6 +94,20 @@ def test_callbacks_of_tvm_and_the_table_with_total_latency(tmp_path: Path, capsy
     assert len(logs[0]) > 5
     assert logs[1] == logs[0]
     assert "Total Latency (ms)" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(tvm_threads() >= real_cores(), reason="TVM uses every core of this machine")
+def test_half_of_the_machine_is_told_in_one_line_unless_the_user_chose_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cpu = auto_scheduler.SearchTask(func=matmul_auto_scheduler_test, args=(16, 16, 16), target="llvm")
+    for told, lines in ((None, 1), ("1", 0)):
+        monkeypatch.setenv("TVM_NUM_THREADS", told) if told else monkeypatch.delenv("TVM_NUM_THREADS", raising=False)
+        policy = ScriptedPolicy(SimpleNamespace(index=0), [[1e-3] * 4] * 16, [])
+        TaskScheduler([cpu], callbacks=[]).tune(OPTION, search_policy=[policy])
+        said = [line for line in capsys.readouterr().out.splitlines() if "TVM_NUM_THREADS" in line]
+        assert len(said) == lines
+        assert all(f"TVM_NUM_THREADS={real_cores()}" in line for line in said)
 
 
 @pytest.mark.parametrize("spelling", ["adaptive_training", "adapative_training"])

@@ -60,7 +60,7 @@ function startedEvent(): TuneEvent {
     resumed: null,
     notices: [],
   };
-  return { type: "started", target: "llvm", tasks, ...rest };
+  return { type: "started", target: "llvm", tasks, threads: 1, ...rest };
 }
 
 function finishedEvent(): TuneEvent {

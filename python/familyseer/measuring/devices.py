@@ -342,8 +342,9 @@ class TrackerDevices:
             self._notices.append(f"The device {report.name} was lost; its programs go to others.")
 
 
-def make_devices(settings: dict[str, Any], target: str) -> Devices:
+def make_devices(settings: dict[str, Any], target: str, threads: int | None = None) -> Devices:
     """The devices of the protocol's `devices`: this machine, servers of ours on it, or those of the user's tracker.
+    `threads` are those of programs on CPUs of this machine; None: as many as TVM chooses.
 
     Raises RequestError for a tracker that cannot be reached or has no such server, and for GPUs there are not;
     DevicesError if servers cannot be started.
@@ -353,7 +354,7 @@ def make_devices(settings: dict[str, Any], target: str) -> Devices:
         on_cpu = "llvm" in target.split()[0]
         if not on_cpu:
             _check_gpus(count)
-        servers = LocalServers(count, half_of_memory() // count if on_cpu else 0)
+        servers = LocalServers(count, half_of_memory() // count if on_cpu else 0, threads if on_cpu else None)
         return TrackerDevices(servers.tracker, servers.key, servers)
     if settings["type"] == "tracker":
         tracker = Tracker(settings["host"], settings["port"])

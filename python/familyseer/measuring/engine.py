@@ -51,6 +51,8 @@ class EngineSettings:
     """Give a build up that takes many times as long as the task's others."""
     worse_ratio: float | None = None
     """Do not time a program further that is, in its first run, so many times slower than the task's best."""
+    threads: int | None = None
+    """Threads that a program on this machine's CPU runs on, a CPU each; None: as TVM chooses."""
     memory_limit: int = 0
     """Bytes that a builder or a program on this machine's CPU may take; 0: half of what the machine has."""
 
@@ -122,7 +124,7 @@ class Engine:
         self._settings = settings
         self._devices = devices or LocalDevices()
         self._link = link_function(settings.build_func, self._devices.here)
-        self._cpus = Cpus()
+        self._cpus = Cpus(settings.threads)
         self._memory = settings.memory_limit or half_of_memory()
         self._server = ForkServer()
         self._builder_count = settings.builders or len(self._cpus.all)
@@ -321,6 +323,7 @@ class Engine:
             program.target,
             program.timing,
             None if program.future.done() else self._worse_than(program.task),
+            self._cpus.bound if exclusive else (),
         )
         if exclusive:
             for work in self._building.values():

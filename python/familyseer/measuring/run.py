@@ -12,6 +12,7 @@ import tvm
 from tvm.auto_scheduler.measure import MeasureErrorNo
 
 from .build import MESSAGE_LENGTH, Argument
+from .cpus import on_cpus
 
 # The cost of a program that failed, in seconds; TVM's number in records.
 FAILED_COST = 1e10
@@ -34,7 +35,7 @@ class Timing:
 @dataclass(frozen=True)
 class RunRequest:
     """`values[i]` is what argument i must hold, None for anything. A program that takes longer than `worse_than`
-    seconds in its first run is not timed further."""
+    seconds in its first run is not timed further. `cpus`: a thread runs on each; none where TVM chooses."""
 
     path: str
     arguments: tuple[Argument, ...]
@@ -42,6 +43,7 @@ class RunRequest:
     target: str
     timing: Timing
     worse_than: float | None
+    cpus: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ class Runner:
             error_no = MeasureErrorNo.RUNTIME_DEVICE
             arrays = self._arrays.of(request, device)
             timing_begun = time.monotonic()
-            costs = costs_of(module, device, timer, arrays, request)
+            with on_cpus(request.cpus):
+                costs = costs_of(module, device, timer, arrays, request)
             timing_seconds = time.monotonic() - timing_begun
             error_no = MeasureErrorNo.NO_ERROR
         except Exception:

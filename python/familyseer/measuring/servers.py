@@ -31,8 +31,9 @@ _TRACKER_SECONDS = 15.0
 class LocalServers:
     """A tracker, and `count` servers of which number i sees GPU i alone (`CUDA_VISIBLE_DEVICES`)."""
 
-    def __init__(self, count: int, memory_limit: int = 0) -> None:
-        """`memory_limit` in bytes for each server, 0: none, which a GPU's driver needs.
+    def __init__(self, count: int, memory_limit: int = 0, threads: int | None = None) -> None:
+        """`memory_limit` in bytes for each server, 0: none, which a GPU's driver needs; `threads` that a program
+        on a CPU runs on, None: as many as TVM chooses.
 
         Returns once all are up; raises DevicesError if one does not come up.
         """
@@ -47,8 +48,9 @@ class LocalServers:
             self.key = f"familyseer-{os.getpid()}-{self.tracker.port}"
             options = [str(self.tracker.port), self.key, str(memory_limit)]
             self._gpus = [gpu_name(gpu) for gpu in range(count)]
+            told = {} if threads is None else {"TVM_NUM_THREADS": str(threads)}
             self._servers = [
-                self._start(f"The server of GPU {gpu}", ["server", *options], {"CUDA_VISIBLE_DEVICES": visible})
+                self._start(f"The server of GPU {gpu}", ["server", *options], {"CUDA_VISIBLE_DEVICES": visible, **told})
                 for gpu, visible in enumerate(self._gpus)
             ]
             for server in self._servers:
