@@ -23,6 +23,7 @@ from typing import Any, Callable
 from familyseer.core_operation import task_words
 from familyseer.cuda import NO_GPU, gpu_count
 from familyseer.measuring.build import link_here
+from familyseer.measuring.cpus import find_threads
 from familyseer.measuring.engine import Engine, EngineSettings, Measured
 from familyseer.measuring.run import FAILED_COST, Timing
 from familyseer.tasks import extract, parse_target
@@ -113,6 +114,8 @@ def sampled(task: Any, seed: int) -> tuple[list[Any], list[Any]]:
 
 
 def main() -> None:
+    # Every side runs programs on as many threads as `familyseer tune` does.
+    os.environ["TVM_NUM_THREADS"] = str(find_threads().count)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--kind", help="only kinds of task with this in their name")

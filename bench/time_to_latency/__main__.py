@@ -22,6 +22,7 @@ from pathlib import Path
 from familyseer.core_operation import task_words
 from familyseer.cuda import NO_GPU, gpu_count
 from familyseer.errors import RequestError
+from familyseer.measuring.cpus import find_threads
 from familyseer.tasks import TaskList, extract, parse_target
 
 from .judge import outcomes_by_own_times, outcomes_of
@@ -32,6 +33,8 @@ from .sides import ROOT, Job, Side, ensure_run
 
 
 def main() -> None:
+    # Every side runs programs on as many threads as `familyseer tune` does.
+    os.environ["TVM_NUM_THREADS"] = str(find_threads().count)
     arguments = parse(__doc__)
     # As after Ctrl-C, so that the processes are ended with this one.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
