@@ -135,17 +135,12 @@ def test_open_extents_of_a_relay_module_are_the_batch_or_asked_for(tmp_path: Pat
     assert _shapes(other, AskedInput("x", (1, 8))) == {"x": ((1, 8), "float16")}
 
 
-def test_each_part_of_a_tuple_is_an_input(tmp_path: Path) -> None:
+def test_a_tuple_is_refused_by_its_name(tmp_path: Path) -> None:
     pair = relay.var("pair", relay.TupleType([relay.TensorType((1, 64))] * 2))
     summed = relay.nn.dense(relay.TupleGetItem(pair, 0) + relay.TupleGetItem(pair, 1), relay.ones((4, 64), "float32"))
     path = tmp_path / "pair.json"
     path.write_text(tvm.ir.save_json(tvm.IRModule.from_expr(relay.Function([pair], summed))))
-    assert list(_shapes(path)) == ["pair.0", "pair.1"]
-    assert len(extract(str(path), 1, "NHWC", parse_target("llvm"), None).tasks) == 1
-    x = relay.var("x", relay.TupleType([relay.TensorType((relay.Any(), 8)), relay.TupleType([relay.TensorType((2,))])]))
-    output = relay.nn.relu(relay.TupleGetItem(x, 0))
-    (tmp_path / "nested.json").write_text(tvm.ir.save_json(tvm.IRModule.from_expr(relay.Function([x], output))))
-    assert _shapes(tmp_path / "nested.json", batch=3) == {"x.0": ((3, 8), "float32"), "x.1.0": ((2,), "float32")}
+    assert "its input pair is a tuple. Expected tensors: make each of its 2 parts an input" in _refused(path)
 
 
 def test_inputs_that_are_no_tensors_are_named(tmp_path: Path) -> None:

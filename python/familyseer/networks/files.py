@@ -63,7 +63,7 @@ def load_network(name: str, batch: int, layout: str, asked: Sequence[AskedInput]
 
 
 def _with_plain_inputs(module: tvm.IRModule) -> tvm.IRModule:
-    """Each part of an input that is a tuple becomes an input of its own, `NAME.0`, `NAME.1`, ...."""
+    """Each part of a TorchScript input that is a tuple becomes an input of its own, `NAME.0`, `NAME.1`, ...."""
     import tvm
     from tvm import relay
 
@@ -109,7 +109,7 @@ def _load_relay(path: Path, batch: int, asked: Sequence[AskedInput]) -> Loaded:
         with _refusing(path.with_suffix(".params")):
             weights = dict(relay.load_param_dict(path.with_suffix(".params").read_bytes()))
     with _refusing(path):
-        module = _with_plain_inputs(relay.transform.InferType()(loaded))
+        module = relay.transform.InferType()(loaded)
     parameters = [each for each in module["main"].params if each.name_hint not in weights]
     inputs = settle(path, [_of_relay(path, each) for each in parameters], asked, batch)
     with _refusing(path):
@@ -121,11 +121,16 @@ def _of_relay(path: Path, parameter: relay.Var) -> DeclaredInput:
     from tvm import tir
 
     kind = parameter.type_annotation
+    if isinstance(kind, tvm.ir.TupleType):
+        raise RequestError(
+            f"{path}: its input {parameter.name_hint} is a tuple. Expected tensors: make each of its "
+            f"{len(kind.fields)} parts an input of its own."
+        )
     if not isinstance(kind, tvm.ir.TensorType) or kind.dtype not in DTYPES:
         what = kind.dtype if isinstance(kind, tvm.ir.TensorType) else type(kind).__name__
         raise RequestError(
             f"{path}: its input {parameter.name_hint} is of the type {what}, for which there is no example to run it "
-            f"on. Expected tensors, or tuples of tensors, of {', '.join(DTYPES)}."
+            f"on. Expected tensors of {', '.join(DTYPES)}."
         )
     extents = tuple(
         int(extent) if isinstance(extent, tir.IntImm) else getattr(extent, "name", "") for extent in kind.shape
