@@ -115,12 +115,16 @@ export class TuneDisplay {
 
   #finish(event: Extract<TuneEvent, { type: "finished" }>): void {
     this.end();
+    const end =
+      `${describeStop(event.reason)}: ${event.trials} programs measured (${event.failures} failed) ` +
+      `in ${event.seconds.toFixed(1)} s`;
+    if (event.bestCosts.length === 0) {
+      this.#line(`${end}; the job had not begun`);
+      return;
+    }
     this.#line(taskTable(this.#tasks, event.bestCosts, this.#trials, this.#screen.width));
     const score = event.score === null ? "not known, as some task has no program that ran" : `${ms(event.score)} ms`;
-    this.#line(
-      `${describeStop(event.reason)}: ${event.trials} programs measured (${event.failures} failed) ` +
-        `in ${event.seconds.toFixed(1)} s; estimated latency of all tasks ${score}`,
-    );
+    this.#line(`${end}; estimated latency of all tasks ${score}`);
   }
 
   #countTrial(place: number): void {

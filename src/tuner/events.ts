@@ -132,6 +132,7 @@ export type TuneEvent =
       readonly failures: number;
       /** The objective; null while some task has no program that ran. */
       readonly score: number | null;
+      /** None where the job was cancelled before it began. */
       readonly bestCosts: readonly (number | null)[];
       readonly seconds: number;
       /** Of the time in rounds, what the worker did not spend: deciding, the channel, the log and the journal. */

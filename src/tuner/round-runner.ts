@@ -1,3 +1,4 @@
+import { CancelledError } from "../errors.js";
 import type { AppendOnlyFile } from "../records/append-only-file.js";
 import { ORIGINS, type Origin, type Recipe } from "../tuning/recipe.js";
 import type { SearchTarget } from "../tuning/scheduler.js";
@@ -54,7 +55,10 @@ export class RoundRunner {
     this.#job = job;
   }
 
-  /** One round, or what is left of it: propose, measure, review, learn. Every record is in the log before it counts. */
+  /**
+   * One round, or what is left of it: propose, measure, review, learn. Every record is in the log before it counts. If the job
+   * is to end meanwhile, what was measured until then.
+   */
   async run(
     { task, programs, recipe }: SearchTarget & { readonly recipe: Recipe | null },
     before: Begun,
@@ -82,31 +86,39 @@ export class RoundRunner {
     this.#lookAheadBeside(task);
     const left = programs - measured.length;
     let notices: readonly string[] = [];
-    if (left > 0) {
-      const rest = recipe && recipeWithout(recipe, measured);
-      const { candidates, refusal } = await timed("propose", this.#candidates(task, left, rest));
-      if (candidates.length === 0 && measured.length === 0) {
-        return given(refusal === null ? [] : [`TVM can lower no program of task ${task}: ${refusal}`], null);
+    try {
+      if (left > 0) {
+        const rest = recipe && recipeWithout(recipe, measured);
+        const { candidates, refusal } = await timed("propose", this.#candidates(task, left, rest));
+        if (candidates.length === 0 && measured.length === 0) {
+          return given(refusal === null ? [] : [`TVM can lower no program of task ${task}: ${refusal}`], null);
+        }
+        if (candidates.length > 0) {
+          const recorder = new Recorder({
+            log,
+            journal,
+            first: measured.length,
+            clock,
+            tell: ({ cost, failure, message, device, origin, timing_seconds: timingSeconds }) => {
+              measured.push({ cost, failure, message, device, origin, timingSeconds });
+              emit({ type: "measured", task, cost, failure, message, device, origin });
+            },
+          });
+          notices = await timed("measure", this.#measure(task, candidates, recorder));
+        }
       }
-      if (candidates.length > 0) {
-        const recorder = new Recorder({
-          log,
-          journal,
-          first: measured.length,
-          clock,
-          tell: ({ cost, failure, message, device, origin, timing_seconds: timingSeconds }) => {
-            measured.push({ cost, failure, message, device, origin, timingSeconds });
-            emit({ type: "measured", task, cost, failure, message, device, origin });
-          },
-        });
-        notices = await timed("measure", this.#measure(task, candidates, recorder));
+      const { accuracy } = await timed("learn", this.#learn(task));
+      return given(notices, accuracy);
+    } catch (error) {
+      if (error instanceof CancelledError) {
+        // What was measured before counts.
+        return given(notices, null);
       }
+      throw error;
     }
-    const { accuracy } = await timed("learn", this.#learn(task));
-    return given(notices, accuracy);
   }
 
-  /** Waits for the trainings and searches that still go on. Throws what went wrong in them. */
+  /** Waits for the trainings and searches that still go on. Throws what went wrong in them, CancelledError among it. */
   async finish(): Promise<void> {
     await Promise.all([...this.#learning.values(), ...this.#ahead.values()]);
   }
@@ -158,15 +170,15 @@ export class RoundRunner {
 
   /** The candidates of a round. What its worker still searches ahead comes first: it may be these. */
   async #candidates(task: number, programs: number, recipe: Recipe | null): Promise<Result<"propose">> {
-    await unlessAborted(this.#ahead.get(this.#job.workers.numberOf(task)) ?? Promise.resolve(), this.#job.stopping);
+    await this.#ahead.get(this.#job.workers.numberOf(task));
     return await this.#propose(task, programs, recipe);
   }
 
-  /** Up to `programs` candidates, those found ahead first; none if the search space is exhausted or the job is to end. */
+  /** Up to `programs` candidates, those found ahead first; none if the search space is exhausted. */
   async #propose(task: number, programs: number, recipe: Recipe | null): Promise<Result<"propose">> {
-    const { workers, stopping } = this.#job;
+    const { workers } = this.#job;
     const ahead = this.#foundAhead.get(task)?.splice(0, programs) ?? [];
-    if (ahead.length === programs || stopping.aborted) {
+    if (ahead.length === programs) {
       return { candidates: ahead, refusal: null };
     }
     const params = {
@@ -174,11 +186,9 @@ export class RoundRunner {
       programs: programs - ahead.length,
       recipe: recipe && { ...recipe, donors: [...recipe.donors] },
     };
-    const proposing = workers.of(task).request("propose", params, { deadlineMs: SEARCH_DEADLINE_MS });
-    proposing.catch(() => undefined);
-    // A search cannot be interrupted; a job that is to end does not wait for it.
-    const proposed = await unlessAborted(proposing, stopping);
-    return { candidates: [...ahead, ...(proposed?.candidates ?? [])], refusal: proposed?.refusal ?? null };
+    const deadline = { deadlineMs: SEARCH_DEADLINE_MS };
+    const { candidates, refusal } = await workers.of(task).request("propose", params, deadline);
+    return { candidates: [...ahead, ...candidates], refusal };
   }
 
   /** Has the workers that have nothing to do with a round look ahead; those that still do so are left to it. */
@@ -199,7 +209,7 @@ export class RoundRunner {
 
   /** Finds and builds the candidates of the round that will most likely be the next of a worker's. */
   async #lookAhead(number: number): Promise<void> {
-    const { workers, decider, stopping } = this.#job;
+    const { workers, decider } = this.#job;
     const next = await decider.likelyNext((task) => workers.numberOf(task) === number);
     if (!next) {
       return;
@@ -210,22 +220,7 @@ export class RoundRunner {
     }
     const { candidates } = await this.#propose(task, programs, recipe);
     this.#foundAhead.set(task, [...candidates, ...(this.#foundAhead.get(task) ?? [])]);
-    if (!stopping.aborted) {
-      await workers.of(task).request("prepare", { task, candidates }, { deadlineMs: MINUTE });
-    }
-  }
-}
-
-/** What `work` gives, or null as soon as `signal` aborts. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
-  const done = new AbortController();
-  const aborted = new Promise<null>((resolve) => {
-    signal.addEventListener("abort", () => resolve(null), { once: true, signal: done.signal });
-  });
-  try {
-    return signal.aborted ? null : await Promise.race([work, aborted]);
-  } finally {
-    done.abort();
+    await workers.of(task).request("prepare", { task, candidates }, { deadlineMs: MINUTE });
   }
 }
 

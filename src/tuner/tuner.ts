@@ -1,4 +1,5 @@
 import { PassThrough } from "node:stream";
+import { CancelledError } from "../errors.js";
 import { AppendOnlyFile } from "../records/append-only-file.js";
 import { type JobHistory, readHistory } from "../records/job-history.js";
 import { entry } from "../records/journal.js";
@@ -38,6 +39,7 @@ import { chooseTasks, extractTasks } from "./tasks.js";
 import { describeThreads, type Threads } from "./threads.js";
 
 const MINUTE = 60_000;
+const CANCELLED = { type: "cancelled" } as const;
 
 type Emit = (event: TuneEvent) => void;
 
@@ -108,10 +110,13 @@ export class Tuner {
 
   async #run(emit: Emit): Promise<void> {
     const { log: path, resume, wait } = this.options;
+    const begun = performance.now();
     await checkAppendable(path);
-    const lock = await LogLock.take(path, wait ? this.#stopping.signal : null);
+    let history: JobHistory | null = null;
+    let lock: LogLock | null = null;
     try {
-      const history = resume ? await readHistory(path) : null;
+      lock = await LogLock.take(path, wait ? this.#stopping.signal : null);
+      history = resume ? await readHistory(path) : null;
       if (history) {
         requireSameOptions(this.options, history);
       }
@@ -119,16 +124,22 @@ export class Tuner {
         emit({ type: "ended-before", reason: history.ended });
         return;
       }
-      await this.#job(history, emit);
+      await this.#job(history, begun, emit);
+    } catch (error) {
+      if (!(error instanceof CancelledError)) {
+        throw error;
+      }
+      // It had not begun: the journal knows nothing of it.
+      emit(endedBeforeItBegan(history, begun));
     } finally {
-      await lock.release();
+      await lock?.release();
     }
   }
 
   /** A new job, or the rest of one. */
-  async #job(history: JobHistory | null, emit: Emit): Promise<void> {
-    const begun = performance.now();
-    const first = await startWorker(this.options);
+  async #job(history: JobHistory | null, begun: number, emit: Emit): Promise<void> {
+    const settings = { ...this.options, signal: this.#stopping.signal };
+    const first = await startWorker(settings);
     let workers: FamilyWorkers | null = null;
     let files: Files | null = null;
     try {
@@ -140,7 +151,7 @@ export class Tuner {
       if (history) {
         requireSameTasks(this.options.log, history, tasks, target);
       }
-      workers = await FamilyWorkers.start(first, this.options, families);
+      workers = await FamilyWorkers.start(first, settings, families);
       const beginning = history
         ? await beginAgain(workers, this.options, history, { target, tasks })
         : await beginNew(workers, this.options, { target, tasks });
@@ -178,13 +189,14 @@ export class Tuner {
       ]);
 
       const [roundsBegun, busyBefore] = [performance.now(), workers.busySeconds];
-      const { reason, failures } = await this.#rounds(
+      const { reason: whatEndedIt, failures } = await this.#rounds(
         { options: this.options, stopping: this.#stopping.signal, workers, decider, gains, log, journal, emit },
         past,
       );
       const inRounds = (performance.now() - roundsBegun) / 1000;
       const overheadSeconds = inRounds - (workers.busySeconds - busyBefore);
       const modelsFolder = await this.#saveModels(workers);
+      const reason = this.#stopping.signal.aborted ? CANCELLED : whatEndedIt;
       const seconds = (performance.now() - begun) / 1000;
       const bestCosts = decider.bestCosts.map(measuredOrNull);
       const finished = {
@@ -284,17 +296,19 @@ export class Tuner {
       if (!cut) {
         gains.expectRound(null);
       }
-      const action = await decider.next();
+      const action = await unlessCancelled(decider.next());
+      if (action === null) {
+        return { reason: CANCELLED, failures };
+      }
       const decided = action.type === "stop" ? action.reason : null;
       const end = attempts.inVain || decided ? (attempts.nothingRan ?? decided) : null;
       const { aborted } = this.#stopping.signal;
-      // Of a job that its user ended nobody knows what would have run.
-      if (end && !(aborted && end.type === "nothing-ran")) {
-        await rounds.finish();
+      if (end && !aborted) {
+        await unlessCancelled(rounds.finish());
         return { reason: end, failures };
       }
       if (action.type === "stop" || aborted) {
-        return { reason: { type: "cancelled" }, failures };
+        return { reason: CANCELLED, failures };
       }
       const round: Round = { index, task: action.task, programs: action.programs, reason: action.reason };
       if (!cut) {
@@ -307,7 +321,7 @@ export class Tuner {
       failures += measured.filter((each) => each.cost === null).length;
       attempts.add(action.task, measured, notices);
       if (this.#stopping.signal.aborted && measured.length === 0) {
-        return { reason: { type: "cancelled" }, failures };
+        return { reason: CANCELLED, failures };
       }
       const outcome: RoundOutcome = await decider.observe(measured, { seconds: seconds.total, accuracy });
       const finished = {
@@ -328,15 +342,19 @@ export class Tuner {
     }
   }
 
-  /** A job that is to end at once may have a worker that is still searching; it does not wait for its models. */
+  /**
+   * A job that is to end at once may have a worker that is still searching; it does not wait for its models. What is being
+   * written is written whole.
+   */
   async #saveModels(workers: FamilyWorkers): Promise<string | null> {
-    if (this.#stopping.signal.aborted) {
-      return null;
-    }
+    const { signal } = this.#stopping;
     const folder = `${this.options.log}.models`;
     let saved = 0;
     for (const [number, worker] of workers.all.entries()) {
-      const { models } = await worker.request("save", { folder, add: number > 0 }, { deadlineMs: MINUTE });
+      if (signal.aborted) {
+        break;
+      }
+      const { models } = await worker.request("save", { folder, add: number > 0 }, { deadlineMs: MINUTE, signal });
       saved += models.length;
     }
     return saved > 0 ? folder : null;
@@ -369,6 +387,34 @@ class Files {
 /** The logs whose records count in a job, by what its user asked for. */
 function logsGoneOnWith({ log, loadLog, resume }: CompleteTuneOptions, history: JobHistory | null): string[] {
   return [!history && loadLog !== null && loadLog, resume && log].filter((each) => each !== false);
+}
+
+/** The end of a job that was cancelled before its first round, or the first since it goes on. */
+function endedBeforeItBegan(history: JobHistory | null, begun: number): TuneEvent {
+  const programs = (history?.rounds ?? []).map(({ measured, finished }) => (finished?.costs ?? measured).length);
+  return {
+    type: "finished",
+    reason: CANCELLED,
+    trials: programs.reduce((sum, each) => sum + each, 0),
+    failures: history?.failures ?? 0,
+    score: null,
+    bestCosts: [],
+    seconds: (performance.now() - begun) / 1000,
+    overheadSeconds: 0,
+    modelsFolder: null,
+  };
+}
+
+/** What some work gives; null if it was cancelled. */
+async function unlessCancelled<T>(work: Promise<T>): Promise<T | null> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof CancelledError) {
+      return null;
+    }
+    throw error;
+  }
 }
 
 function expectedBy(workers: FamilyWorkers): ExpectGains {

@@ -149,9 +149,10 @@ export class FastScheduler {
   #improved: number | null = null;
   #pending: FastSearch | null = null;
   #trials = 0;
-  /** Of the tasks that have a program: the sum of their weighted costs; of the others, the weights. */
+  /** Of the tasks that have a program: the sum of their weighted costs; of the others, the weights and how many. */
   #measuredCost = 0;
   #unmeasuredWeight = 0;
+  #unmeasured: number;
   #bestScore = Number.POSITIVE_INFINITY;
   #bestScoreTrials = 0;
   /** Until a program proves the bounds wrong. */
@@ -175,6 +176,7 @@ export class FastScheduler {
       }
     }
     this.#states = tasks.map((_, id) => states.get(id) ?? missing(id));
+    this.#unmeasured = tasks.length;
     this.#unmeasuredWeight = tasks.reduce((sum, { weight }) => sum + weight, 0);
     for (const { task, cost } of measuredBefore) {
       this.#state(task).looks = 1;
@@ -233,7 +235,7 @@ export class FastScheduler {
       before: measuredOrNull(before),
       after: measuredOrNull(state.best),
       died,
-      score,
+      score: this.#unmeasured > 0 ? null : score,
       trials: this.#trials,
     };
   }
@@ -464,6 +466,7 @@ export class FastScheduler {
     }
     const { weight = 1, flops = 0 } = this.#options.tasks[task] ?? {};
     if (state.best === UNMEASURED_COST) {
+      this.#unmeasured -= 1;
       this.#unmeasuredWeight -= weight;
       this.#measuredCost += weight * cost;
     } else {

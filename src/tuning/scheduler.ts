@@ -124,8 +124,8 @@ export interface RoundOutcome {
   readonly after: number | null;
   /** Set where the round left the task dead. */
   readonly died: DeathReason | null;
-  /** The objective after the round. */
-  readonly score: number;
+  /** The objective after the round; null while some task has no program that ran. */
+  readonly score: number | null;
   /** Programs measured in the job so far. */
   readonly trials: number;
 }
@@ -258,7 +258,7 @@ export class Scheduler {
       before: measuredOrNull(before),
       after: measuredOrNull(this.#bestCost(task)),
       died,
-      score: this.#score,
+      score: this.#unmeasured > 0 ? null : this.#score,
       trials: this.#trials,
     };
   }

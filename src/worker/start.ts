@@ -21,6 +21,8 @@ export interface WorkerOptions {
   readonly keys?: string | undefined;
   /** Told each line that the worker's process prints, TVM's warnings among them; of one in this process, or elsewhere, nothing. */
   readonly onOutput?: OnOutput | undefined;
+  /** Ends its start, and abandons what it is asked for and has not answered. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** How long to wait for a worker that the user starts elsewhere. */
@@ -29,8 +31,8 @@ const AWAIT_MS = 600_000;
 /** Starts a worker over the channel asked for. */
 export async function startWorker(options: WorkerOptions = {}): Promise<Worker> {
   return options.keys === undefined
-    ? Worker.start(makeChannel(options))
-    : Worker.start(awaitingChannel(options, options.keys), AWAIT_MS);
+    ? Worker.start(makeChannel(options), undefined, options.signal)
+    : Worker.start(awaitingChannel(options, options.keys), AWAIT_MS, options.signal);
 }
 
 function awaitingChannel({ channel = "zeromq", endpoint }: WorkerOptions, keys: string): Channel {

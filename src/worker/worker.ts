@@ -32,7 +32,10 @@ const CLOSE_GRACE_MS = 3_000;
 
 export interface RequestOptions {
   readonly deadlineMs: number;
-  /** Asks the worker to end the request early. The request still settles by the worker's answer. */
+  /**
+   * Asks the worker to end the request early, which still settles by the worker's answer. One without a signal of its own is
+   * abandoned as soon as the worker's aborts.
+   */
   readonly signal?: AbortSignal | undefined;
   readonly onMeasured?: (event: MeasuredEvent) => void;
 }
@@ -58,25 +61,35 @@ export class Worker {
   #shake: { resolve(): void; reject(error: Error): void } | null = null;
   #silence: NodeJS.Timeout | null = null;
   #lost: Error | null = null;
+  /** Requests that nobody waits for any more; the worker may still be at them. */
+  readonly #abandoned = new Set<number>();
 
   private constructor(
     private readonly channel: Channel,
     private readonly handshakeMs: number,
+    private readonly stopping: AbortSignal | undefined,
   ) {}
 
   /**
-   * Starts a worker and shakes hands with it.
+   * Starts a worker and shakes hands with it. Nobody waits any longer for it to start, or to answer, once `stopping` aborts.
    *
    * @throws ProtocolError for a worker of another protocol version; WorkerLostError if it ends; DeadlineError if it
-   * says nothing.
+   * says nothing; CancelledError.
    */
-  static async start(channel: Channel, handshakeMs = HANDSHAKE_MS): Promise<Worker> {
-    const worker = new Worker(channel, handshakeMs);
+  static async start(channel: Channel, handshakeMs = HANDSHAKE_MS, stopping?: AbortSignal): Promise<Worker> {
+    const worker = new Worker(channel, handshakeMs, stopping);
+    const stop = () => worker.#lose(new CancelledError("The worker's start was cancelled."));
     try {
+      if (stopping?.aborted) {
+        throw new CancelledError("The worker was cancelled before it was started.");
+      }
+      stopping?.addEventListener("abort", stop);
       await worker.#open();
     } catch (error) {
       await channel.close(0);
       throw error;
+    } finally {
+      stopping?.removeEventListener("abort", stop);
     }
     return worker;
   }
@@ -105,7 +118,7 @@ export class Worker {
    * Asks for one operation.
    *
    * @throws InvalidRequestError, WorkerFailureError: what the worker answered; DeadlineError; WorkerLostError;
-   * CancelledError if `signal` was aborted before the request was sent.
+   * CancelledError if `signal` was aborted before the request was sent, or the request is abandoned.
    */
   async request<O extends OperationName>(
     operation: O,
@@ -115,7 +128,8 @@ export class Worker {
     if (this.#lost) {
       throw this.#lost;
     }
-    if (signal?.aborted) {
+    const { stopping } = this;
+    if ((signal ?? stopping)?.aborted) {
       throw new CancelledError(`${operation} was cancelled before it was sent.`);
     }
     if (this.#pending.size >= LIMITS.requests) {
@@ -127,6 +141,10 @@ export class Worker {
     this.#nextId += 1;
     let deadline: NodeJS.Timeout | undefined;
     const cancel = () => this.#tell({ type: "cancel", id });
+    const abandon = () => {
+      this.#abandoned.add(id);
+      this.#pending.get(id)?.reject(new CancelledError(`${operation} was cancelled.`));
+    };
     try {
       const answer = new Promise<Record<string, unknown>>((resolve, reject) => {
         this.#pending.set(id, { resolve, reject, onMeasured });
@@ -135,7 +153,11 @@ export class Worker {
           reject(new DeadlineError(`The worker did not answer ${operation} within ${deadlineMs / 1000} s.`));
         }, deadlineMs);
       });
-      signal?.addEventListener("abort", cancel, { once: true });
+      if (signal) {
+        signal.addEventListener("abort", cancel, { once: true });
+      } else {
+        stopping?.addEventListener("abort", abandon, { once: true });
+      }
       await Promise.race([this.channel.send(encode({ type: "request", id, operation, params })), answer]);
       const value = operations[operation].result.safeParse(await answer);
       if (!value.success) {
@@ -145,6 +167,7 @@ export class Worker {
     } finally {
       clearTimeout(deadline);
       signal?.removeEventListener("abort", cancel);
+      stopping?.removeEventListener("abort", abandon);
       this.#pending.delete(id);
     }
   }
@@ -155,8 +178,11 @@ export class Worker {
     await this.channel.send(encode({ type: "refuse", kind, reason: error.message }));
   }
 
-  /** Ends the worker: a message, some grace, then by force. With `force` at once. */
-  async close(force = false): Promise<void> {
+  /**
+   * Ends the worker: a message, some grace, then by force. With `force` at once, and so where it is at what was abandoned: it
+   * would not come to the message in that time.
+   */
+  async close(force = this.#abandoned.size > 0): Promise<void> {
     this.#stopWatching();
     const gone = this.#lost !== null;
     this.#lost ??= new WorkerLostError("The worker was closed.");
@@ -216,6 +242,7 @@ export class Worker {
         this.#answer(message);
         break;
       case "failure":
+        this.#abandoned.delete(message.id);
         this.#pending.get(message.id)?.reject(failureOf(message));
         break;
     }
@@ -223,6 +250,7 @@ export class Worker {
 
   /** An answer to what nobody asked, or waits for any more, is left. */
   #answer({ id, value, seconds }: Extract<FromWorker, { type: "result" }>): void {
+    this.#abandoned.delete(id);
     const pending = this.#pending.get(id);
     if (pending) {
       this.#pending.delete(id);

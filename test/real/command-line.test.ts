@@ -3,22 +3,17 @@ import { once } from "node:events";
 import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { execa } from "execa";
 import { readLog } from "../../src/records/log.js";
 import { tvmPython } from "../../src/worker/installation.js";
+import { processesWith } from "../processes-with.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
 const MINUTE = 60_000;
 
 function familyseer(...args: string[]) {
   return execa("node", ["scripts/familyseer.js", ...args], { reject: false, all: true });
-}
-
-/** The processes that were started with an environment variable, found by the kernel's own account. */
-async function processesWith(variable: string): Promise<string[]> {
-  const ids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const environments = await Promise.all(ids.map((id) => readFile(`/proc/${id}/environ`, "utf8").catch(() => "")));
-  return ids.filter((_, index) => environments[index]?.split("\0").includes(variable));
 }
 
 describe("the command line", function () {
@@ -206,5 +201,46 @@ describe("the command line", function () {
     assert.match(all ?? "", /cancelled: \d+ programs measured/);
     assert.ok((await readLog(join(folder, "t.log"))).length > 0);
     assert.deepEqual(await processesWith(`FAMILYSEER_TEST_RUN=${folder}`), []);
+  });
+
+  it("ends on Ctrl-C while a search goes on beside what was found ahead, and before TVM is there, at once", async () => {
+    const mark = `FAMILYSEER_TEST_RUN=${folder}`;
+    const begin = (...changes: string[]) =>
+      execa("node", ["scripts/familyseer.js", ...tuning("--json", "--trials", "400", ...changes)], {
+        reject: false,
+        env: { FAMILYSEER_TEST_RUN: folder },
+      });
+    const searching = begin("--overlap", "--population", "256");
+    let told = 0;
+    for await (const line of searching.iterable()) {
+      const { type, round } = JSON.parse(line);
+      told += type === "measured" ? 1 : 0;
+      if (type === "round-started" && round.index === 1) {
+        searching.kill("SIGINT");
+      }
+    }
+    const searched = await searching;
+    assert.equal(searched.exitCode, 130, searched.stderr);
+    assert.match(searched.stdout, /"type":"finished","reason":\{"type":"cancelled"\}.*$/);
+    assert.equal((await readLog(join(folder, "t.log"))).length, told);
+    assert.deepEqual(await processesWith(mark), []);
+
+    const starting = begin("--log", join(folder, "u.log"));
+    // This process's own child, and its worker.
+    while ((await processesWith(mark)).length < 2) {
+      await setImmediate();
+    }
+    const from = performance.now();
+    starting.kill("SIGINT");
+    const started = await starting;
+    assert.equal(started.exitCode, 130, started.stderr);
+    // A worker that is not at anything has more time than that to end by itself.
+    assert.ok(performance.now() - from < 2500, `${performance.now() - from} ms`);
+    assert.match(started.stdout, /^\{"type":"finished","reason":\{"type":"cancelled"\},"trials":0/);
+    assert.deepEqual(await processesWith(mark), []);
+    assert.deepEqual(
+      (await readdir(folder)).filter((name) => name.startsWith("u.log")),
+      [],
+    );
   });
 });

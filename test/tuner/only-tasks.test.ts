@@ -70,6 +70,10 @@ describe("a job on some of a network's tasks", function () {
         [...new Set(rounds.flatMap(namedIn))].sort((a, b) => a - b),
         CHOSEN,
       );
+      // The first round leaves two tasks without a program, whose cost nobody is told as 1e10.
+      const outcomes = rounds.flatMap(({ outcome }) => (outcome ? [outcome as { score: number | null }] : []));
+      assert.equal(outcomes[0]?.score, null);
+      assert.ok(outcomes.every(({ score }) => score === null || score < 1));
 
       const out = new PassThrough();
       const display = new TuneDisplay(out, { tableEvery: 0 });

@@ -8,11 +8,22 @@ import { PROTOCOL_VERSION } from "../../src/worker/protocol.js";
 /**
  * A worker without TVM, a process as ours is, started as the Python of one: what a program costs depends on its task and how
  * many there were before, and nothing else, so that jobs can be compared. It remembers nothing but what `load` reads.
+ *
+ * With FAMILYSEER_SCRIPT its orchestrator gets a signal to end when it asks for an operation the n-th time (`start` is before
+ * hello); what was asked for is then not answered, unless it is cancelled; `measure` is cut short.
  */
 const TASKS = 5;
 const EXHAUSTED = 70;
 const FAILS_EVERY = 6;
 const ALL_FAIL = process.env["FAMILYSEER_TEST_ALL_FAIL"] !== undefined;
+
+/** What a test has it do. */
+export interface Script {
+  readonly interruptAt?: string;
+  readonly nth?: number;
+  /** Of what is searched, find half. */
+  readonly fewAhead?: boolean;
+}
 
 type Params = Record<string, never> & {
   readonly task: number;
@@ -26,10 +37,24 @@ type Params = Record<string, never> & {
 };
 
 console.error("the scripted worker starts");
+const { interruptAt, nth, fewAhead }: Script = JSON.parse(process.env["FAMILYSEER_SCRIPT"] ?? "{}");
+
 const socket = new Dealer();
 const done = Array.from({ length: TASKS }, () => 0);
 const origins = new Map<number, string>();
 let candidates = 0;
+const asked = new Map<string, number>();
+
+/** Whether it is time; then the orchestrator is told. */
+function interrupts(operation: string): boolean {
+  const count = (asked.get(operation) ?? 0) + 1;
+  asked.set(operation, count);
+  const now = operation === interruptAt && count === (nth ?? 1);
+  if (now) {
+    process.kill(process.ppid, "SIGINT");
+  }
+  return now;
+}
 
 function send(message: object): Promise<void> {
   return socket.send(pack(message));
@@ -61,6 +86,7 @@ const operations: Record<string, (params: Params, id: number) => object | Promis
       similarity_tags: [],
     })),
   }),
+  gpus: () => ({ gpus: 1 }),
   bounds: () => ({ least_costs: null }),
   load: async ({ log, from, to }) => {
     const text = (await readFile(log)).subarray(from, to ?? undefined).toString();
@@ -74,7 +100,8 @@ const operations: Record<string, (params: Params, id: number) => object | Promis
   register: () => ({ notices: [] }),
   propose: ({ task, programs, recipe }) => {
     const from = Object.entries(recipe?.programs ?? {}).flatMap(([origin, count]) => Array(count).fill(origin));
-    const left = Math.min(programs, Math.max(0, EXHAUSTED - (done[task] ?? 0)));
+    const wanted = fewAhead ? Math.ceil(programs / 2) : programs;
+    const left = Math.min(wanted, Math.max(0, EXHAUSTED - (done[task] ?? 0)));
     const found = Array.from({ length: left }, (_, index) => {
       candidates += 1;
       origins.set(candidates, from[index] ?? "evolution");
@@ -83,8 +110,9 @@ const operations: Record<string, (params: Params, id: number) => object | Promis
     return { candidates: found, refusal: null };
   },
   prepare: () => ({}),
-  measure: async ({ task, candidates: asked }, id) => {
-    for (const candidate of asked) {
+  measure: async ({ task, candidates: all }, id) => {
+    const cut = interrupts("measure");
+    for (const candidate of cut ? all.slice(0, 2) : all) {
       const program = done[task] ?? 0;
       done[task] = program + 1;
       const failed = ALL_FAIL || program % FAILS_EVERY === FAILS_EVERY - 1;
@@ -114,7 +142,7 @@ const operations: Record<string, (params: Params, id: number) => object | Promis
       });
       await setImmediate();
     }
-    return { measured: asked.length, notices: [] };
+    return { measured: cut ? 2 : all.length, notices: [] };
   },
   review: ({ task }) => ({ accuracy: scripted(task, done[task] ?? 0, 7) }),
   learn: ({ task }) => ({ records: done[task] ?? 0 }),
@@ -122,7 +150,23 @@ const operations: Record<string, (params: Params, id: number) => object | Promis
   save: () => ({ models: [] }),
 };
 
+interface Request {
+  readonly id: number;
+  readonly operation: string;
+  readonly params: Params;
+}
+
+async function answer({ id, operation, params }: Request): Promise<void> {
+  const begun = performance.now();
+  const value = await operations[operation]?.(params, id);
+  await send({ type: "result", id, value, seconds: (performance.now() - begun) / 1000 });
+}
+
 async function serve(endpoint: string): Promise<void> {
+  let unanswered: Request | null = null;
+  if (interrupts("start")) {
+    return;
+  }
   socket.linger = 0;
   socket.connect(endpoint);
   await send({ type: "hello", protocol: PROTOCOL_VERSION, tvm_version: "", python_version: "", pid: process.pid });
@@ -132,10 +176,12 @@ async function serve(endpoint: string): Promise<void> {
     if (message.type === "shutdown") {
       break;
     }
-    if (message.type === "request") {
-      const begun = performance.now();
-      const value = await operations[message.operation]?.(message.params, message.id);
-      await send({ type: "result", id: message.id, value, seconds: (performance.now() - begun) / 1000 });
+    if (message.type === "request" && message.operation !== "measure" && interrupts(message.operation)) {
+      unanswered = message;
+    } else if (message.type === "request") {
+      await answer(message);
+    } else if (message.type === "cancel" && unanswered && message.id === unanswered.id) {
+      await answer(unanswered);
     }
   }
   clearInterval(beat);

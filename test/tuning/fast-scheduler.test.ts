@@ -260,18 +260,21 @@ describe("fast scheduler", () => {
     const ours = scheduler([task("nn.dense"), task("nn.conv2d"), task("nn.softmax")], { trialsPerRound: 2 });
     await round(ours, 1);
     const sizes: number[] = [];
+    const scores: (number | null)[] = [];
     for (;;) {
       const action = await search(ours);
       if (action.task !== 1) {
         break;
       }
       sizes.push(action.programs);
-      await ours.observe(
+      const { score } = await ours.observe(
         Array.from({ length: action.programs }, () => ({ cost: null, origin: "random" })),
         SECOND,
       );
+      scores.push(score);
     }
     assert.deepEqual(sizes, [4, 8, 16, 32]);
+    assert.deepEqual(scores, [null, null, null, null], "no sum with a cost that stands for none");
     await round(ours, 1);
     assert.notEqual((await search(ours)).task, 1);
   });
