@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from . import descriptions
 from .errors import RequestError
 from .networks import AskedInput, Network, asked_inputs, build_network
+from .targets import check_target
 from .tasks import SIMULATED_MODEL, TaskList, describe_tasks, extract, is_simulated, parse_target
 
 if TYPE_CHECKING:
@@ -68,6 +69,10 @@ class Operations:
         found = find_threads(asked)
         self._threads = found.count
         return asdict(found)
+
+    def target(self, target: str, measures: str) -> dict[str, Any]:
+        checked = check_target(target, parse_target(target), measures)
+        return {"notices": checked.notices, "lack": checked.lack}
 
     def extract(
         self, model: str, batch: int, layout: str, inputs: list[dict[str, Any]], target: str, cache: str | None

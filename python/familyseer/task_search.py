@@ -12,6 +12,7 @@ import tvm
 from tvm import auto_scheduler
 
 from .schedules import Stage, Steps, reduces_across_threads, stages_of, steps_of
+from .targets import on_cpu
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,7 +150,7 @@ class TaskSearch:
             schedule, tensors = self.task.compute_dag.apply_steps_from_state(
                 state, layout_rewrite=self.task.layout_rewrite_option
             )
-            on_gpu = self.task.target.kind.name != "llvm"
+            on_gpu = not on_cpu(self.task.target)
             if on_gpu and _GPU_PASSES and reduces_across_threads(steps_of(self.task, state), self.stages):
                 module = tvm.lower(schedule, tensors)
                 _GPU_PASSES(module, tvm.target.Target(self.task.target, "llvm"))(module)

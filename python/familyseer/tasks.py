@@ -17,12 +17,13 @@ from .dense import mend_dense
 from .errors import RequestError
 from .networks import AskedInput, Network, build_network
 from .networks.files import digests_of, is_file, last_line
+from .targets import on_cpu, require_served
 
 if TYPE_CHECKING:
     import tvm
     from tvm import auto_scheduler
 
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 # A GPU's limits when there is none to ask: a V100's; what a block may have is the same from compute capability 5.0 to
 # 9.0. TVM asks the driver, and fails, if any of the eight is left out.
 GPU_LIMITS = {
@@ -35,6 +36,8 @@ GPU_LIMITS = {
     "max_vthread_extent": 8,
     "warp_size": 32,
 }
+# Of a block, in bytes, where a target says nothing: what every device of the kind has.
+_SHARED_MEMORY = {"cuda": 49152, "rocm": 65536, "metal": 32768, "opencl": 16384, "vulkan": 16384}
 # Named by the targets, and so by the records, of what was not measured but simulated (simulated_gpu.py).
 SIMULATED_MODEL = "simulated-v100"
 TAG_ATTRIBUTE = "auto_scheduler_task_scheduler_tag"
@@ -56,8 +59,13 @@ def parse_target(text: str) -> tvm.target.Target:
     import tvm
 
     if text == "native":
-        cpu = tvm.get_global_func("target.llvm_get_system_cpu")()
-        text = f"llvm -mcpu={cpu}"
+        cpu = tvm.get_global_func("target.llvm_get_system_cpu", allow_missing=True)
+        if cpu is None:
+            raise RequestError(
+                f"TVM {tvm.__version__} does not tell this machine's CPU. Expected a target that names it, such as "
+                '"llvm -mcpu=core-avx2", or "llvm".'
+            )
+        text = f"llvm -mcpu={cpu()}"
     try:
         target = tvm.target.Target(text)
     except Exception as error:
@@ -66,9 +74,32 @@ def parse_target(text: str) -> tvm.target.Target:
             f'Unknown target: {text} ({reason}). Expected a TVM target such as "llvm", "llvm -mcpu=core-avx2", '
             '"cuda -arch=sm_70", or "native" for this machine\'s CPU.'
         ) from None
+    require_served(target)
     if target.kind.name == "cuda":
         from . import cuda  # noqa: F401  TVM compiles by NVRTC where there is no nvcc
     return target
+
+
+def gpu_limits(target: tvm.target.Target) -> dict[str, int]:
+    """What a block may have at most, by a GPU target's attributes: those it names, else its kind's own."""
+    import tvm
+
+    kind = target.kind.name
+    usual = tvm.target.Target(kind).attrs if kind != "cuda" else {}
+
+    def limit(default: int, *names: str) -> int:
+        there = {name: int(target.attrs[name]) for name in names if target.attrs.get(name) is not None}
+        named = [value for name, value in there.items() if usual.get(name) is None or int(usual[name]) != value]
+        return min(named or there.values(), default=default)
+
+    warp = limit(GPU_LIMITS["warp_size"], "thread_warp_size")
+    return {
+        **GPU_LIMITS,
+        "max_threads_per_block": limit(GPU_LIMITS["max_threads_per_block"], "max_threads_per_block", "max_num_threads"),
+        "max_shared_memory_per_block": limit(_SHARED_MEMORY[kind], "max_shared_memory_per_block"),
+        "max_vthread_extent": max(1, warp // 4),
+        "warp_size": warp,
+    }
 
 
 def is_simulated(target: str) -> bool:
@@ -144,10 +175,10 @@ def _extract_fresh(
     from tvm import auto_scheduler
 
     mend_dense()
-    if target.kind.name != "llvm":
-        limits = auto_scheduler.HardwareParams(**GPU_LIMITS)
-    else:
+    if on_cpu(target):
         limits = auto_scheduler.HardwareParams(threads, target=target) if threads else None
+    else:
+        limits = auto_scheduler.HardwareParams(**gpu_limits(target))
     with _without_idle_calls(), _raising_threads():
         tasks, weights = auto_scheduler.extract_tasks(network.module, network.weights, target, hardware_params=limits)
     return list(tasks), [int(weight) for weight in weights]

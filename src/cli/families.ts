@@ -18,7 +18,10 @@ export function addFamilies(program: Command, finish: Finish): void {
           `The search policy ${name} has no families. Expected one such as ${name}.family_op.`,
         );
       }
-      const families = groupFamilies((await listTasks(options)).tasks, algorithm);
+      const families = groupFamilies(
+        (await listTasks({ ...options, onNotice: (notice) => console.error(notice) })).tasks,
+        algorithm,
+      );
       if (options.json) {
         console.log(JSON.stringify(Object.fromEntries(families)));
       } else {

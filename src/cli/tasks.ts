@@ -10,7 +10,7 @@ export function addTasks(program: Command, finish: Finish): void {
     .description("list the tasks of a network")
     .option("--json", "print an array of objects")
     .action(async (options: NetworkOptions & WorkerOptions & { json?: boolean }) => {
-      const { tasks, inputs } = await listTasks(options);
+      const { tasks, inputs } = await listTasks({ ...options, onNotice: (notice) => console.error(notice) });
       if (options.json) {
         const objects = tasks.map((task) => ({
           id: task.id,

@@ -3,7 +3,7 @@ import { requireLog } from "../records/log.js";
 import type { DescribedInput } from "../worker/protocol.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
-import { requireGpus } from "./gpus.js";
+import { requireTarget } from "./gpus.js";
 import { describeLoaded, loadRecords } from "./loading.js";
 import { extractTasks, type NetworkOptions } from "./tasks.js";
 import { describeThreads } from "./threads.js";
@@ -61,7 +61,9 @@ async function withNetwork<T>(
   await requireLog(log);
   const worker = await startWorker(options);
   try {
-    await requireGpus(worker, options);
+    for (const warning of await requireTarget(worker, options, "here")) {
+      onNotice?.(warning);
+    }
     const { tasks, target, inputs, threads } = await extractTasks(worker, options);
     options.onInputs?.(inputs);
     const loaded = await loadRecords(

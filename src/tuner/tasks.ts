@@ -6,6 +6,7 @@ import { home, pythonArguments, pythonPath, tvmPython } from "../worker/installa
 import { type DescribedInput, type DescribedTask, operations, type Params, type Result } from "../worker/protocol.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
+import { requireTarget } from "./gpus.js";
 import { checkInputs, type NetworkInput } from "./inputs.js";
 import { askThreads, runsOnCpu, type Threads, type ThreadsOptions } from "./threads.js";
 
@@ -80,14 +81,22 @@ function questionOf(network: NetworkOptions): Omit<Params<"extract">, "cache"> {
   return { model, batch, layout, inputs: checkInputs(inputs), target };
 }
 
-/** All tasks of a network, for those who only want to know them: the second time no worker is started. */
-export async function listTasks(options: NetworkOptions & WorkerOptions): Promise<ExtractedTasks> {
+/**
+ * All tasks of a network, for those who only want to know them: the second time no worker is started. `onNotice` is told
+ * what TVM warns of.
+ */
+export async function listTasks(
+  options: NetworkOptions & WorkerOptions & { readonly onNotice?: (notice: string) => void },
+): Promise<ExtractedTasks> {
   const known = options.keys === undefined ? await recallTasks(options) : null;
   if (known) {
     return toExtracted(known, null);
   }
   const worker = await startWorker(options);
   try {
+    for (const warning of await requireTarget(worker, options, "nowhere")) {
+      options.onNotice?.(warning);
+    }
     return await extractTasks(worker, options);
   } finally {
     await worker.close();

@@ -5,7 +5,7 @@ import { startWorker } from "../worker/start.js";
 import { requireRan } from "./attempts.js";
 import { timeTuned } from "./evaluate.js";
 import type { TuneEvent } from "./events.js";
-import { requireGpus } from "./gpus.js";
+import { requireTarget } from "./gpus.js";
 import type { TuneOptions } from "./options.js";
 import { chooseTasks, extractTasks } from "./tasks.js";
 import { tune } from "./tuner.js";
@@ -90,7 +90,7 @@ async function tuneNetwork(
 async function countTasks(network: Parameters<typeof extractTasks>[1] & TuneNetworkOptions): Promise<number> {
   const worker = await startWorker(network);
   try {
-    await requireGpus(worker, network);
+    await requireTarget(worker, network, network.tracker === undefined ? "here" : "elsewhere");
     const { tasks } = await extractTasks(worker, network);
     return chooseTasks(tasks, network.model, network.onlyTasks).length;
   } finally {

@@ -20,7 +20,7 @@ import { type Decider, makeDecider } from "./decider.js";
 import { deviceSettings, simulatedTarget } from "./devices.js";
 import type { Before, EndReason, NamedTask, Resumed, Round, TuneEvent } from "./events.js";
 import { checkWorkers, FamilyWorkers } from "./family-workers.js";
-import { requireGpus } from "./gpus.js";
+import { type Measures, requireTarget } from "./gpus.js";
 import { type CompleteTuneOptions, FAST_DEFAULTS, TUNE_DEFAULTS, type TuneOptions, withoutEffect } from "./options.js";
 import { register } from "./register.js";
 import {
@@ -40,6 +40,13 @@ import { describeThreads, type Threads } from "./threads.js";
 
 const MINUTE = 60_000;
 const CANCELLED = { type: "cancelled" } as const;
+
+const MEASURES: Readonly<Record<DeviceSettings["type"], Measures>> = {
+  local: "here",
+  servers: "here",
+  tracker: "elsewhere",
+  simulated: "nowhere",
+};
 
 type Emit = (event: TuneEvent) => void;
 
@@ -143,9 +150,7 @@ export class Tuner {
     let workers: FamilyWorkers | null = null;
     let files: Files | null = null;
     try {
-      if (this.#devices.type === "local" || this.#devices.type === "servers") {
-        await requireGpus(first, this.options);
-      }
+      const warnings = await requireTarget(first, this.options, MEASURES[this.#devices.type]);
       const extracted = await this.#extract(first);
       const { target, inputs, tasks, families, fromCache: tasksFromCache } = extracted;
       if (history) {
@@ -175,7 +180,7 @@ export class Tuner {
       const { before, resumed } = past;
       const threads = extracted.threads?.count ?? null;
       const ofThreads = await describeThreads(extracted.threads, this.options, logsGoneOnWith(this.options, history));
-      const notices = [...withoutEffect(this.options), ...ofThreads, ...beginning.notices, ...noticed];
+      const notices = [...warnings, ...withoutEffect(this.options), ...ofThreads, ...beginning.notices, ...noticed];
       const began = { type: "started", target, inputs, tasks, trialsPerRound, threads } as const;
       emit({ ...began, tasksFromCache, trials, recordsTaken, before, resumed, notices });
       const options = asJournaled(this.options);

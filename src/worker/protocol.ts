@@ -163,6 +163,14 @@ export type SchedulerState = z.infer<typeof schedulerState>;
 export const operations = {
   /** Answers at once; what a round trip costs. */
   ping: { params: z.object({}), result: z.object({}) },
+  /**
+   * Tries a target: compiles a program for it, and, where its programs are to run `here`, runs it. `notices`: what TVM warns
+   * of; `lack`: why its programs cannot be built, or run here. What LLVM does not know is an invalid request.
+   */
+  target: {
+    params: z.object({ target: z.string(), measures: z.enum(["here", "elsewhere", "nowhere"]) }),
+    result: z.object({ notices: z.array(z.string()), lack: z.string().nullable() }),
+  },
   /** How many CUDA GPUs the worker's TVM can use; 0 where it was built without CUDA. */
   gpus: { params: z.object({}), result: z.object({ gpus: count }) },
   /**

@@ -6,6 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Callable, Protocol
 
+from ..targets import on_cpu
+
 if TYPE_CHECKING:
     from .run import Ran, RunRequest
     from .run_remote import Lost
@@ -46,7 +48,7 @@ class LocalDevice:
     extra_seconds = 0.0
 
     def exclusive(self, target: str) -> bool:
-        return "llvm" in target.split()[0]
+        return on_cpu(target)
 
     def timed_on(self, target: str, index: int) -> str:
         return "cpu" if self.exclusive(target) else f"gpu-{gpu_name(index)}"

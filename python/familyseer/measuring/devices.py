@@ -26,6 +26,7 @@ from tvm.auto_scheduler.measure import MeasureErrorNo
 
 from ..cuda import gpu_count
 from ..errors import DevicesError, RequestError
+from ..targets import on_cpu
 from . import tracker as trackers
 from .device import Devices, LocalDevices
 from .engine import half_of_memory
@@ -86,7 +87,7 @@ class RemoteDevice:
         return f"gpu-{self.gpu}" if self.gpu is not None and self.compared(target) else None
 
     def compared(self, target: str) -> bool:
-        return not (self.on_this_machine and "llvm" in target.split()[0])
+        return not (self.on_this_machine and on_cpu(target))
 
     def question(self, request: RunRequest) -> RemoteRequest:
         if self.opened is None:
@@ -351,10 +352,10 @@ def make_devices(settings: dict[str, Any], target: str, threads: int | None = No
     """
     if settings["type"] == "servers":
         count = settings["count"]
-        on_cpu = "llvm" in target.split()[0]
-        if not on_cpu:
+        cpus = on_cpu(target)
+        if not cpus:
             _check_gpus(count)
-        servers = LocalServers(count, half_of_memory() // count if on_cpu else 0, threads if on_cpu else None)
+        servers = LocalServers(count, half_of_memory() // count if cpus else 0, threads if on_cpu else None)
         return TrackerDevices(servers.tracker, servers.key, servers)
     if settings["type"] == "tracker":
         tracker = Tracker(settings["host"], settings["port"])

@@ -1,0 +1,256 @@
+"""Which targets TVM can compile for, and whether their programs run here: found out by compiling and running one.
+
+TVM puts another processor in place of one that LLVM does not know, says so on its standard error alone, and where the
+triple does not fit, ends (0.8 to 0.18, each in its own way). So this is tried in a process of its own,
+`python -m familyseer.targets TARGET`, and what that says decides.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import RequestError
+
+if TYPE_CHECKING:
+    import tvm
+
+CPU_KINDS = ("llvm", "c")
+# The kinds that Ansor searches programs for, and that we can measure them on.
+KINDS = (*CPU_KINDS, "cuda", "rocm", "metal", "opencl", "vulkan")
+
+_SECONDS = 120
+# What is tried, in this order; each is said on both outputs when it is done.
+_PARSED, _LISTED, _COMPILED, _DEVICE, _RAN = "parsed", "listed", "compiled", "device", "ran"
+_STAGE = re.compile(r"^familyseer: (\w+)$", re.MULTILINE)
+# TVM's build of 0.18 prints these on every start; they mean nothing.
+_HARMLESS = re.compile(r".*-mcpu=apple-latest.*\n?")
+_WARNINGS = re.compile(r"^(?:\[[\d:]+\] \S+:\d+: (?:Warning|Error): |\S+:\d+: \w*Warning: )(.*)$", re.MULTILINE)
+_PROCESSOR = re.compile(r"-mcpu=(\S+)` is not valid in|'(\S+)' is not a recognized processor")
+_FEATURE = re.compile(r"'[+-](\S+)' is not a recognized feature")
+_LISTED_NAME = re.compile(r"^  (\S+) +- ", re.MULTILINE)
+
+
+def on_cpu(target: str | tvm.target.Target) -> bool:
+    """Whether what is compiled for a target, as TVM spells it, runs on a CPU."""
+    return str(target).split()[0] in CPU_KINDS
+
+
+def require_served(target: tvm.target.Target) -> None:
+    """Raises RequestError for a kind of target that Ansor cannot search for, or we cannot measure."""
+    kind = target.kind.name
+    if kind not in KINDS:
+        raise RequestError(
+            f"Targets of the kind {kind} cannot be tuned: TVM's auto-scheduler has no search for them. "
+            f"Expected one of the kinds {', '.join(KINDS)}."
+        )
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What TVM warns of, a line each; `lack`: why its programs cannot be built or run here, None if they can."""
+
+    notices: list[str]
+    lack: str | None
+
+
+def check_target(text: str, target: tvm.target.Target, measures: str) -> Checked:
+    """Tries a target that TVM parses. `measures`: whether programs are to run `here`, `elsewhere` or `nowhere`.
+
+    Raises RequestError for processors, features and triples that LLVM does not know.
+    """
+    # Both are LLVM's own word; what is simulated is compiled by nobody.
+    if text in ("native", "llvm") or (measures == "nowhere" and "simulated-v100" in text):
+        return Checked([], None)
+    for part in _llvm_parts(target):
+        for feature in _features(part):
+            if feature[0] not in "+-":
+                raise RequestError(
+                    f"The target {text} has the feature {feature} without a sign, which LLVM switches off. "
+                    f"Expected -mattr=+{feature} or -{feature}."
+                )
+    tried = _try(text)
+    _refuse_unknown(text, target, tried)
+    reached = tried.stages
+    if _COMPILED not in reached:
+        raise RequestError(f"TVM cannot compile for the target {text}: {tried.last_words}. {_llvm_targets()}")
+    return Checked(tried.notices, None if measures == "nowhere" else _lack(target, tried, measures == "here"))
+
+
+def _lack(target: tvm.target.Target, tried: _Tried, here: bool) -> str | None:
+    import tvm
+
+    kind = target.kind.name
+    if tvm.get_global_func(f"target.build.{kind}", allow_missing=True) is None:
+        return f"this TVM was built without {kind}"
+    if not here:
+        return None
+    if not on_cpu(target) and _DEVICE not in tried.stages:
+        return f"there is no device of the kind {kind} that this TVM can use"
+    if _RAN not in tried.stages:
+        return f"a first program did not run: {tried.last_words}"
+    return None
+
+
+def _refuse_unknown(text: str, target: tvm.target.Target, tried: _Tried) -> None:
+    processor, feature = _PROCESSOR.search(tried.said), _FEATURE.search(tried.said)
+    if processor is None and feature is None:
+        return
+    name = (processor[1] or processor[2]) if processor else feature[1]
+    what, option = ("processor", "-mcpu=") if processor else ("feature", "-mattr=+")
+    known = tried.processors if processor else tried.features
+    triples = {_triple(part) for part in _llvm_parts(target)} - {None}
+    near = difflib.get_close_matches(name, known, n=3)
+    hint = f"Did you mean {' or '.join(option + each for each in near)}? " if near else ""
+    if name == "native":
+        hint = "Did you mean the target native? "
+    raise RequestError(
+        f"LLVM knows no {what} {name} for {' or '.join(sorted(triples)) or 'this machine'} (target: {text}); TVM would "
+        f"compile without it. {hint}Expected one of the {len(known)} that it lists: {_some(known)}."
+    )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "") if names else "none"
+
+
+def _llvm_targets() -> str:
+    import tvm
+
+    known = tvm.get_global_func("target.llvm_get_targets", allow_missing=True)
+    return f"Its LLVM compiles for {', '.join(str(each) for each in known())}." if known else ""
+
+
+def _llvm_parts(target: tvm.target.Target) -> list[tvm.target.Target]:
+    """The target itself and its host, as far as LLVM compiles them."""
+    host = getattr(target, "host", None)
+    return [part for part in (target, host) if part is not None and part.kind.name == "llvm"]
+
+
+def _features(target: tvm.target.Target) -> list[str]:
+    return [feature for each in target.attrs.get("mattr") or [] for feature in str(each).split(",") if feature]
+
+
+def _triple(target: tvm.target.Target) -> str | None:
+    triple = target.attrs.get("mtriple")
+    return None if triple is None else str(triple)
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """How far the process came, and what it wrote to its standard error between the stages."""
+
+    stages: list[str]
+    sections: list[str]
+    how_it_ended: str
+
+    @property
+    def said(self) -> str:
+        """All but LLVM's lists."""
+        return "".join(section for stage, section in zip([*self.stages, ""], self.sections) if stage != _LISTED)
+
+    @property
+    def notices(self) -> list[str]:
+        return [f"TVM warns: {line}" for line in dict.fromkeys(_WARNINGS.findall(self.said))]
+
+    @property
+    def last_words(self) -> str:
+        lines = [line.strip() for line in self.sections[-1].splitlines() if line.strip()]
+        return lines[-1] if lines else self.how_it_ended
+
+    @property
+    def processors(self) -> list[str]:
+        return _LISTED_NAME.findall(self._list.partition("Available features")[0])
+
+    @property
+    def features(self) -> list[str]:
+        return _LISTED_NAME.findall(self._list.partition("Available features")[2])
+
+    @property
+    def _list(self) -> str:
+        return "".join(section for stage, section in zip([*self.stages, ""], self.sections) if stage == _LISTED)
+
+
+def _try(text: str) -> _Tried:
+    # In the folder of this package, where nothing of the user's is imported.
+    folder = Path(__file__).resolve().parents[1]
+    command = [sys.executable, "-m", "familyseer.targets", text]
+    try:
+        ended = subprocess.run(
+            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS
+        )
+        code, words = ended.returncode, ended.stderr
+    except subprocess.TimeoutExpired as late:
+        code, words = None, (late.stderr or b"").decode(errors="replace")
+    sections = _STAGE.split(_HARMLESS.sub("", words))
+    how = f"no end within {_SECONDS} s"
+    if code is not None:
+        how = f"it ended with {'signal' if code < 0 else 'code'} {abs(code)}"
+    return _Tried(sections[1::2], sections[::2], how)
+
+
+# ---- in the process of its own ----
+
+
+def main(text: str) -> None:
+    """Parses, lists what LLVM knows, compiles, looks for a device, runs what a CPU can; says each when it is done."""
+    import tvm
+
+    target = tvm.target.Target(text)
+    _say(_PARSED)
+    parts = _llvm_parts(target)
+    for part in parts:
+        if part.attrs.get("mcpu") or part.attrs.get("mattr"):
+            triple = _triple(part)
+            # LLVM's own lists, in every version of TVM.
+            _build(tvm.target.Target(f"llvm{f' -mtriple={triple}' if triple else ''} -mattr=+help"))
+    _say(_LISTED)
+    modules = [_build(part) for part in parts or ([target] if on_cpu(target) else [])]
+    _say(_COMPILED)
+    # Some drivers' loaders end the process where they find none.
+    if not on_cpu(target) and tvm.device(target.kind.name, 0).exist:
+        _say(_DEVICE)
+    for module in modules:
+        _run(module, linked=not parts)
+    _say(_RAN)
+
+
+def _build(target: tvm.target.Target) -> Any:
+    import tvm
+    from tvm import te
+
+    given = te.placeholder((64,), name="given")
+    result = te.compute((64,), lambda i: given[i] * given[i] + given[i], name="result")
+    schedule = te.create_schedule(result.op)
+    if target.kind.name == "llvm":
+        # As wide as the processor that is asked for.
+        schedule[result].vectorize(schedule[result].split(result.op.axis[0], 16)[1])
+    return tvm.build(schedule, [given, result], target)
+
+
+def _run(module: Any, linked: bool) -> None:
+    import numpy as np
+    import tvm
+
+    with tempfile.TemporaryDirectory(prefix="familyseer-") as folder:
+        if linked:
+            path = str(Path(folder, "program.so"))
+            module.export_library(path)
+            module = tvm.runtime.load_module(path)
+        arrays = [tvm.nd.array(np.ones(64, "float32")) for _ in range(2)]
+        module(*arrays)
+
+
+def _say(stage: str) -> None:
+    os.write(2, f"familyseer: {stage}\n".encode())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
