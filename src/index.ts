@@ -2,14 +2,20 @@ export * from "./errors.js";
 export { type BestRecord, bestRecords } from "./records/best.js";
 export { type LogRecord, logRecords, readLog } from "./records/log.js";
 export { isSimulated, SIMULATED_TARGET } from "./records/simulated.js";
-export { type EvaluateOptions, evaluate, type Latencies, timeTuned } from "./tuner/evaluate.js";
+export {
+  type EvaluateOptions,
+  type ExportOptions,
+  evaluate,
+  exportLibrary,
+  type Latencies,
+  timeTuned,
+} from "./tuner/evaluate.js";
 export type { DeviceShare, EndReason, NamedTask, NothingRan, Round, TuneEvent } from "./tuner/events.js";
 export type { Dtype, NetworkInput } from "./tuner/inputs.js";
 export { FAST_DEFAULTS, TUNE_DEFAULTS, TUNE_MODES, type TuneMode, type TuneOptions } from "./tuner/options.js";
 export { type ExtractedTasks, extractTasks, type NetworkOptions } from "./tuner/tasks.js";
 export {
   type InferenceTime,
-  type Mode,
   type TuneNetworkOptions,
   tuneNetworkGpu,
   tuneNetworkX86,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Literal
+from typing import TYPE_CHECKING, Any, Callable, Literal
 
 import tvm
 from tvm import auto_scheduler, relay
@@ -16,6 +17,8 @@ from .networks import Network
 from .networks.files import last_line
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from .records import Record
 
 # What runs a compiled network: TVM's graph executor, or, where the network has control flow or shapes that are known
@@ -25,15 +28,41 @@ Executor = Literal["graph", "vm"]
 
 @dataclass(frozen=True)
 class CompiledNetwork:
-    """A compiled network on its device, its inputs set. `run` is the function of `module` that runs it."""
+    """A network as TVM built it: for the graph executor what `relay.build` made, else what `relay.vm.compile` did."""
 
     executor: Executor
+    # Lives as long as what is on the device: TVM 0.8's virtual machine does not hold what it executes.
+    built: Any
+    target: tvm.target.Target
+    inputs: dict[str, np.ndarray]
+
+    @functools.cached_property
+    def on_device(self) -> OnDevice:
+        """The network on the target's first device, which building does not need, its inputs set."""
+        device = tvm.device(self.target.kind.name if self.target.kind.name != "llvm" else "cpu", 0)
+        if self.executor == "vm":
+            machine = VirtualMachine(self.built, device)
+            machine.set_input("main", **self.inputs)
+            return OnDevice(machine.module, "invoke", ("main",), device)
+        module = graph_executor.GraphModule(self.built["default"](device))
+        for name, example in self.inputs.items():
+            module.set_input(name, example)
+        return OnDevice(module.module, "run", (), device)
+
+    @property
+    def library(self) -> Any:
+        """What can be exported."""
+        return self.built.mod if self.executor == "vm" else self.built
+
+
+@dataclass(frozen=True)
+class OnDevice:
+    """`run` is the function of `module` that runs the network, with `arguments`."""
+
     module: tvm.runtime.Module
     run: str
     arguments: tuple[str, ...]
     device: tvm.runtime.Device
-    # Lives as long: TVM 0.8's virtual machine does not hold what it executes.
-    executed: object
 
 
 def executor_of(network: Network, target: tvm.target.Target) -> Executor:
@@ -56,27 +85,25 @@ def executor_of(network: Network, target: tvm.target.Target) -> Executor:
 
 
 def compile_network(network: Network, target: tvm.target.Target, records: list[Record] | None) -> CompiledNetwork:
-    """Builds a network; with records, each task by its best (TVM's ApplyHistoryBest)."""
-    executor: Executor = "graph" if _is_plain(network.module) else "vm"
-    device = tvm.device(target.kind.name if target.kind.name != "llvm" else "cpu", 0)
-    if executor == "vm":
-        executable = _build_vm(network, target, records)
-        machine = VirtualMachine(executable, device)
-        machine.set_input("main", **network.inputs)
-        return CompiledNetwork(executor, machine.module, "invoke", ("main",), device, executable)
-    library = _build_graph(network, target, records)
-    module = graph_executor.GraphModule(library["default"](device))
-    for name, example in network.inputs.items():
-        module.set_input(name, example)
-    return CompiledNetwork(executor, module.module, "run", (), device, library)
+    """Builds a network; with records, each task by its best (TVM's ApplyHistoryBest).
+
+    Raises RequestError for CUDA where this TVM was built without.
+    """
+    if target.kind.name == "cuda" and not tvm.runtime.enabled("cuda"):
+        raise RequestError(
+            f"This TVM was built without CUDA, so that it cannot compile for the target {target}. Run "
+            "`scripts/setup --cuda`, or name a Python whose TVM has CUDA by --tvm-python."
+        )
+    if _is_plain(network.module):
+        return CompiledNetwork("graph", _build_graph(network, target, records), target, network.inputs)
+    return CompiledNetwork("vm", _build_vm(network, target, records), target, network.inputs)
 
 
 def time_network(network: CompiledNetwork, repeat: int, min_repeat_ms: int) -> list[float]:
     """Seconds per run of the whole network, one mean for each of `repeat` measurements."""
-    timer = network.module.time_evaluator(
-        network.run, network.device, number=1, repeat=repeat, min_repeat_ms=min_repeat_ms
-    )
-    return [float(seconds) for seconds in timer(*network.arguments).results]
+    run = network.on_device
+    timer = run.module.time_evaluator(run.run, run.device, number=1, repeat=repeat, min_repeat_ms=min_repeat_ms)
+    return [float(seconds) for seconds in timer(*run.arguments).results]
 
 
 def _build_graph(network: Network, target: tvm.target.Target, records: list[Record] | None) -> tvm.runtime.Module:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from . import descriptions
 from .errors import RequestError
-from .networks import AskedInput, Network, asked_inputs, build_network
+from .networks import AskedInput, Network, asked_inputs, build_network, check_network
 from .targets import check_target
 from .tasks import SIMULATED_MODEL, TaskList, describe_tasks, extract, is_simulated, parse_target
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from .measuring.engine import Engine
     from .measuring.simulated import SimulatedEngine
+    from .network_latency import CompiledNetwork
     from .records import Record
     from .search import Search
 
@@ -41,7 +42,7 @@ class Operations:
         self._records: list[Record] = []
         self._search: Search | None = None
         self._engine: Engine | SimulatedEngine | None = None
-        self._modules: list[Any] = []
+        self._modules: list[CompiledNetwork] = []
 
     def perform(
         self,
@@ -73,6 +74,14 @@ class Operations:
     def target(self, target: str, measures: str) -> dict[str, Any]:
         checked = check_target(target, parse_target(target), measures)
         return {"notices": checked.notices, "lack": checked.lack}
+
+    def check(self, model: str, batch: int, layout: str, library: str | None) -> dict[str, Any]:
+        from .library import check_library
+
+        check_network(model, batch, layout)
+        if library is not None:
+            check_library(library)
+        return {}
 
     def extract(
         self, model: str, batch: int, layout: str, inputs: list[dict[str, Any]], target: str, cache: str | None
@@ -223,12 +232,21 @@ class Operations:
         self._modules.append(compiled)
         return {"module": len(self._modules) - 1, "executor": compiled.executor}
 
+    def export(self, module: int, library: str) -> dict[str, Any]:
+        from .library import export_library
+
+        export_library(self._compiled(module).library, library, str(self._target))
+        return {}
+
     def evaluate(self, module: int, repeat: int, min_repeat_ms: int) -> dict[str, Any]:
         from .network_latency import time_network
 
+        return {"seconds": self._on_threads(time_network, self._compiled(module), repeat, min_repeat_ms)}
+
+    def _compiled(self, module: int) -> CompiledNetwork:
         if module >= len(self._modules):
             raise RequestError(f"There is no module {module}. Expected a number that compile returned.")
-        return {"seconds": self._on_threads(time_network, self._modules[module], repeat, min_repeat_ms)}
+        return self._modules[module]
 
     def _make_engine(self, measure: dict[str, Any]) -> Engine | SimulatedEngine:
         """What measures, or simulates: a simulated target's programs, and no others, are simulated."""

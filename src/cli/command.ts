@@ -73,6 +73,15 @@ export function inputOption(): Option {
   });
 }
 
+export const EXPORT_HELP =
+  "also write the tuned network, weights included, as a library that plain TVM loads: FILE.so, or FILE.tar, which is " +
+  "linked where it is loaded";
+
+/** How a command says where a library went. */
+export function exported(file: string): string {
+  return `The tuned network is in ${file}.`;
+}
+
 /** The options that name a network and a target. */
 export function withNetworkOptions(command: Command): Command {
   return command

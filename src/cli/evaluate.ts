@@ -1,8 +1,11 @@
 import type { Command } from "commander";
+import { InvalidRequestError } from "../errors.js";
 import { inputsLine, ms } from "../report/format.js";
-import { type EvaluateOptions, evaluate } from "../tuner/evaluate.js";
+import { type EvaluateOptions, evaluate, exportLibrary } from "../tuner/evaluate.js";
 import {
+  EXPORT_HELP,
   example,
+  exported,
   type Finish,
   GROUPS,
   threadsOption,
@@ -10,6 +13,8 @@ import {
   withNetworkOptions,
   withWorkerOptions,
 } from "./command.js";
+
+type Flags = EvaluateOptions & { readonly json?: boolean; readonly timing: boolean };
 
 export function addEvaluate(program: Command, finish: Finish): void {
   const command = program
@@ -23,23 +28,52 @@ export function addEvaluate(program: Command, finish: Finish): void {
     .option("--min-repeat-ms <n>", "least time of a timing", wholeNumber, 300)
     .addOption(threadsOption())
     .option("--accept-other-targets", "take records that were measured for other targets, too")
+    .option("--export <file>", EXPORT_HELP)
+    .option("--no-timing", "with --export: time nothing, so that the target may be another machine's")
     .option("--json", "print an object")
-    .action(async ({ json, ...options }: EvaluateOptions & { json?: boolean }) => {
-      const { untuned, tuned, threads } = await evaluate({
-        ...options,
+    .action(async ({ json = false, timing, ...flags }: Flags) => {
+      const options: EvaluateOptions = {
+        ...flags,
         onInputs: (inputs) => console.error(inputsLine(inputs)),
         onNotice: (notice) => console.error(notice),
-      });
-      console.log(
-        json
-          ? JSON.stringify({ untunedSeconds: untuned, tunedSeconds: tuned, threads })
-          : `${options.model}: untuned ${ms(untuned)} ms, tuned ${ms(tuned)} ms ` +
-              `(${(untuned / tuned).toFixed(2)} times as fast)${threads === null ? "" : `, threads: ${threads}`}`,
-      );
+      };
+      if (timing) {
+        await evaluateAndPrint(options, json);
+      } else {
+        await exportAndPrint(options, json);
+      }
       finish(0);
     });
   example(
     withWorkerOptions(command),
     "familyseer evaluate --model mobilenetv2_0.5 --target native --log mobilenet.log",
+  );
+}
+
+async function evaluateAndPrint(options: EvaluateOptions, json: boolean): Promise<void> {
+  const { untuned, tuned, threads } = await evaluate(options);
+  if (json) {
+    const library = options.export ?? null;
+    console.log(JSON.stringify({ untunedSeconds: untuned, tunedSeconds: tuned, threads, library }));
+    return;
+  }
+  const ratio = (untuned / tuned).toFixed(2);
+  const onThreads = threads === null ? "" : `, threads: ${threads}`;
+  console.log(
+    `${options.model}: untuned ${ms(untuned)} ms, tuned ${ms(tuned)} ms (${ratio} times as fast)${onThreads}`,
+  );
+  if (options.export !== undefined) {
+    console.log(exported(options.export));
+  }
+}
+
+async function exportAndPrint(options: EvaluateOptions, json: boolean): Promise<void> {
+  const file = options.export;
+  if (file === undefined) {
+    throw new InvalidRequestError("--no-timing leaves nothing to do. Expected --export FILE beside it.");
+  }
+  await exportLibrary({ ...options, export: file });
+  console.log(
+    json ? JSON.stringify({ untunedSeconds: null, tunedSeconds: null, threads: null, library: file }) : exported(file),
   );
 }

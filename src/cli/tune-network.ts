@@ -1,10 +1,12 @@
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { CancelledError } from "../errors.js";
 import { TuneDisplay } from "../report/tune-display.js";
 import { TUNE_DEFAULTS } from "../tuner/options.js";
-import { MODES, type TuneNetworkOptions, tuneNetworkGpu, tuneNetworkX86 } from "../tuner/tune-network.js";
+import { ANSOR, type TuneNetworkOptions, tuneNetworkGpu, tuneNetworkX86 } from "../tuner/tune-network.js";
 import {
+  EXPORT_HELP,
   example,
+  exported,
   type Finish,
   GROUPS,
   inputOption,
@@ -14,6 +16,7 @@ import {
   withWorkerOptions,
 } from "./command.js";
 import { interruptible } from "./interrupt.js";
+import { nearest } from "./near-misses.js";
 
 /** The flags of FamilySeer's own scripts are spelled as there; commander names them so too. */
 type Flags = TuneNetworkOptions & {
@@ -47,12 +50,13 @@ function addCommand(program: Command, name: string, run: typeof tuneNetworkGpu, 
     .option("--batch_size <n>", "batch size", wholeNumber, 1)
     .addOption(inputOption())
     .option("--tune", "tune first; otherwise the records of --pre_tuned are taken")
-    .addOption(
-      new Option("--mode <name>", "tune with families, or as Ansor does")
-        .choices(Object.keys(MODES))
-        .default("familyseer"),
+    .option("--mode <name>", "ansor: tune as Ansor does; any other word: with families", modeName, "familyseer")
+    .option(
+      "--pre_tuned <folder>",
+      "folder of records: MODEL-NHWC-B1-cuda.json, or -llvm.json, or with -MODE-D<gpus> before .json " +
+        "(default: tuning/MODE)",
     )
-    .option("--pre_tuned <folder>", "folder of records: MODEL-NHWC-B1-cuda.json, or -llvm.json (default: tuning/MODE)")
+    .option("--export <file>", EXPORT_HELP)
     .option("--trials <n>", "programs to measure in all (default: 900 for each task, and 900)", wholeNumber)
     .option("--trials-per-round <n>", "programs of a round", wholeNumber, defaults.trialsPerRound)
     .option("--foresee-trials <n>", "programs of a foresee round", wholeNumber, defaults.foreseeTrials)
@@ -64,19 +68,27 @@ function addCommand(program: Command, name: string, run: typeof tuneNetworkGpu, 
     .action(async ({ batch_size, gpu_num, pre_tuned, json, ...options }: Flags) => {
       const display = new TuneDisplay(process.stdout, { tableEvery: 10 });
       const work = async (signal: AbortSignal) => {
-        const { mean, deviation, log } = await run({
+        const { mean, deviation, log, tuningSeconds } = await run({
           ...options,
           batchSize: batch_size,
           ...(gpu_num === undefined ? {} : { gpus: gpu_num }),
           preTuned: pre_tuned,
           signal,
           onEvent: (event) => (json ? console.log(JSON.stringify(event)) : display.show(event)),
+          onNotice: (notice) => console.error(notice),
         }).finally(() => display.end());
         if (json) {
-          console.log(JSON.stringify({ type: "timed", meanSeconds: mean, deviationSeconds: deviation, log }));
+          const library = options.export ?? null;
+          const times = { meanSeconds: mean, deviationSeconds: deviation, tuningSeconds };
+          console.log(JSON.stringify({ type: "timed", ...times, log, library }));
           return;
         }
+        // As FamilySeer's scripts print them, for those who read them from there.
         console.log(`Mean inference time (std dev): ${inMs(mean)} ms (${inMs(deviation)} ms)`);
+        console.log(`network: ${options.model}, tuning time: ${inHours(tuningSeconds)}, ${tuningSeconds}`);
+        if (options.export !== undefined) {
+          console.log(exported(options.export));
+        }
       };
       finish(
         await interruptible(
@@ -94,6 +106,20 @@ function sayIfCancelled(error: unknown): void {
     throw error;
   }
   console.error(`familyseer: ${error.message}`);
+}
+
+/** A mode as FamilySeer's scripts take it, where all but `ansor` means families; a misspelt `ansor` shall not. */
+function modeName(text: string): string {
+  if (text !== ANSOR && nearest(text, [ANSOR]).length > 0) {
+    throw new InvalidArgumentError(`Any word but ${ANSOR} means families. Did you mean ${ANSOR}?`);
+  }
+  return text;
+}
+
+/** Seconds as HH:MM:SS. */
+function inHours(seconds: number): string {
+  const parts = [seconds / 3600, (seconds / 60) % 60, seconds % 60];
+  return parts.map((part) => String(Math.floor(part)).padStart(2, "0")).join(":");
 }
 
 /** Milliseconds as FamilySeer's scripts print them. */

@@ -1,26 +1,37 @@
+import { resolve } from "node:path";
 import { InvalidRequestError } from "../errors.js";
 import { requireLog } from "../records/log.js";
 import type { DescribedInput } from "../worker/protocol.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
-import { requireTarget } from "./gpus.js";
+import { type Measures, requireTarget } from "./gpus.js";
 import { describeLoaded, loadRecords } from "./loading.js";
-import { extractTasks, type NetworkOptions } from "./tasks.js";
+import { checkNetwork, extractTasks, type NetworkOptions } from "./tasks.js";
 import { describeThreads } from "./threads.js";
 
 const COMPILE_DEADLINE_MS = 30 * 60_000;
 
-export interface EvaluateOptions extends NetworkOptions, Omit<WorkerOptions, "target"> {
+interface TunedOptions extends NetworkOptions, Omit<WorkerOptions, "target"> {
   readonly log: string;
-  /** How often each build is timed. */
-  readonly repeat: number;
-  readonly minRepeatMs: number;
   /** Take records that were measured for other targets, too. */
   readonly acceptOtherTargets?: boolean | undefined;
   /** Told what the network is compiled for, before it is. */
   readonly onInputs?: (inputs: readonly DescribedInput[]) => void;
   /** Told what runs the network where that is not the graph executor, how many tasks the log covers, and what of it was skipped. */
   readonly onNotice?: (notice: string) => void;
+}
+
+export interface EvaluateOptions extends TunedOptions {
+  /** How often each build is timed. */
+  readonly repeat: number;
+  readonly minRepeatMs: number;
+  /** Also write the tuned build to this file, as `exportLibrary` does. */
+  readonly export?: string | undefined;
+}
+
+export interface ExportOptions extends TunedOptions {
+  /** Where the library goes: a file that ends with `.so` or `.tar`. */
+  readonly export: string;
 }
 
 /** Latency of a whole network in seconds, each the median of `repeat` timings, untuned and by a log's best records. */
@@ -31,11 +42,15 @@ export interface Latencies {
   readonly threads: number | null;
 }
 
-/** Compiles a network twice, untuned and with a log, and times the two in turn on the same machine. */
+/**
+ * Compiles a network twice, untuned and with a log, and times the two in turn on the same machine.
+ *
+ * @throws InvalidRequestError for what cannot be timed here or written, before anything is compiled.
+ */
 export function evaluate(options: EvaluateOptions): Promise<Latencies> {
-  return withNetwork(options, async (worker, threads) => {
+  return withNetwork(options, "here", async (worker, threads) => {
     const untuned = await compile(worker, false, options);
-    const tuned = await compile(worker, true);
+    const tuned = await compileTuned(worker, options);
     const seconds = { untuned: [] as number[], tuned: [] as number[] };
     // In turn, so that what else the machine does falls on both.
     for (let round = 0; round < options.repeat; round += 1) {
@@ -48,20 +63,35 @@ export function evaluate(options: EvaluateOptions): Promise<Latencies> {
 
 /** Compiles a network with a log's best records; seconds per run, one mean for each of `repeat` timings. */
 export function timeTuned(options: EvaluateOptions): Promise<readonly number[]> {
-  return withNetwork(options, async (worker) =>
-    time(worker, await compile(worker, true), options.repeat, options.minRepeatMs),
+  return withNetwork(options, "here", async (worker) =>
+    time(worker, await compileTuned(worker, options), options.repeat, options.minRepeatMs),
   );
 }
 
+/**
+ * Compiles a network with a log's best records and writes it, weights included, as a library that plain TVM loads: a shared
+ * one (`.so`), or one of object files that are linked where it is loaded (`.tar`). Times nothing, so that the target may be
+ * another machine's.
+ *
+ * @throws InvalidRequestError if the file cannot be written, before anything is compiled, or cannot be linked for the target.
+ */
+export function exportLibrary(options: ExportOptions): Promise<void> {
+  return withNetwork(options, "elsewhere", async (worker) => {
+    await compileTuned(worker, options);
+  });
+}
+
 async function withNetwork<T>(
-  options: EvaluateOptions,
+  options: TunedOptions & { readonly export?: string | undefined },
+  measures: Measures,
   work: (worker: Worker, threads: number | null) => Promise<T>,
 ): Promise<T> {
   const { log, acceptOtherTargets = false, onNotice } = options;
   await requireLog(log);
   const worker = await startWorker(options);
   try {
-    for (const warning of await requireTarget(worker, options, "here")) {
+    await checkNetwork(worker, options);
+    for (const warning of await requireTarget(worker, options, measures)) {
       onNotice?.(warning);
     }
     const { tasks, target, inputs, threads } = await extractTasks(worker, options);
@@ -84,6 +114,18 @@ async function withNetwork<T>(
   } finally {
     await worker.close();
   }
+}
+
+/** With the best of the records that were loaded; also into a file, if one is named. */
+async function compileTuned(
+  worker: Worker,
+  { export: file }: { readonly export?: string | undefined },
+): Promise<number> {
+  const module = await compile(worker, true);
+  if (file !== undefined) {
+    await worker.request("export", { module, library: resolve(file) }, { deadlineMs: COMPILE_DEADLINE_MS });
+  }
+  return module;
 }
 
 /** With the best of the records that were loaded, or untuned. */

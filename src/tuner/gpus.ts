@@ -36,7 +36,7 @@ export async function requireTarget(
     throw new InvalidRequestError(
       `Programs for the target ${target} cannot ${measures === "here" ? "run on this machine" : "be built"}: ${lack}. ` +
         "Expected a target that can, or, to tune on devices that can run it, --tracker and --device-key (docs/devices.md). " +
-        "Listing tasks and families needs no device.",
+        "Listing tasks and families needs no device, nor does `evaluate --export FILE --no-timing`.",
     );
   }
   return notices;
@@ -63,7 +63,8 @@ async function requireGpus(worker: Worker, { target, gpus }: GpuOptions): Promis
   if (found === 0) {
     throw new InvalidRequestError(
       `There is no GPU that this TVM can use, so for the target ${target} timing is impossible. Expected a GPU with ` +
-        "its driver, and a TVM with CUDA: run `scripts/setup --cuda`. Listing tasks and families needs no GPU.",
+        "its driver, and a TVM with CUDA: run `scripts/setup --cuda`. Listing tasks and families needs no GPU, nor does " +
+        "`evaluate --export FILE --no-timing`.",
     );
   }
   if (found < wanted) {

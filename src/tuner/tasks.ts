@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { execa } from "execa";
 import { InvalidRequestError } from "../errors.js";
 import type { Task } from "../tuning/task.js";
@@ -12,6 +12,7 @@ import { askThreads, runsOnCpu, type Threads, type ThreadsOptions } from "./thre
 
 /** Finding the tasks of a large network on a slow machine takes minutes. */
 const EXTRACT_DEADLINE_MS = 20 * 60_000;
+const CHECK_DEADLINE_MS = 60_000;
 
 export interface NetworkOptions extends ThreadsOptions {
   readonly model: string;
@@ -38,6 +39,18 @@ export interface ExtractedTasks {
   readonly fromCache: boolean;
   /** How many threads programs run on; null where that is not this machine's CPU. */
   readonly threads: Threads | null;
+}
+
+/**
+ * Refuses what a job on a network cannot begin with, before anything is asked for or made: a network that there is not, and a
+ * file that no library can be written to.
+ */
+export async function checkNetwork(
+  worker: Worker,
+  { model, batch, layout, export: file }: Omit<NetworkOptions, "target"> & { readonly export?: string | undefined },
+): Promise<void> {
+  const library = file === undefined ? null : resolve(file);
+  await worker.request("check", { model, batch, layout, library }, { deadlineMs: CHECK_DEADLINE_MS });
 }
 
 /**

@@ -35,7 +35,7 @@ import {
 } from "./resume.js";
 import { RoundRunner, type RoundsOfJob } from "./round-runner.js";
 import { bestByOrigin, countFailures, deviceShares, firstError } from "./round-summary.js";
-import { chooseTasks, extractTasks } from "./tasks.js";
+import { checkNetwork, chooseTasks, extractTasks } from "./tasks.js";
 import { describeThreads, type Threads } from "./threads.js";
 
 const MINUTE = 60_000;
@@ -150,6 +150,7 @@ export class Tuner {
     let workers: FamilyWorkers | null = null;
     let files: Files | null = null;
     try {
+      await checkNetwork(first, this.options);
       const warnings = await requireTarget(first, this.options, MEASURES[this.#devices.type]);
       const extracted = await this.#extract(first);
       const { target, inputs, tasks, families, fromCache: tasksFromCache } = extracted;

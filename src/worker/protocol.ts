@@ -190,6 +190,19 @@ export const operations = {
     }),
   },
   /**
+   * Refuses, before anything is built, a network that there is not, and a file that no library can be written to; null:
+   * none is to be.
+   */
+  check: {
+    params: z.object({
+      model: z.string(),
+      batch: z.number().int(),
+      layout: z.string(),
+      library: z.string().nullable(),
+    }),
+    result: z.object({}),
+  },
+  /**
    * Builds a network, finds its tasks for a target, and keeps both for the operations below, which name a task by its place
    * among them, counted from 0.
    */
@@ -337,6 +350,14 @@ export const operations = {
     params: z.object({ tuned: z.boolean() }),
     /** `executor`: TVM's graph executor, or its virtual machine for networks with control flow or open shapes. */
     result: z.object({ module: id, executor: z.enum(["graph", "vm"]) }),
+  },
+  /**
+   * Writes a compiled network with its weights as a library that plain TVM loads: a shared one (`.so`), or one of object
+   * files that are linked where it is loaded (`.tar`). The file appears whole or not at all.
+   */
+  export: {
+    params: z.object({ module: id, library: z.string() }),
+    result: z.object({}),
   },
   /** Times a compiled network; seconds per run. */
   evaluate: {

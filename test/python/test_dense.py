@@ -51,6 +51,6 @@ def test_every_program_of_a_dense_layer_lowers_and_computes_what_the_untuned_one
 
 
 def output(layer: Network, records: list[Record] | None) -> np.ndarray:
-    module = compile_network(layer, TARGET, records).module
+    module = compile_network(layer, TARGET, records).on_device.module
     module["run"]()
     return module["get_output"](0).numpy()

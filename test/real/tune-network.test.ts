@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readdir, rename } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { execa } from "execa";
 import { readLog } from "../../src/records/log.js";
+import { exportLibrary } from "../../src/tuner/evaluate.js";
 import { extractTasks } from "../../src/tuner/tasks.js";
+import { tvmPython } from "../../src/worker/installation.js";
 import { startWorker } from "../../src/worker/start.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
@@ -11,6 +14,26 @@ const MINUTE = 60_000;
 const CUDA = "cuda -arch=sm_70";
 const SMALL = ["--trials", "8", "--trials-per-round", "2", "--population", "32", "--generations", "1"];
 const MEAN = /^Mean inference time \(std dev\): [\d.]+ ms \([\d.]+ ms\)$/m;
+
+const PLAIN_RUN = `
+import json, sys
+import numpy, tvm
+from tvm.contrib import graph_executor
+library = tvm.runtime.load_module(sys.argv[1])
+network = graph_executor.GraphModule(library["default"](tvm.cpu()))
+network.set_input("data", numpy.ones((1, 1, 28, 28), "float32"))
+network.run()
+_, shapes = json.loads(library["get_graph_json"]())["attrs"]["shape"]
+assert not [name for name in sys.modules if "familyseer" in name]
+print(json.dumps({"dimensions": max(map(len, shapes)), "output": network.get_output(0).numpy().ravel().tolist()}))
+`;
+
+const KINDS_OF_MODULES = `
+import sys, tvm
+def kinds(module):
+    return [module.type_key, *(kind for inner in module.imported_modules for kind in kinds(inner))]
+print(*kinds(tvm.runtime.load_module(sys.argv[1])))
+`;
 
 /** Skips a test and says why in its title, as mocha has no other place for it. */
 function skip(context: Mocha.Context, reason: string): never {
@@ -34,22 +57,87 @@ describe("scripts/tune_network", function () {
   });
 
   const script = (name: string, ...args: string[]) =>
-    execa(resolve("scripts", name), ["--model", "mlp", ...args], { cwd: folder, reject: false, all: true });
+    execa(resolve("scripts", name), [...(args.includes("--model") ? [] : ["--model", "mlp"]), ...args], {
+      cwd: folder,
+      reject: false,
+      all: true,
+    });
 
-  it("tunes for the CPU, prints the mean inference time, and later takes the records", async () => {
-    const records = join(folder, "records");
-    const quick = [...SMALL, "--min-repeat-ms", "5"];
-    const tuned = await script("tune_network_x86", "--tune", "--mode", "ansor", "--pre_tuned", records, ...quick);
+  it("tunes for the CPU, prints what FamilySeer's script prints, and exports what plain TVM runs", async () => {
+    const args = ["--tune", "--mode", "family", ...SMALL, "--min-repeat-ms", "5", "--export", "net.so"];
+    const tuned = await script("tune_network_x86", ...args);
     assert.equal(tuned.exitCode, 0, tuned.all);
     assert.match(tuned.stdout, MEAN);
-    assert.equal((await readLog(join(records, "mlp-NHWC-B1-llvm.json"))).length, 8);
-    assert.match((await script("tune_network_x86", "--pre_tuned", records)).stdout, MEAN);
+    assert.match(tuned.stdout, /^network: mlp, tuning time: 00:\d\d:\d\d, [\d.]+$/m);
+    const records = join(folder, "tuning", "family");
+    const log = join(records, "mlp-NHWC-B1-llvm.json");
+    assert.equal((await readLog(log)).length, 8);
+    const output = await runPlainly("net.so");
+
+    // As the artifact's script names them.
+    await rename(log, join(records, "mlp-NHWC-B1-llvm-family-D1.json"));
+    const later = await script("tune_network_x86", "--mode", "family", "--pre_tuned", records, "--export", "net.tar");
+    assert.match(later.stdout, MEAN);
+    assert.match(later.stdout, /^network: mlp, tuning time: 00:00:00, 0$/m);
+    assert.deepEqual(await runPlainly("net.tar"), output);
+
+    const missed = await script("tune_network_x86", "--mode", "ansor", "--pre_tuned", records);
+    assert.match(
+      missed.stderr,
+      /There are no records .*\. The folder has mlp-NHWC-B1-llvm-family-D1\.json, of another mode/,
+    );
+    assert.equal(missed.exitCode, 2);
   });
+
+  /** What a network's library computes in a Python that has TVM and nothing of ours; its weights must be in tuned layouts. */
+  async function runPlainly(library: string): Promise<number[]> {
+    const { stdout } = await execa(tvmPython(), ["-c", PLAIN_RUN, library], { cwd: folder, env: { PYTHONPATH: "" } });
+    const { dimensions, output } = JSON.parse(stdout) as { dimensions: number; output: number[] };
+    assert.ok(dimensions > 4, `weights have ${dimensions} dimensions at most, as untuned ones have`);
+    return output;
+  }
 
   it("says which records are not there", async () => {
     const { exitCode, stderr } = await script("tune_network_x86", "--mode", "ansor", "--batch_size", "2");
     assert.match(stderr, /There are no records tuning\/ansor\/mlp-NHWC-B2-llvm\.json/);
     assert.equal(exitCode, 2);
+  });
+
+  it("refuses what can be known to fail before it asks for GPUs, records or a folder", async () => {
+    const cases: [string[], RegExp][] = [
+      [["tune_network_gpu", "--model", "mlpp", "--tune"], /Unknown model: mlpp\. Did you mean mlp/],
+      [["tune_network_x86", "--model", "mlpp"], /Unknown model: mlpp\. Did you mean mlp/],
+      [
+        ["tune_network_gpu", "--tune", "--export", "net.dll"],
+        /net\.dll .*Expected a file that ends with \.so or \.tar/,
+      ],
+      [["tune_network_x86", "--tune", "--mode", "anosr"], /Did you mean ansor/],
+      [["tune_network_x86", "--tune", "--mode", "../family"], /The mode is "\.\.\/family"\. Expected a word/],
+    ];
+    for (const [[name = "", ...args], message] of cases) {
+      const { exitCode, stderr } = await script(name, ...args);
+      assert.match(stderr, message);
+      assert.equal(exitCode, 2, args.join(" "));
+    }
+    assert.deepEqual(await readdir(folder), []);
+  });
+
+  it("exports for a GPU that is not here, from Node, and from records that another TVM wrote", async function () {
+    if (!existsSync(tvmPython(undefined, CUDA)) || !tvmPython(undefined, CUDA).includes("cuda")) {
+      skip(this, "the CUDA build of TVM is not installed");
+    }
+    const library = join(folder, "net.so");
+    await exportLibrary({
+      model: "mobilenet0.5",
+      batch: 1,
+      layout: "NHWC",
+      target: CUDA,
+      log: "data/paper/records/mobilenet0.5-v100-familyseer.json",
+      acceptOtherTargets: true,
+      export: library,
+    });
+    const { stdout } = await execa(tvmPython(undefined, CUDA), ["-c", KINDS_OF_MODULES, library]);
+    assert.match(stdout, /GraphExecutorFactory.* cuda/);
   });
 
   it("says that timing is impossible without a GPU, and writes nothing", async function () {

@@ -73,6 +73,7 @@ function costOf(task: number, program: number): number {
 const operations: Record<string, (params: Params, id: number) => object | Promise<object>> = {
   threads: () => ({ count: 2, by: "cores", cores: 2, tvm: 1 }),
   target: () => ({ notices: [], lack: null }),
+  check: () => ({}),
   extract: () => ({
     target: "llvm",
     from_cache: false,

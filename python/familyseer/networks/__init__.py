@@ -9,11 +9,11 @@ from typing import Callable
 
 from ..errors import RequestError
 from . import convolutional, transformers
-from .files import is_file, load_network
+from .files import check_file, is_file, load_network
 from .inputs import AskedInput, asked_inputs
 from .network import LAYOUTS, Network, example_input
 
-__all__ = ["LAYOUTS", "PAPER", "AskedInput", "Network", "asked_inputs", "build_network"]
+__all__ = ["LAYOUTS", "PAPER", "AskedInput", "Network", "asked_inputs", "build_network", "check_network"]
 
 # The eight of the paper.
 PAPER: dict[str, Callable[[int, str], Network]] = {
@@ -29,22 +29,17 @@ PAPER: dict[str, Callable[[int, str], Network]] = {
 }
 
 
-def build_network(name: str, batch: int = 1, layout: str = "NHWC", inputs: Sequence[AskedInput] = ()) -> Network:
-    """Builds a network by name, or loads it from a file (`files.py` says of which kinds).
-
-    Image networks take batch x 224 x 224 x 3; what else a network takes is said where it is built. `inputs` is what the
-    user says of a file's inputs.
-
-    Raises RequestError for a name that does not exist (with the near ones), a layout there is not, a file that holds
-    no network, or inputs that cannot be (`inputs.settle`).
-    """
+def check_network(name: str, batch: int, layout: str) -> None:
+    """Builds nothing. Raises RequestError for a name that does not exist (with the near ones), a file that is not there
+    or is of no kind that can be read, a layout there is not, and a batch of none."""
     if layout not in LAYOUTS:
         raise RequestError(f"Unknown layout: {layout}. The layouts are {' and '.join(LAYOUTS)}.")
     if batch < 1:
         raise RequestError(f"batch is {batch}. Expected a whole number of at least 1.")
     if is_file(name):
-        return load_network(name, batch, layout, inputs)
-    makers = {**PAPER, **_relay_testing()}
+        check_file(name)
+        return
+    makers = _makers()
     if name not in makers:
         near = difflib.get_close_matches(name, makers, n=3, cutoff=0.4)
         hint = f"Did you mean {' or '.join(near)}? " if near else ""
@@ -52,13 +47,31 @@ def build_network(name: str, batch: int = 1, layout: str = "NHWC", inputs: Seque
             f"Unknown model: {name}. {hint}The models are {', '.join(sorted(makers))}; "
             "or name a file: .json (Relay), .onnx, .pt (TorchScript)."
         )
+
+
+def build_network(name: str, batch: int = 1, layout: str = "NHWC", inputs: Sequence[AskedInput] = ()) -> Network:
+    """Builds a network by name, or loads it from a file (`files.py` says of which kinds).
+
+    Image networks take batch x 224 x 224 x 3; what else a network takes is said where it is built. `inputs` is what the
+    user says of a file's inputs.
+
+    Raises RequestError for what `check_network` refuses, a file that holds no network, or inputs that cannot be
+    (`inputs.settle`).
+    """
+    check_network(name, batch, layout)
+    if is_file(name):
+        return load_network(name, batch, layout, inputs)
     if inputs:
         given = ", ".join(each.name for each in inputs)
         raise RequestError(
             f"{name} is built with inputs of its own, so that {given} cannot be given. Leave --input out; it is for "
             "networks from files."
         )
-    return makers[name](batch, layout)
+    return _makers()[name](batch, layout)
+
+
+def _makers() -> dict[str, Callable[[int, str], Network]]:
+    return {**PAPER, **_relay_testing()}
 
 
 def _relay_testing() -> dict[str, Callable[[int, str], Network]]:

@@ -42,15 +42,21 @@ def digests_of(name: str) -> list[str]:
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()]
 
 
-def load_network(name: str, batch: int, layout: str, asked: Sequence[AskedInput] = ()) -> Network:
-    """Raises RequestError if the file is not there, holds no network or operators that TVM does not have, or leaves
-    something open of its inputs that neither `asked` nor `batch` says.
-    """
+def check_file(name: str) -> None:
+    """Raises RequestError if the file is not there, or is of no kind that can be read."""
     path = Path(name)
     if path.suffix not in _LOADERS:
         raise RequestError(f"{path} is no network that can be read. Expected a file that ends with {_ENDINGS}.")
     if not path.is_file():
         raise RequestError(f"There is no network {path}. Expected a file.")
+
+
+def load_network(name: str, batch: int, layout: str, asked: Sequence[AskedInput] = ()) -> Network:
+    """Raises RequestError for what `check_file` refuses, a file that holds no network or operators that TVM does not
+    have, or that leaves something open of its inputs that neither `asked` nor `batch` says.
+    """
+    check_file(name)
+    path = Path(name)
     module, weights = _LOADERS[path.suffix](path, batch, asked)
     with _refusing(path):
         module = _in_layout(_with_plain_inputs(module), layout)
