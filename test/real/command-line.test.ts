@@ -68,6 +68,8 @@ describe("the command line", function () {
       [["--model", "nowhere/net.onnx"], /There is no network nowhere\/net\.onnx/],
       [["--target", "lvm"], /Unknown target: lvm/],
       [["--search-policy", "sketch.xgb.op"], /^familyseer: Invalid search policy: sketch\.xgb\.op: .*third part/],
+      [["--threads", "0"], /0 threads are asked for\. Expected a whole number of at least 1/],
+      [["--threads", "4096"], /--threads says 4096 threads, where this process may use \d+ CPU/],
       [["--trials", "3"], /3 trials are too few: there are 4 tasks/],
       [["--log", "/nowhere/t.log"], /cannot be written: there is no folder/],
       [["--log", "package.json"], /is not a record/],
