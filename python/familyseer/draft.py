@@ -11,6 +11,8 @@ import functools
 import numpy as np
 from tvm.auto_scheduler.feature import get_per_store_feature_names
 
+from .targets import CPU_KINDS
+
 BUFFERS = 5
 # Floats in a vector register, and vector registers: AVX-512's. Half of either ranks about as well on a machine that has
 # these, so that programs of a narrower one are ranked by the same numbers.
@@ -42,7 +44,7 @@ def draft_scores(features: list[np.ndarray], target_kind: str, cores: int = 1) -
     among programs of one task. -inf for a program without features: one that TVM could not lower.
 
     `features` are those of `get_per_store_features_from_states`, [stores, 164] per program. `target_kind` is `cuda` or
-    another GPU's kind, or `llvm`. `cores` is how many threads TVM runs a program on.
+    another GPU's kind, or that of a CPU. `cores` is how many threads TVM runs a program on.
     """
     scores = np.full(len(features), -np.inf)
     known = [index for index, rows in enumerate(features) if np.any(rows)]
@@ -50,7 +52,7 @@ def draft_scores(features: list[np.ndarray], target_kind: str, cores: int = 1) -
         return scores
     counts = [len(features[index]) for index in known]
     stores = _Stores(np.concatenate([np.asarray(features[index], dtype=np.float64) for index in known]))
-    cycles = _cpu_cycles(stores, cores) if target_kind == "llvm" else _gpu_cycles(stores)
+    cycles = _cpu_cycles(stores, cores) if target_kind in CPU_KINDS else _gpu_cycles(stores)
     scores[known] = -np.add.reduceat(cycles, np.cumsum([0, *counts[:-1]]))
     return scores
 

@@ -29,6 +29,7 @@ from .measuring.cpus import are_threads_told, real_cores, tvm_threads
 from .orchestrator import Orchestrator, end_marked_children, mark_children
 from .records import read_records, usable_copy
 from .session import Session
+from .targets import on_cpu
 from .tasks import similarity_tags
 
 if TYPE_CHECKING:
@@ -381,8 +382,8 @@ def _tell_of_threads(tasks: list[SearchTask], runner: Any) -> None:
     to say, and on a server its user's."""
     threads, cores = tvm_threads(), real_cores()
     on_server = type(runner) is auto_scheduler.RPCRunner
-    on_cpu = any(str(getattr(task, "target", "")).startswith("llvm") for task in tasks)
-    if on_server or not on_cpu or are_threads_told() or threads >= cores:
+    on_cpus = any(on_cpu(task.target) for task in tasks if hasattr(task, "target"))
+    if on_server or not on_cpus or are_threads_told() or threads >= cores:
         return
     print(
         f"TVM runs programs on {threads} thread{'' if threads == 1 else 's'}, and may use {cores} cores; "

@@ -15,6 +15,7 @@ from tvm.auto_scheduler.feature import get_per_store_features_from_states
 
 from .draft import draft_scores
 from .schedules import UNROLL_CPU, UNROLL_GPU, fitted, neighbours, state_of, steps_of
+from .targets import on_cpu
 from .task_search import Candidate, Donor, TaskSearch
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _moved(search: TaskSearch) -> list[StateObject]:
     for state in search.best(_MOVED_FROM):
         text = str(state)
         if text not in search.moved:
-            unroll = UNROLL_CPU if search.task.target.kind.name == "llvm" else UNROLL_GPU
+            unroll = UNROLL_CPU if on_cpu(search.task.target) else UNROLL_GPU
             search.moved[text] = _valid(search, neighbours(steps_of(search.task, state), search.stages, unroll))
         unseen = [moved for moved in search.moved[text] if str(moved) not in search.seen]
         if unseen:

@@ -355,7 +355,7 @@ def make_devices(settings: dict[str, Any], target: str, threads: int | None = No
         cpus = on_cpu(target)
         if not cpus:
             _check_gpus(count)
-        servers = LocalServers(count, half_of_memory() // count if cpus else 0, threads if on_cpu else None)
+        servers = LocalServers(count, half_of_memory() // count if cpus else 0, threads if cpus else None)
         return TrackerDevices(servers.tracker, servers.key, servers)
     if settings["type"] == "tracker":
         tracker = Tracker(settings["host"], settings["port"])
