@@ -16,6 +16,9 @@ import inspect
 from types import ModuleType
 from typing import Any, Callable
 
+# What the error of a program of an unmended dense layer holds.
+FAULT = "name_it != name_to_arg.end()"
+
 
 def mend_dense() -> None:
     """Mends TVM's dense layers. Call it before tasks are extracted, and before a network is compiled with their

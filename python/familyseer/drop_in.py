@@ -9,10 +9,11 @@ from __future__ import annotations
 import ctypes
 import math
 import signal
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from tvm.auto_scheduler import task_scheduler as tvm_task_scheduler
 
 from .channel import Channel
 from .core_operation import core_operation
+from .dense import FAULT as DENSE_FAULT
 from .errors import OrchestratorLostError, RequestError
 from .measuring.cpus import are_threads_told, real_cores, tvm_threads
 from .orchestrator import Orchestrator, end_marked_children, mark_children
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from tvm.auto_scheduler import SearchTask, TuningOptions
+    from tvm.auto_scheduler.measure import MeasureResult
     from tvm.auto_scheduler.search_policy import SearchPolicy
 
 # Programs of a foresee round, the reference's number (FamilySeer, section 4.2).
@@ -118,6 +121,7 @@ class UserProcess:
         self._end = end
         self.finished = False
         self._first_round = True
+        self._said_dense = False
 
     def perform(
         self,
@@ -215,6 +219,7 @@ class UserProcess:
             raise
         self._interruption.check()
         costs = [_mean(result.costs) for result in results]
+        self._say_if_dense(task, results)
         # The number of inputs counts as measured, whatever came back of them.
         costs += [None] * (len(inputs) - len(costs))
         self._tell_first_error(costs, results)
@@ -226,6 +231,19 @@ class UserProcess:
         if self._first_round and failed is not None and all(cost is None for cost in costs):
             print(f"None of the first {len(costs)} programs ran. The first error:\n{failed.error_msg}")
         self._first_round = False
+
+    def _say_if_dense(self, task: int, results: Sequence[Any]) -> None:
+        """Says once how to have dense layers tuned, where every program of a task fails by TVM's fault with them."""
+        never_ran = self._scheduler.best_costs[task] >= _UNMEASURED_COST
+        if self._said_dense or len(results) == 0 or not never_ran or not all(map(_fails_as_dense, results)):
+            return
+        self._said_dense = True
+        print(
+            f"familyseer: TVM can lower no program of task {task} ({self._scheduler.tasks[task].desc}), by a fault "
+            "with dense layers. Call familyseer.mend_dense() before extract_tasks, and before relay.build "
+            "(docs/drop-in.md).",
+            file=sys.stderr,
+        )
 
     def observe(self, task: int, state: dict[str, Any]) -> dict[str, Any]:
         scheduler = self._scheduler
@@ -436,6 +454,11 @@ def _describe(task: SearchTask, weight: float, tag: str | None) -> dict[str, Any
         # No tag is left of a task that was taken out of its similarity group.
         "similarity_tags": similarity_tags(task.compute_dag) if tag else [],
     }
+
+
+def _fails_as_dense(result: MeasureResult) -> bool:
+    """Whether a program failed as those of dense layers do (`dense.py`)."""
+    return result.error_no != 0 and DENSE_FAULT in str(result.error_msg)
 
 
 def _mean(costs: Any) -> float | None:
