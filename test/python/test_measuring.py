@@ -177,7 +177,8 @@ class DevicesThatComeOnceAllIsBuilt(LocalDevices):
 def test_a_builder_that_answers_just_before_a_timing_builds_on_where_no_cpu_is_free_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engine_module, "Cpus", lambda: SimpleNamespace(all={0, 1}, timing={0, 1}, others=set()))
+    cpus = SimpleNamespace(all={0, 1}, timing={0, 1}, others=set(), bound=())
+    monkeypatch.setattr(engine_module, "Cpus", lambda _threads: cpus)
     devices = DevicesThatComeOnceAllIsBuilt()
     devices.engine = stream = Engine(EngineSettings(builders=2, build_timeout=8), devices)
     try:
