@@ -64,6 +64,9 @@ class Operations:
     def threads(self, asked: int | None) -> dict[str, Any]:
         return {"count": asked or 2, "by": "option" if asked else "cores", "cores": 2, "tvm": 1}
 
+    def target(self, **_: Any) -> dict[str, Any]:
+        return {"notices": [], "lack": None}
+
     def check(self, **_: Any) -> dict[str, Any]:
         return {}
 
