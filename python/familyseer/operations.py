@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from . import descriptions
 from .errors import RequestError
 from .networks import AskedInput, Network, asked_inputs, build_network, check_network
-from .targets import check_target
+from .targets import Checked, check_target
 from .tasks import SIMULATED_MODEL, TaskList, describe_tasks, extract, is_simulated, parse_target
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Operations:
 
     def __init__(self) -> None:
         self._target: tvm.target.Target | None = None
+        self._tried: dict[str, Checked] = {}
         self._threads: int | None = None
         self._network: tuple[str, int, str, tuple[AskedInput, ...]] | None = None
         self._tasks: TaskList | None = None
@@ -72,7 +73,7 @@ class Operations:
         return asdict(found)
 
     def target(self, target: str, measures: str) -> dict[str, Any]:
-        checked = check_target(target, parse_target(target), measures)
+        checked = self._tried[target] = check_target(target, parse_target(target), measures)
         return {"notices": checked.notices, "lack": checked.lack}
 
     def check(self, model: str, batch: int, layout: str, library: str | None) -> dict[str, Any]:
@@ -94,6 +95,7 @@ class Operations:
         description = {
             "target": str(self._target),
             "from_cache": self._tasks.from_cache,
+            "notices": self._tried[target].notices if target in self._tried else [],
             "inputs": self._tasks.inputs,
             "tasks": describe_tasks(self._tasks),
         }

@@ -179,6 +179,16 @@ class _Tried:
 
 
 def _try(text: str) -> _Tried:
+    code, words = _try_apart(text)
+    sections = _STAGE.split(_HARMLESS.sub("", words))
+    how = f"no end within {_SECONDS} s"
+    if code is not None:
+        how = f"it ended with {'signal' if code < 0 else 'code'} {abs(code)}"
+    return _Tried(sections[1::2], sections[::2], how)
+
+
+def _try_apart(text: str) -> tuple[int | None, str]:
+    """How a process of its own ended, None: it did not, and all it wrote to its standard error."""
     # In the folder of this package, where nothing of the user's is imported.
     folder = Path(__file__).resolve().parents[1]
     command = [sys.executable, "-m", "familyseer.targets", text]
@@ -186,14 +196,9 @@ def _try(text: str) -> _Tried:
         ended = subprocess.run(
             command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS
         )
-        code, words = ended.returncode, ended.stderr
+        return ended.returncode, ended.stderr
     except subprocess.TimeoutExpired as late:
-        code, words = None, (late.stderr or b"").decode(errors="replace")
-    sections = _STAGE.split(_HARMLESS.sub("", words))
-    how = f"no end within {_SECONDS} s"
-    if code is not None:
-        how = f"it ended with {'signal' if code < 0 else 'code'} {abs(code)}"
-    return _Tried(sections[1::2], sections[::2], how)
+        return None, (late.stderr or b"").decode(errors="replace")
 
 
 # ---- in the process of its own ----

@@ -73,12 +73,20 @@ function chosen(text: string, choices: readonly string[]): string {
   return text;
 }
 
-/** The share of the letters of two words that they have in common, in order. */
+/** The share of the letters of two words that they have in common, in order; two neighbours that changed places are one slip. */
 function likeness(one: string, other: string): number {
+  if (isSwapped(one, other)) {
+    return 1 - 1 / one.length ** 2;
+  }
   const common = diffChars(one, other)
     .filter(({ added, removed }) => !(added || removed))
     .reduce((sum, { count }) => sum + count, 0);
   return (2 * common) / Math.max(1, one.length + other.length);
+}
+
+function isSwapped(one: string, other: string): boolean {
+  const at = Array.from(one).findIndex((letter, index) => letter !== other[index]);
+  return at >= 0 && one.slice(0, at) + (one[at + 1] ?? "") + one[at] + one.slice(at + 2) === other;
 }
 
 /** `--trials_perRound` is trials, per, round. */

@@ -37,6 +37,8 @@ export interface ExtractedTasks {
   readonly inputs: readonly DescribedInput[];
   readonly tasks: readonly NetworkTask[];
   readonly fromCache: boolean;
+  /** What TVM warns of about the target, a line each. */
+  readonly notices: readonly string[];
   /** How many threads programs run on; null where that is not this machine's CPU. */
   readonly threads: Threads | null;
 }
@@ -102,14 +104,17 @@ export async function listTasks(
   options: NetworkOptions & WorkerOptions & { readonly onNotice?: (notice: string) => void },
 ): Promise<ExtractedTasks> {
   const known = options.keys === undefined ? await recallTasks(options) : null;
-  if (known) {
-    return toExtracted(known, null);
+  const found = known ? toExtracted(known, null) : await findTasks(options);
+  for (const notice of found.notices) {
+    options.onNotice?.(notice);
   }
+  return found;
+}
+
+async function findTasks(options: NetworkOptions & WorkerOptions): Promise<ExtractedTasks> {
   const worker = await startWorker(options);
   try {
-    for (const warning of await requireTarget(worker, options, "nowhere")) {
-      options.onNotice?.(warning);
-    }
+    await requireTarget(worker, options, "nowhere");
     return await extractTasks(worker, options);
   } finally {
     await worker.close();
@@ -142,13 +147,14 @@ function cacheFolder(): string {
 }
 
 function toExtracted(
-  { target, from_cache, inputs, tasks }: Result<"extract">,
+  { target, from_cache, inputs, tasks, notices }: Result<"extract">,
   threads: Threads | null,
 ): ExtractedTasks {
   return {
     target,
     inputs,
     fromCache: from_cache,
+    notices,
     threads: runsOnCpu(target) ? threads : null,
     tasks: tasks.map((task, id) => ({ ...toTask(task), id, words: task.words })),
   };

@@ -92,7 +92,7 @@ export function tvmPython(named?: string, target = ""): string {
 
 /** Whether a TVM target, as users write it (`cuda -arch=sm_70`, a tag such as `nvidia/nvidia-v100`, or JSON), is CUDA. */
 export function isCuda(target: string): boolean {
-  return /^\s*(cuda\b|nvidia\/|\{.*"kind"\s*:\s*"cuda")/s.test(target);
+  return /^\s*(cuda\b|nvidia\/|\{.*("kind"\s*:\s*"cuda"|"tag"\s*:\s*"nvidia\/))/s.test(target);
 }
 
 function pythonAt(named: string, by: string): string {

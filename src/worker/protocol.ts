@@ -219,6 +219,8 @@ export const operations = {
     result: z.object({
       target: z.string(),
       from_cache: z.boolean(),
+      /** What TVM warns of about the target, where the worker tried it (`target`), or had when these tasks were found. */
+      notices: z.array(z.string()),
       /** All inputs, as the network is compiled for them. */
       inputs: z.array(describedInput),
       tasks: z.array(describedTask),

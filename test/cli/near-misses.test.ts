@@ -4,6 +4,7 @@ import { execa } from "execa";
 const cases: readonly [args: string, answer: RegExp][] = [
   ["tune --model mlp --log t.log --trial 8", /unknown option '--trial'\n\(Did you mean --trials\?\)/],
   ["tune --trail=8", /unknown option '--trail'\n\(Did you mean --trials\?\)/],
+  ["tune --modle mlp", /Did you mean --model\?/],
   ["tune -trials 8", /unknown option '-trials'\n\(Did you mean --trials\?\)/],
   ["tune --batch_size 2", /Did you mean --batch\?/],
   ["tune --batchSize 2", /Did you mean --batch\?/],

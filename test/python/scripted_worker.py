@@ -83,7 +83,7 @@ class Operations:
             }
             for task, key in enumerate(self._keys)
         ]
-        return {"target": TARGET, "from_cache": True, "inputs": INPUTS, "tasks": tasks}
+        return {"target": TARGET, "from_cache": True, "notices": [], "inputs": INPUTS, "tasks": tasks}
 
     def bounds(self) -> dict[str, Any]:
         return {"least_costs": None}

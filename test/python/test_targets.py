@@ -2,13 +2,45 @@
 
 from __future__ import annotations
 
+import faulthandler
+import functools
+import os
+import traceback
+from pathlib import Path
 from typing import Any
 
 import pytest
 import tvm
+from familyseer import descriptions, targets
 from familyseer.errors import RequestError
+from familyseer.operations import Operations
 from familyseer.targets import check_target
 from familyseer.tasks import extract, gpu_limits, parse_target
+
+TRY_APART = targets._try_apart
+
+
+@pytest.fixture(autouse=True)
+def forked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Targets are tried in forks of this process, which has imported TVM: a process of its own takes seconds for it."""
+    monkeypatch.setattr(targets, "_try_apart", functools.partial(try_in_fork, tmp_path / "said"))
+
+
+def try_in_fork(said: Path, text: str) -> tuple[int | None, str]:
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            faulthandler.disable()
+            os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+            targets.main(text)
+            code = 0
+        except BaseException:
+            os.write(2, traceback.format_exc().encode())
+        finally:
+            os._exit(code)
+    status = os.waitpid(pid, 0)[1]
+    return (-os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)), said.read_text()
 
 
 def check(text: str, measures: str = "here") -> Any:
@@ -22,6 +54,7 @@ def check(text: str, measures: str = "here") -> Any:
         ('{"kind": "llvm", "mcpu": "cortex-a72"}', "no processor cortex-a72"),
         ("llvm -mtriple=aarch64-linux-gnu -mcpu=skylake", "no processor skylake for aarch64-linux-gnu"),
         ('{"kind": "cuda", "arch": "sm_70", "host": {"kind": "llvm", "mcpu": "skylke"}}', "no processor skylke"),
+        ('{"kind": "cuda", "arch": "sm_70", "host": {"kind": "llvm", "mattr": ["+bogs"]}}', "no feature bogs"),
         ("llvm -mcpu=skylake -mattr=+avx2,+bogs", "no feature bogs"),
         ("llvm -mcpu=skylake -mattr=avx2", r"feature avx2 without a sign.*Expected -mattr=\+avx2"),
         ("llvm -mtriple=foo-bar", "TVM cannot compile for the target llvm -mtriple=foo-bar"),
@@ -47,7 +80,8 @@ def test_what_cannot_run_here_is_told_and_can_be_listed(target: str, lack: str) 
     assert check(target, "nowhere").lack is None
 
 
-def test_what_runs_here_lacks_nothing() -> None:
+def test_what_runs_here_lacks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(targets, "_try_apart", TRY_APART)
     assert check("llvm -mcpu=x86-64 -mattr=+sse4.2").lack is None
 
 
@@ -66,3 +100,15 @@ def test_c_is_a_cpu() -> None:
     of_c, of_llvm = (extract("mlp", 1, "NHWC", tvm.target.Target(kind), None).tasks[0] for kind in ("c", "llvm"))
     assert of_c.hardware_params.num_cores == of_llvm.hardware_params.num_cores
     assert of_c.hardware_params.max_threads_per_block == 0
+
+
+def test_what_tvm_warns_of_is_told_again_with_tasks_that_are_known(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said = "[10:00:00] target_kind.cc:171: Warning: no such GPU\nfamilyseer: parsed\nfamilyseer: listed\n"
+    monkeypatch.setattr(targets, "_try_apart", lambda _: (0, said + "familyseer: compiled\nfamilyseer: ran\n"))
+    target, operations = "llvm -keys=cpu", Operations()
+    assert operations.target(target, "nowhere")["notices"] == ["TVM warns: no such GPU"]
+    operations.extract("mlp", 1, "NHWC", [], target, str(tmp_path))
+    again = descriptions.recall(tmp_path, "mlp", 1, "NHWC", [], target)
+    assert again is not None and again["notices"] == ["TVM warns: no such GPU"]

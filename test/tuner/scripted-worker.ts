@@ -77,6 +77,7 @@ const operations: Record<string, (params: Params, id: number) => object | Promis
   extract: () => ({
     target: "llvm",
     from_cache: false,
+    notices: [],
     inputs: [{ name: "x", shape: [1, 8], dtype: "float32" }],
     tasks: Array.from({ length: TASKS }, (_, task) => ({
       workload_key: `task-${task}`,

@@ -64,7 +64,13 @@ describe("which TVM is used", () => {
   });
 
   it("knows a CUDA target in each of TVM's spellings", () => {
-    for (const target of ["cuda", " cuda -arch=sm_70", "nvidia/nvidia-v100", '{"kind": "cuda", "arch": "sm_70"}']) {
+    for (const target of [
+      "cuda",
+      " cuda -arch=sm_70",
+      "nvidia/nvidia-v100",
+      '{"kind": "cuda", "arch": "sm_70"}',
+      '{"tag": "nvidia/nvidia-v100"}',
+    ]) {
       assert.ok(isCuda(target), target);
     }
     for (const target of ["native", "llvm -mcpu=core-avx2", "opencl", '{"kind": "llvm", "tag": "cuda"}']) {
