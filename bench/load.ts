@@ -99,6 +99,8 @@ async function scriptedPython(seconds: number): Promise<string> {
   await writeFile(script, JSON.stringify({ tasks: TASKS, devices: DEVICES, seconds }));
   await writeFile(command, `#!/bin/sh\nexec "${tvmPython()}" test/python/scripted_worker.py "${script}" "$@"\n`);
   await chmod(command, 0o755);
+  // It would contradict the one that jobs are given.
+  delete process.env["FAMILYSEER_TVM_PYTHON"];
   return command;
 }
 

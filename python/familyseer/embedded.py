@@ -39,11 +39,12 @@ def open_worker(executable: str, version: str, sites: list[str], package_folder:
         theirs = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
         os.environ["PYTHONPATH"] = os.pathsep.join([package_folder, *theirs])
     # Absolute: a bridge may load this file by its path, outside the package.
-    from familyseer.needed import missing
+    from familyseer.needed import allow_import, missing
 
     lacking = missing()
     if lacking:
         raise RuntimeError(lacking)
+    allow_import()
     from familyseer.session import Session
 
     outgoing: queue.Queue[bytes] = queue.Queue()

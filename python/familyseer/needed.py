@@ -1,12 +1,17 @@
 """What the worker imports beside Python's own: the one list, which set-up, doctor and the worker's start look through.
 
-`python -m familyseer.needed` exits with 1, and names what is missing, where something is.
+`python -m familyseer.needed` exits with 1, and names what is missing, where something is; else it prints what is there
+and does not fit.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
+import os
 import sys
+import tempfile
+from pathlib import Path
 
 # A module, and what brings it.
 NEEDED = {
@@ -33,5 +38,34 @@ def missing() -> str | None:
     )
 
 
+def allow_import() -> None:
+    """TVM makes a folder in the home when it is imported, and fails where it cannot: then it needs another place."""
+    try:
+        Path("~/.tvm_test_data").expanduser().mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        os.environ.setdefault("TEST_DATA_ROOT_PATH", tempfile.gettempdir())
+
+
+def unfit() -> str | None:
+    """What of this Python's does not fit its TVM, and what to do, on a line; None: nothing. Neither is imported."""
+    try:
+        numpy = importlib.metadata.version("numpy")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    tvm = importlib.util.find_spec("tvm")
+    if int(numpy.split(".")[0]) < 2 or tvm is None or tvm.origin is None:
+        return None
+    quantizer = Path(tvm.origin).parent / "relay" / "quantize" / "_calibrate.py"
+    if not quantizer.is_file() or "np.math." not in quantizer.read_text():
+        return None
+    return (
+        f"numpy {numpy} does not fit the TVM in {quantizer.parents[2]}, which was written for numpy 1: relay.quantize "
+        'fails, at least. Install "numpy<2" in that Python.'
+    )
+
+
 if __name__ == "__main__":
-    sys.exit(missing())
+    lacking = missing()
+    if lacking is None:
+        print(unfit() or "")
+    sys.exit(lacking)

@@ -23,7 +23,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from .needed import missing
+from .needed import allow_import, missing
 
 if TYPE_CHECKING:
     from .curve import ClientKeys
@@ -54,6 +54,7 @@ def main() -> None:
     lacking = missing()
     if lacking:
         sys.exit(lacking)
+    allow_import()
     try:
         _serve(arguments.connect, arguments.keys, arguments.folder)
     finally:

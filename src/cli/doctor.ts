@@ -8,10 +8,16 @@ import { example, type Finish, withWorkerOptions } from "./command.js";
 
 const PINGS = 100;
 
+interface Found {
+  readonly found: string;
+  /** What works, but not in all. */
+  readonly warning?: string;
+}
+
 interface Check {
   readonly part: string;
-  /** What was found; throws what is wrong and what to do. */
-  readonly examine: () => Promise<string>;
+  /** Throws what is wrong and what to do. */
+  readonly examine: () => Promise<Found>;
 }
 
 export function addDoctor(program: Command, finish: Finish): void {
@@ -22,16 +28,20 @@ export function addDoctor(program: Command, finish: Finish): void {
       const results = [];
       for (const { part, examine } of checks(options)) {
         try {
-          results.push({ part, ok: true, found: await examine() });
+          results.push({ part, ok: true, warning: null, ...(await examine()) });
         } catch (error) {
-          results.push({ part, ok: false, found: error instanceof Error ? error.message : String(error) });
+          const found = error instanceof Error ? error.message : String(error);
+          results.push({ part, ok: false, warning: null, found });
         }
       }
       if (options.json) {
         console.log(JSON.stringify(results, null, 2));
       } else {
-        for (const { part, ok, found } of results) {
+        for (const { part, ok, warning, found } of results) {
           console.log(`${ok ? "ok     " : "FAILED "} ${part}: ${found}`);
+          if (warning !== null) {
+            console.log(`warning ${part}: ${warning}`);
+          }
         }
       }
       finish(results.every(({ ok }) => ok) ? 0 : 2);
@@ -41,7 +51,7 @@ export function addDoctor(program: Command, finish: Finish): void {
 
 function checks(options: WorkerOptions): Check[] {
   return [
-    { part: "Node", examine: async () => requireNode() },
+    { part: "Node", examine: async () => ({ found: requireNode() }) },
     { part: "C compiler", examine: compiler },
     { part: "home", examine: writableHome },
     { part: "Python with TVM", examine: () => pythonWithAll(options.tvmPython) },
@@ -56,36 +66,54 @@ function requireNode(): string {
   return process.versions.node;
 }
 
-async function compiler(): Promise<string> {
+async function compiler(): Promise<Found> {
+  const broken: string[] = [];
   for (const name of ["cc", "gcc", "clang"]) {
-    const { stdout, failed } = await execa(name, ["--version"], { reject: false });
+    const { stdout, stderr, failed, code } = await execa(name, ["--version"], { reject: false });
     if (!failed) {
-      return stdout.split("\n")[0] ?? name;
+      await requireLinker();
+      return { found: stdout.split("\n")[0] ?? name };
+    }
+    if (code !== "ENOENT") {
+      broken.push(`${name} does not work (${stderr?.trim().split("\n").at(-1) || code})`);
     }
   }
-  throw new Error("there is none, and TVM links programs with it. Install one, e.g. apt install build-essential.");
+  throw new Error(
+    `${broken.join(", ") || "there is none"}, and TVM links programs with it. Install one, e.g. apt install build-essential.`,
+  );
 }
 
-async function pythonWithAll(named: string | undefined): Promise<string> {
+/** Where there is a linker by itself, programs are linked by that. */
+async function requireLinker(): Promise<void> {
+  const { stderr, failed, code } = await execa("ld", ["--version"], { reject: false });
+  if (failed && code !== "ENOENT") {
+    throw new Error(
+      `ld, which programs are linked with, does not work (${stderr?.trim().split("\n").at(-1) || code}). Install it ` +
+        "again, e.g. apt install --reinstall binutils, or take it off PATH.",
+    );
+  }
+}
+
+async function pythonWithAll(named: string | undefined): Promise<Found> {
   const python = tvmPython(named);
-  const { failed, stderr, shortMessage } = await execa(python, pythonArguments("familyseer.needed"), {
+  const { failed, stdout, stderr, shortMessage } = await execa(python, pythonArguments("familyseer.needed"), {
     env: { PYTHONPATH: pythonPath() },
     reject: false,
   });
   if (failed) {
     throw new Error(stderr?.trim() || shortMessage);
   }
-  return python;
+  return { found: python, ...(stdout.trim() && { warning: stdout.trim() }) };
 }
 
-async function writableHome(): Promise<string> {
+async function writableHome(): Promise<Found> {
   await access(home(), constants.W_OK).catch(() => {
     throw new Error(`${home()} cannot be written. Run \`npm run setup\`, or set FAMILYSEER_HOME to a folder of yours.`);
   });
-  return home();
+  return { found: home() };
 }
 
-async function askWorker(options: WorkerOptions): Promise<string> {
+async function askWorker(options: WorkerOptions): Promise<Found> {
   const worker = await startWorker(options);
   try {
     const begun = performance.now();
@@ -94,7 +122,8 @@ async function askWorker(options: WorkerOptions): Promise<string> {
     }
     const each = (performance.now() - begun) / PINGS;
     const threads = await worker.request("threads", { asked: null }, { deadlineMs: 10_000 });
-    return `TVM ${worker.tvmVersion} on Python ${worker.pythonVersion}, a message's round trip ${each.toFixed(2)} ms; ${inWords(threads)}`;
+    const versions = `TVM ${worker.tvmVersion} on Python ${worker.pythonVersion}`;
+    return { found: `${versions}, a message's round trip ${each.toFixed(2)} ms; ${inWords(threads)}` };
   } finally {
     await worker.close();
   }

@@ -49,7 +49,8 @@ export async function main(argv: readonly string[]): Promise<number> {
       sortSubcommands: false,
       optionDescription: (option) => `${new Help().optionDescription(option)}${option.mandatory ? " (required)" : ""}`,
     })
-    .addHelpText("afterAll", WHEN_SOMETHING_FAILS);
+    .addHelpText("afterAll", WHEN_SOMETHING_FAILS)
+    .hook("preAction", requireCurrentFolder);
   for (const [heading, additions] of COMMANDS) {
     program.commandsGroup(heading);
     for (const add of additions) {
@@ -65,6 +66,15 @@ export async function main(argv: readonly string[]): Promise<number> {
     return code;
   } catch (error) {
     return exitCodeOf(error);
+  }
+}
+
+/** No process can be started from a folder that was removed. */
+function requireCurrentFolder(): void {
+  try {
+    process.cwd();
+  } catch {
+    throw new InvalidRequestError("The current folder was removed. Go to one that is there, and try again.");
   }
 }
 

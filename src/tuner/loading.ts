@@ -38,7 +38,7 @@ export async function loadRecords(worker: Worker, part: LogPart, wanted: Wanted)
 }
 
 /**
- * What a user must know of a log that was loaded: how many tasks it covers, and what was skipped.
+ * What a user must know of a log that was loaded: how many tasks it has a program for that ran, and what was skipped.
  *
  * @throws InvalidRequestError if it has records, but all of them are of other targets.
  */
@@ -52,10 +52,13 @@ export function describeLoaded(loaded: LoadedRecords, taskCount: number, target:
         "target, or pass --accept-other-targets to take these records as they are.",
     );
   }
-  const covered = new Set(records.map(({ task }) => task)).size;
+  const ran = records.filter(({ cost }) => cost !== null);
+  const covered = new Set(ran.map(({ task }) => task)).size;
+  const failed =
+    ran.length < records.length ? `; ${records.length - ran.length} of them are of programs that failed` : "";
   const byShape = matched > 0 ? `; ${matched} of them name tasks as another TVM version does, and were matched` : "";
   return [
-    `${records.length} records of ${log} cover ${covered} of ${taskCount} tasks${byShape}`,
+    `${records.length} records of ${log} cover ${covered} of ${taskCount} tasks${failed}${byShape}`,
     ...describeSkipped(log, skipped),
   ];
 }

@@ -40,7 +40,12 @@ export class Kit {
     const rounds = ["--trials-per-round", "8", "--foresee-trials", "4"];
     const trials = ["--trials", String(SCRIPTED_TRIALS)];
     const settings = ["--model", "scripted", "--tvm-python", this.#python, ...rounds, ...trials];
-    return { arguments: settings, trials: SCRIPTED_TRIALS, beginsIn: 700 };
+    return {
+      arguments: settings,
+      environment: { FAMILYSEER_TVM_PYTHON: "" },
+      trials: SCRIPTED_TRIALS,
+      beginsIn: 700,
+    };
   }
 
   /** A job of some 15 seconds on a real TVM. */

@@ -10,6 +10,7 @@ from pathlib import Path
 import familyseer
 import pytest
 from familyseer import interpreter
+from familyseer.measuring.build import link_here
 
 PACKAGE = Path(familyseer.__file__).parent
 START = str(PACKAGE / "start.py")
@@ -52,3 +53,12 @@ def test_all_that_a_python_lacks_is_named() -> None:
     assert bare.returncode == 1
     for name in ("tvm", "zmq", "psutil", "cloudpickle", "FAMILYSEER_TVM_PYTHON"):
         assert name in bare.stderr
+
+
+def test_a_linker_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    linker = tmp_path / "ld"
+    linker.write_text("#!/bin/sh\necho of no use >&2\nexit 3\n")
+    linker.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(RuntimeError, match=r"The linker .*/ld ended with 3:\nof no use$"):
+        link_here(str(tmp_path / "program.so"), [str(tmp_path / "a.o")])

@@ -128,6 +128,8 @@ def test_a_users_word_counts_and_what_cannot_be_is_refused(monkeypatch: pytest.M
             find_threads(asked)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert (find_threads().count, find_threads().by) == (1, "OMP_NUM_THREADS")
+    monkeypatch.setenv("OMP_NUM_THREADS", " 1,4")
+    assert (find_threads().count, tvm_threads()) == (1, 1)
     assert find_threads(most).count == most
     monkeypatch.setenv("TVM_NUM_THREADS", "1")
     assert (find_threads().by, find_threads(1).by) == ("TVM_NUM_THREADS", "option")

@@ -65,6 +65,18 @@ describe("the user's surroundings", function () {
     });
   }
 
+  it("may be a home that nothing can be written to, where TVM makes a folder", async () => {
+    const { exitCode, stderr } = await familyseer(["tasks", "--model", "mlp"], { HOME: "/proc" });
+    assert.equal(exitCode, 0, stderr);
+  });
+
+  it("may not be a current folder that was removed", async () => {
+    const command = 'mkdir gone && cd gone && rmdir ../gone && exec node "$0" tasks --model mlp';
+    const { exitCode, stderr } = await execa("sh", ["-c", command, COMMAND_LINE], { cwd: folder, reject: false });
+    assert.match(stderr, /^familyseer: The current folder was removed\. Go to one that is there/);
+    assert.equal(exitCode, 2);
+  });
+
   it("are refused with one message and exit code 2 where they cannot be", async () => {
     const file = join(folder, "file");
     await writeFile(file, "");

@@ -8,7 +8,7 @@ const SIZE = { columns: 80, rows: 24 };
 async function tuning(...more: string[]): Promise<string[]> {
   const { log, python } = await ScriptedTuning.make();
   const options = ["--model", "scripted", "--log", log, "--tvm-python", python, "--trials", "40", ...more];
-  return ["node", "scripts/familyseer.js", "tune", ...options];
+  return ["env", "FAMILYSEER_TVM_PYTHON=", "node", "scripts/familyseer.js", "tune", ...options];
 }
 
 describe("what tune prints", function () {

@@ -44,7 +44,10 @@ export class ScriptedTuning {
     env: Readonly<Record<string, string>> = {},
   ): Promise<Ended> {
     const tuning = ["tune", "--json", "--model", "scripted", "--log", this.log, "--tvm-python", this.python, ...args];
-    const running = execa("node", [resolve("scripts/familyseer.js"), ...tuning], { reject: false, env });
+    const running = execa("node", [resolve("scripts/familyseer.js"), ...tuning], {
+      reject: false,
+      env: { FAMILYSEER_TVM_PYTHON: "", ...env },
+    });
     const events: Ended["events"][number][] = [];
     for await (const line of createInterface({ input: running.stdout })) {
       events.push(JSON.parse(line));

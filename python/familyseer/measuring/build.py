@@ -58,7 +58,11 @@ def link_here(output: str, objects: list[str], options: list[str] | None = None)
     if linker is None or options or not all(name.endswith(".o") for name in objects):
         cc.create_shared(output, objects, options)
         return
-    subprocess.run([linker, "-shared", "-o", output, *objects], check=True, capture_output=True)
+    linked = subprocess.run(
+        [linker, "-shared", "-o", output, *objects], capture_output=True, text=True, errors="replace"
+    )
+    if linked.returncode != 0:
+        raise RuntimeError(f"The linker {linker} ended with {linked.returncode}:\n{linked.stderr.strip()}")
 
 
 link_here.output_format = "so"

@@ -149,7 +149,10 @@ def _timing_thread(_cpus: tuple[int, ...]) -> ThreadPoolExecutor:
 
 
 def _told() -> tuple[str | None, str]:
-    return next(((name, told.strip()) for name in _VARIABLES if (told := os.environ.get(name))), (None, ""))
+    name = next((name for name in _VARIABLES if os.environ.get(name)), None)
+    told = os.environ[name] if name else ""
+    # OpenMP's is a list, a number for each level of nesting; TVM too takes the first.
+    return name, (told.split(",")[0] if name == "OMP_NUM_THREADS" else told).strip()
 
 
 def _choice_of_tvm() -> int:
@@ -164,6 +167,7 @@ def _require_possible(name: str, number: str) -> None:
         raise RequestError(
             f"{name} says {number} threads, where this process may use {most} CPU{'' if most == 1 else 's'}. Expected "
             f"a whole number from 1 to {most}, or none: then a thread runs on each real core."
+            + (" --threads N goes before it." if name == "OMP_NUM_THREADS" else "")
         )
 
 
