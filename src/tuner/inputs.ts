@@ -13,6 +13,8 @@ export interface NetworkInput {
 }
 
 const SIZES = /^([1-9]\d*(x[1-9]\d*)*|scalar)$/;
+/** TVM counts extents by 32 bits. */
+const LARGEST_EXTENT = 2 ** 31 - 1;
 const EXPECTED = "Expected NAME:SIZES[:DTYPE], such as image:1x3x224x224, ids:1x128:int64 or length:scalar:int32";
 
 /**
@@ -39,9 +41,9 @@ export function parseInput(text: string): NetworkInput {
  */
 export function checkInputs(inputs: readonly NetworkInput[]): Params<"extract">["inputs"] {
   return inputs.map(({ name, shape, dtype }) => {
-    if (!shape.every((extent) => Number.isInteger(extent) && extent >= 1)) {
+    if (!shape.every((extent) => Number.isInteger(extent) && extent >= 1 && extent <= LARGEST_EXTENT)) {
       throw new InvalidRequestError(
-        `The input ${name} cannot be ${shape.join("x")}. Expected whole numbers of at least 1.`,
+        `The input ${name} cannot be ${shape.join("x")}. Expected whole numbers from 1 to ${LARGEST_EXTENT}.`,
       );
     }
     return { name, shape: [...shape], dtype: dtype === undefined ? null : requireDtype(name, dtype) };

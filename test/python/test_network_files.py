@@ -11,7 +11,7 @@ from familyseer.errors import RequestError
 from familyseer.networks import AskedInput, build_network
 from familyseer.operations import Operations
 from familyseer.tasks import extract, parse_target
-from tvm import relay
+from tvm import relay, te
 
 
 def _small(weight: relay.Expr) -> relay.Function:
@@ -79,6 +79,36 @@ def test_a_description_is_recalled_for_the_same_file_and_question(saved: Path, t
             tvm.ir.save_json(tvm.IRModule.from_expr(_small(relay.var("w")))).replace("nn.conv2d", "nn.conv2e"),
             "is no network that TVM can take: .*conv2e",
         ),
+        (
+            "program.json",
+            tvm.ir.save_json(tvm.IRModule({"main": te.create_prim_func([te.placeholder((4,), name="a")])})),
+            r"holds no Relay module with a function main, but a main function of tvm\.tir",
+        ),
+        (
+            "free.json",
+            tvm.ir.save_json(relay.Function([relay.var("x", shape=(1, 8))], relay.var("w", shape=(1, 8)))),
+            r"contains free variables: \[Var\(w",
+        ),
+        (
+            "untyped.json",
+            tvm.ir.save_json(relay.Function([x := relay.var("x")], relay.nn.relu(x))),
+            r"unable to infer a type .* It has inputs without a type: x\. Expected relay\.var\(NAME, shape=SHAPE",
+        ),
+        (
+            "namesakes.json",
+            tvm.ir.save_json(relay.Function([x := relay.var("x", shape=(4,)), y := relay.var("x", shape=(1,))], x + y)),
+            r"has several inputs of the name x\. Expected a name for each",
+        ),
+        (
+            "nothing.json",
+            tvm.ir.save_json(relay.Function([x := relay.var("x", shape=(0, 8))], relay.nn.relu(x))),
+            r"its input x is 0 x 8\. Expected extents of at least 1",
+        ),
+        (
+            "unlike.json",
+            tvm.ir.save_json(relay.Function([], relay.const([1.0, 2.0]) + relay.const([1.0, 2.0, 3.0]))),
+            r"Incompatible broadcast type",
+        ),
         ("model.h5", "", r"Expected a file that ends with \.json, \.onnx, \.pt, \.pth"),
     ],
 )
@@ -94,6 +124,21 @@ def test_a_file_that_holds_no_network_is_refused(tmp_path: Path, name: str, cont
 def test_damaged_weights_are_refused(saved: Path) -> None:
     saved.with_suffix(".params").write_bytes(b"torn")
     with pytest.raises(RequestError, match=r"small\.params is no network that TVM can take"):
+        build_network(str(saved))
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"weight": (4, 8, 3, 3)}, r"small\.params has no weight of .*small\.json\. It has weight; .* takes x, w"),
+        ({"w": (4, 8, 5, 5)}, r"small\.params: its weight w is 4x8x5x5 float32, and .*small\.json has it as .*3, 3"),
+        ({"w": (4, 8)}, r"small\.params: its weight w is 4x8 float32"),
+    ],
+)
+def test_weights_of_another_network_are_refused(saved: Path, weights: dict[str, tuple[int, ...]], message: str) -> None:
+    arrays = {name: tvm.nd.empty(shape) for name, shape in weights.items()}
+    saved.with_suffix(".params").write_bytes(relay.save_param_dict(arrays))
+    with pytest.raises(RequestError, match=message):
         build_network(str(saved))
 
 

@@ -117,6 +117,13 @@ def test_an_open_rank_is_asked_for(tmp_path: Path) -> None:
     assert _shapes(path, AskedInput("x", (2, 3)), batch=2) == {"x": ((2, 3), "float32")}
 
 
+def test_sizes_for_which_there_is_no_memory_are_refused(tmp_path: Path) -> None:
+    path = _relay(tmp_path / "open.json", x=relay.TensorType((relay.Any(), relay.Any())))
+    message = _refused(path, AskedInput("x", (2**30, 2**30)))
+    assert f"its input x cannot be {2**30}x{2**30} float32: an example of it takes 12884901888.0 GiB" in message
+    assert f"Expected extents of at most {2**31 - 1}" in _refused(path, AskedInput("x", (1, 2**31)))
+
+
 def test_a_batch_that_the_file_cannot_have_is_refused(tmp_path: Path) -> None:
     path = _onnx(tmp_path / "fixed.onnx", {"x": ("FLOAT", [1, 3])})
     assert "leaves no first extent open (x 1x3)" in _refused(path, batch=2)

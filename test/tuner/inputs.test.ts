@@ -21,6 +21,10 @@ describe("inputs of a network", () => {
   it("of the API are checked, too", () => {
     assert.deepEqual(checkInputs([{ name: "x", shape: [1, 3] }]), [{ name: "x", shape: [1, 3], dtype: null }]);
     assert.throws(() => checkInputs([{ name: "x", shape: [1, 0.5] }]), /The input x cannot be 1x0\.5/);
+    assert.throws(
+      () => checkInputs([parseInput("x:1x99999999999")]),
+      /cannot be 1x99999999999\. .* from 1 to 2147483647/,
+    );
     const fp16 = JSON.parse('[{"name": "x", "shape": [1], "dtype": "fp16"}]');
     assert.throws(() => checkInputs(fp16), /cannot be of dtype fp16/);
   });

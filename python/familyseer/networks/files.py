@@ -14,14 +14,15 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RequestError
-from .inputs import DTYPES, AskedInput, DeclaredInput, Input, settle
+from .inputs import DTYPES, AskedInput, DeclaredInput, Input, settle, shape_text
 from .network import Network, example_input
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from tvm import relay
 
     Loaded = tuple[tvm.IRModule, dict[str, tvm.nd.NDArray]]
+
+
+# Of a file's names so many are told.
+_NAMES_TOLD = 6
 
 
 def is_file(name: str) -> bool:
@@ -107,19 +112,79 @@ def _load_relay(path: Path, batch: int, asked: Sequence[AskedInput]) -> Loaded:
     with _refusing(path):
         loaded = tvm.ir.load_json(text)
     if isinstance(loaded, relay.Function):
-        loaded = tvm.IRModule.from_expr(loaded)
-    if not isinstance(loaded, tvm.IRModule) or "main" not in {f.name_hint for f in loaded.get_global_vars()}:
-        raise RequestError(f"{path} holds no Relay module with a function main, but {type(loaded).__name__}.")
-    weights: dict[str, tvm.nd.NDArray] = {}
-    if path.with_suffix(".params").is_file():
-        with _refusing(path.with_suffix(".params")):
-            weights = dict(relay.load_param_dict(path.with_suffix(".params").read_bytes()))
-    with _refusing(path):
+        with _refusing(path):
+            loaded = tvm.IRModule.from_expr(loaded)
+    main = _main_of(loaded) if isinstance(loaded, tvm.IRModule) else None
+    if not isinstance(main, relay.Function):
+        language = ".".join(type(main).__module__.split(".")[:2])
+        what = type(loaded).__name__ if main is None else f"a main function of {language}"
+        raise RequestError(f"{path} holds no Relay module with a function main, but {what}.")
+    _check_names(path, main)
+    with _refusing(path, _untyped(main)):
         module = relay.transform.InferType()(loaded)
+    weights = _weights_beside(path, module["main"].params)
     parameters = [each for each in module["main"].params if each.name_hint not in weights]
     inputs = settle(path, [_of_relay(path, each) for each in parameters], asked, batch)
     with _refusing(path):
         return _with_shapes(module, inputs), weights
+
+
+def _main_of(module: tvm.IRModule) -> Any:
+    """Of whichever of TVM's languages; None if there is none."""
+    return next((module[each] for each in module.get_global_vars() if each.name_hint == "main"), None)
+
+
+def _check_names(path: Path, main: relay.Function) -> None:
+    """Inputs and weights are set by their names."""
+    counts = Counter(each.name_hint for each in main.params)
+    twice = [name for name, count in counts.items() if count > 1]
+    if twice:
+        raise RequestError(f"{path} has several inputs of the name {twice[0]}. Expected a name for each.")
+
+
+def _untyped(main: relay.Function) -> str:
+    import tvm
+
+    names = [each.name_hint for each in main.params if not isinstance(each.type_annotation, tvm.ir.Type)]
+    what = f"It has inputs without a type: {', '.join(names)}. "
+    return f"{what}Expected relay.var(NAME, shape=SHAPE, dtype=DTYPE)." if names else ""
+
+
+def _weights_beside(path: Path, parameters: Sequence[relay.Var]) -> dict[str, tvm.nd.NDArray]:
+    """Of the file's name with the ending `.params`; none if there is no such file.
+
+    Raises RequestError if it is another network's: no name is one of this network's, or a shape or dtype is not.
+    """
+    from tvm import relay, tir
+
+    beside = path.with_suffix(".params")
+    if not beside.is_file():
+        return {}
+    with _refusing(beside):
+        weights = dict(relay.load_param_dict(beside.read_bytes()))
+    kinds = {each.name_hint: each.checked_type for each in parameters}
+    if weights and not set(weights) & set(kinds):
+        raise RequestError(
+            f"{beside} has no weight of {path}. It has {_some(weights)}; the network takes {_some(kinds) or 'none'}. "
+            "Expected the weights by the network's own names, or no such file."
+        )
+    for name in set(weights) & set(kinds):
+        kind, weight = kinds[name], weights[name]
+        extents = [int(each) if isinstance(each, tir.IntImm) else None for each in getattr(kind, "shape", ())]
+        fits = len(extents) == len(weight.shape) and all(
+            extent in (None, given) for extent, given in zip(extents, weight.shape)
+        )
+        if not fits or weight.dtype != kind.dtype:
+            raise RequestError(
+                f"{beside}: its weight {name} is {shape_text(weight.shape)} {weight.dtype}, and {path} has it as "
+                f"{kind}. Expected the weights of this network."
+            )
+    return weights
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = list(names)
+    return ", ".join([*listed[:_NAMES_TOLD], *(["..."] if len(listed) > _NAMES_TOLD else [])])
 
 
 def _of_relay(path: Path, parameter: relay.Var) -> DeclaredInput:
@@ -141,6 +206,11 @@ def _of_relay(path: Path, parameter: relay.Var) -> DeclaredInput:
     extents = tuple(
         int(extent) if isinstance(extent, tir.IntImm) else getattr(extent, "name", "") for extent in kind.shape
     )
+    if any(isinstance(extent, int) and extent < 1 for extent in extents):
+        raise RequestError(
+            f"{path}: its input {parameter.name_hint} is {' x '.join(map(str, extents))}. Expected extents of at least "
+            "1; one that is open is relay.Any()."
+        )
     return DeclaredInput(parameter.name_hint, extents, (kind.dtype,))
 
 
@@ -250,14 +320,24 @@ def _package(name: str, requirement: str, path: Path) -> ModuleType:
 @contextmanager
 def _refusing(path: Path, expected: str = "") -> Iterator[None]:
     """Whatever a reader raises is about the file: there are as many kinds as readers."""
+    from tvm.ir import diagnostics
+
+    # TVM prints what is wrong with types, and raises only that something is.
+    said: list[str] = []
+    diagnostics.override_renderer(lambda context: said.extend(each.message for each in context.diagnostics))
     try:
         yield
     except Exception as error:
-        message = f"{path} is no network that TVM can take: {last_line(error)} {expected}"
+        what = " ".join(said[0].split()) if said else last_line(error)
+        message = f"{path} is no network that TVM can take: {what.rstrip('.')}. {expected}"
         raise RequestError(message.rstrip()) from None
+    finally:
+        diagnostics.override_renderer(None)
 
 
 def last_line(error: Exception) -> str:
     """What TVM says is the last line of what it raises; before it comes where."""
+    if isinstance(error, KeyError):
+        return f"there is no {error} in it"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

@@ -13,13 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from ..errors import RequestError
+from .network import example_bytes
 
 # As `--input` spells them; of these numpy and TVM make examples.
 DTYPES = (
     *("float16", "float32", "float64", "int8", "int16", "int32", "int64"),
     *("uint8", "uint16", "uint32", "uint64", "bool"),
 )
+# Those of TVM's integers that count.
+LARGEST_EXTENT = 2**31 - 1
 # Names that exporters give extents of which they know nothing: two of one name need not be equal.
 _NAMELESS = {"", "?", "-1", "None"}
 
@@ -91,6 +96,7 @@ def settle(path: Path, declared: Sequence[DeclaredInput], asked: Sequence[AskedI
         Input(each.name, shapes[each.name] or (), _dtype(path, each, by_name.get(each.name))) for each in declared
     ]
     _check_batch(path, declared, settled, batch)
+    _check_size(path, settled)
     return settled
 
 
@@ -202,6 +208,20 @@ def _check_batch(path: Path, declared: Sequence[DeclaredInput], settled: Sequenc
         inputs = ", ".join(f"{each.name} {shape_text(each.shape)}" for each in settled)
         why = "no input has it as its first extent" if batched else f"{path} leaves no first extent open"
         raise RequestError(f"batch is {batch}, but {why} ({inputs}). Expected no batch, or that of the inputs.")
+
+
+def _check_size(path: Path, settled: Sequence[Input]) -> None:
+    """Raises RequestError for what TVM cannot count, or what an example of would not fit into memory."""
+    for each in settled:
+        what = f"{path}: its input {each.name} cannot be {shape_text(each.shape)} {each.dtype}"
+        if any(extent > LARGEST_EXTENT for extent in each.shape):
+            raise RequestError(f"{what}. Expected extents of at most {LARGEST_EXTENT}.")
+        needed, free = example_bytes(each.shape, each.dtype), psutil.virtual_memory().available
+        if needed > free:
+            raise RequestError(
+                f"{what}: an example of it takes {needed / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are "
+                "free. Expected smaller sizes."
+            )
 
 
 def _count(extents: int) -> str:

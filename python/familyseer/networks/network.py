@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,13 @@ def example_input(shape: tuple[int, ...], dtype: str) -> np.ndarray:
     if np.issubdtype(np.dtype(dtype), np.floating):
         return np.random.default_rng(SEED).uniform(size=shape).astype(dtype)
     return np.zeros(shape, dtype)
+
+
+def example_bytes(shape: tuple[int, ...], dtype: str) -> int:
+    """The memory that making an example takes: numpy draws floats of 64 bits."""
+    kind = np.dtype(dtype)
+    drawn = 8 if np.issubdtype(kind, np.floating) else 0
+    return math.prod(shape) * (kind.itemsize + drawn)
 
 
 def _kind(name: str) -> str:

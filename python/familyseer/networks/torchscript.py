@@ -180,5 +180,5 @@ def _check_by_running(torch: ModuleType, script: Any, path: Path, inputs: dict[s
         given = ", ".join(f"{each.name}:{shape_text(each.shape)}:{each.dtype}" for each in inputs.values())
         raise RequestError(
             f"{path} cannot be run on {given}: {said[-1] if said else type(error).__name__}. "
-            "Expected the sizes that the network takes, by --input."
+            "Expected the sizes and dtypes that the network takes, by --input NAME:SIZES[:DTYPE]."
         ) from None
