@@ -87,16 +87,25 @@ def executor_of(network: Network, target: tvm.target.Target) -> Executor:
 def compile_network(network: Network, target: tvm.target.Target, records: list[Record] | None) -> CompiledNetwork:
     """Builds a network; with records, each task by its best (TVM's ApplyHistoryBest).
 
-    Raises RequestError for CUDA where this TVM was built without.
+    Raises RequestError for a kind of target that this TVM was built without, and for what it cannot compile.
     """
-    if target.kind.name == "cuda" and not tvm.runtime.enabled("cuda"):
+    kind = target.kind.name
+    if tvm.get_global_func(f"target.build.{kind}", allow_missing=True) is None:
+        setup = "Run `scripts/setup --cuda`, or name" if kind == "cuda" else "Name"
         raise RequestError(
-            f"This TVM was built without CUDA, so that it cannot compile for the target {target}. Run "
-            "`scripts/setup --cuda`, or name a Python whose TVM has CUDA by --tvm-python."
+            f"This TVM was built without {kind}, so that it cannot compile for the target {target}. {setup} a Python "
+            "whose TVM has it by --tvm-python."
         )
-    if _is_plain(network.module):
-        return CompiledNetwork("graph", _build_graph(network, target, records), target, network.inputs)
-    return CompiledNetwork("vm", _build_vm(network, target, records), target, network.inputs)
+    executor: Executor = "graph" if _is_plain(network.module) else "vm"
+    build = _build_graph if executor == "graph" else _build_vm
+    try:
+        built = build(network, target, records)
+    except Exception as error:
+        how = "" if records is None else " with the log's programs"
+        raise RequestError(
+            f"TVM cannot compile the network{how} for the target {target}: {last_line(error)}"
+        ) from error
+    return CompiledNetwork(executor, built, target, network.inputs)
 
 
 def time_network(network: CompiledNetwork, repeat: int, min_repeat_ms: int) -> list[float]:

@@ -21,6 +21,7 @@ from tvm.auto_scheduler.measure_record import load_record_from_string
 from .errors import RequestError
 from .measuring.run import FAILED_COST
 from .schedules import Steps, meets_extents, stages_of
+from .targets import KINDS, on_cpu
 from .tasks import is_simulated
 
 if TYPE_CHECKING:
@@ -210,10 +211,14 @@ class _Reader:
         if error == 0 and not (costs and all(0 < cost < FAILED_COST for cost in costs)):
             raise UnusableError("with a time that cannot be")
         target = content["i"][0][1]
+        kind = next(iter(target.split()), "")
         # What was only simulated is never taken for measured.
-        if is_simulated(target) != is_simulated(self._target) or not (
-            self._other_targets or same_device(target, self._target)
-        ):
+        if is_simulated(target) != is_simulated(self._target):
+            raise UnusableError(f"for the target {_told(target)}")
+        # A CPU's programs bind no threads of a GPU, and a GPU's do.
+        if kind in KINDS and on_cpu(kind) != on_cpu(self._target):
+            raise UnusableError(f"for the target {_told(target)}, another kind of device")
+        if not (self._other_targets or same_device(target, self._target)):
             raise UnusableError(f"for the target {_told(target)}")
         return content
 

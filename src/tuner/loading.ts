@@ -46,11 +46,12 @@ export function describeLoaded(loaded: LoadedRecords, taskCount: number, target:
   const { log, records, skipped, matched } = loaded;
   const elsewhere = skipped.filter(({ reason }) => reason.startsWith("for the target"));
   if (records.length === 0 && elsewhere.length > 0) {
+    const taken = elsewhere.some(({ reason }) => !reason.endsWith(", another kind of device"));
+    const hint = taken
+      ? "What is fast there may not be fast here: tune for that target, or pass --accept-other-targets to take these records as they are."
+      : "A GPU cannot run a CPU's programs, nor a CPU a GPU's: expected records for this kind of device.";
     const found = elsewhere.map(({ reason, count }) => `${count} ${reason}`).join(", ");
-    throw new InvalidRequestError(
-      `${log} has no record for the target ${target}, but ${found}. What is fast there may not be fast here: tune for that ` +
-        "target, or pass --accept-other-targets to take these records as they are.",
-    );
+    throw new InvalidRequestError(`${log} has no record for the target ${target}, but ${found}. ${hint}`);
   }
   const ran = records.filter(({ cost }) => cost !== null);
   const covered = new Set(ran.map(({ task }) => task)).size;

@@ -39,6 +39,26 @@ def compiled(target: str = "llvm") -> CompiledNetwork:
     )
 
 
+@pytest.mark.skipif(
+    tvm.get_global_func("target.build.metal", allow_missing=True) is not None, reason="this TVM was built with Metal"
+)
+def test_a_kind_of_target_that_tvm_was_built_without_is_named() -> None:
+    with pytest.raises(RequestError, match=r"This TVM was built without metal, .* by --tvm-python"):
+        compiled("metal")
+
+
+def test_what_tvm_cannot_compile_is_refused_in_one_line() -> None:
+    data = relay.var("data", shape=(1, 4, 8, 8))
+    layer = relay.nn.conv2d_transpose(
+        data, relay.ones((4, 4, 3, 3), "float32"), channels=4, kernel_size=(3, 3), dilation=(2, 2)
+    )
+    module = tvm.IRModule.from_expr(layer)
+    network = Network(module, {}, {"data": np.ones((1, 4, 8, 8), "float32")})
+    with pytest.raises(RequestError, match="TVM cannot compile the network for the target llvm") as refused:
+        compile_network(network, tvm.target.Target("llvm"), None)
+    assert "\n" not in str(refused.value)
+
+
 @pytest.mark.parametrize("ending", [".so", ".tar"])
 def test_plain_tvm_loads_a_library_and_its_weights(tmp_path: Path, ending: str) -> None:
     library, output = tmp_path / f"net{ending}", tmp_path / "output.npy"

@@ -85,7 +85,7 @@ def test_takes_the_good_and_tells_reason_and_line_of_the_rest(
         ],
         "with a time that cannot be": [costing(lines[0], cost).encode() for cost in (-1.0, 0.0, float("nan"))],
         "of the record version v9": [changed(lines[0], lambda record: record.update(v="v9")).encode()],
-        "for the target cuda -arch=sm_70": [
+        "for the target cuda -arch=sm_70, another kind of device": [
             changed(lines[0], lambda record: record["i"][0].__setitem__(1, "cuda -arch=sm_70")).encode()
         ],
         "of other tasks": [changed(lines[0], lambda record: record["i"][0].__setitem__(0, '["x", 1]')).encode()],
@@ -183,6 +183,17 @@ def test_an_odd_line_is_skipped_with_a_reason_whatever_is_odd_about_it(
         for told in part.skipped.described():
             assert len(told["reason"]) < 250 and told["reason"].isprintable() and told["lines"]
             told["reason"].encode()
+
+
+@pytest.mark.parametrize("target", ["cuda -arch=sm_70", "opencl -device=mali"])
+def test_programs_of_gpus_are_none_of_a_cpus_whatever_targets_are_accepted(
+    tasks: list[Any], lines: list[str], tmp_path: Path, target: str
+) -> None:
+    log = tmp_path / "t.log"
+    log.write_text(changed(lines[0], lambda content: content["i"][0].__setitem__(1, target)) + "\n" + lines[1])
+    part = read_records(str(log), tasks, other_targets=True)
+    assert len(part.records) == 1
+    assert part.skipped.lines == {f"for the target {target}, another kind of device": [1]}
 
 
 def test_a_workload_whose_key_has_lists_in_lists_is_known_by_its_key(tmp_path: Path) -> None:
