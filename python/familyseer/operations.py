@@ -91,11 +91,12 @@ class Operations:
         asked = asked_inputs(inputs)
         self._network = (model, batch, layout, asked)
         folder = Path(cache) if cache else None
-        self._tasks = extract(model, batch, layout, self._target, folder, asked, self._threads)
+        tried = self._tried.get(target, Checked([], None))
+        self._tasks = extract(model, batch, layout, self._target, folder, asked, self._threads, tried.block)
         description = {
             "target": str(self._target),
             "from_cache": self._tasks.from_cache,
-            "notices": self._tried[target].notices if target in self._tried else [],
+            "notices": tried.notices,
             "inputs": self._tasks.inputs,
             "tasks": describe_tasks(self._tasks),
         }

@@ -30,6 +30,7 @@ _SECONDS = 120
 # What is tried, in this order; each is said on both outputs when it is done.
 _PARSED, _LISTED, _COMPILED, _DEVICE, _RAN = "parsed", "listed", "compiled", "device", "ran"
 _STAGE = re.compile(r"^familyseer: (\w+)$", re.MULTILINE)
+_BLOCK = re.compile(r"^familyseer: a block has (\d+) threads and (\d+) bytes$", re.MULTILINE)
 # TVM's build of 0.18 prints these on every start; they mean nothing.
 _HARMLESS = re.compile(r".*-mcpu=apple-latest.*\n?")
 _WARNINGS = re.compile(r"^(?:\[[\d:]+\] \S+:\d+: (?:Warning|Error): |\S+:\d+: \w*Warning: )(.*)$", re.MULTILINE)
@@ -55,10 +56,12 @@ def require_served(target: tvm.target.Target) -> None:
 
 @dataclass(frozen=True)
 class Checked:
-    """What TVM warns of, a line each; `lack`: why its programs cannot be built or run here, None if they can."""
+    """What TVM warns of, a line each; `lack`: why its programs cannot be built or run here, None if they can;
+    `block`: threads and bytes that a block may have at most on the GPU where they run here, None where nothing says."""
 
     notices: list[str]
     lack: str | None
+    block: tuple[int, int] | None = None
 
 
 def check_target(text: str, target: tvm.target.Target, measures: str) -> Checked:
@@ -81,7 +84,9 @@ def check_target(text: str, target: tvm.target.Target, measures: str) -> Checked
     reached = tried.stages
     if _COMPILED not in reached:
         raise RequestError(f"TVM cannot compile for the target {text}: {tried.last_words}. {_llvm_targets()}")
-    return Checked(tried.notices, None if measures == "nowhere" else _lack(target, tried, measures == "here"))
+    here = measures == "here"
+    lack = None if measures == "nowhere" else _lack(target, tried, here)
+    return Checked(tried.notices, lack, tried.block if here else None)
 
 
 def _lack(target: tvm.target.Target, tried: _Tried, here: bool) -> str | None:
@@ -161,6 +166,11 @@ class _Tried:
         return [f"TVM warns: {line}" for line in dict.fromkeys(_WARNINGS.findall(self.said))]
 
     @property
+    def block(self) -> tuple[int, int] | None:
+        found = _BLOCK.search(self.said)
+        return (int(found[1]), int(found[2])) if found else None
+
+    @property
     def last_words(self) -> str:
         lines = [line.strip() for line in self.sections[-1].splitlines() if line.strip()]
         return lines[-1] if lines else self.how_it_ended
@@ -220,7 +230,8 @@ def main(text: str) -> None:
     modules = [_build(part) for part in parts or ([target] if on_cpu(target) else [])]
     _say(_COMPILED)
     # Some drivers' loaders end the process where they find none.
-    if not on_cpu(target) and tvm.device(target.kind.name, 0).exist:
+    if not on_cpu(target) and (device := tvm.device(target.kind.name, 0)).exist:
+        _say(f"a block has {device.max_threads_per_block} threads and {device.max_shared_memory_per_block} bytes")
         _say(_DEVICE)
     for module in modules:
         _run(module, linked=not parts)

@@ -80,23 +80,28 @@ def parse_target(text: str) -> tvm.target.Target:
     return target
 
 
-def gpu_limits(target: tvm.target.Target) -> dict[str, int]:
-    """What a block may have at most, by a GPU target's attributes: those it names, else its kind's own."""
+def gpu_limits(target: tvm.target.Target, block: tuple[int, int] | None = None) -> dict[str, int]:
+    """What a block may have at most: what a GPU target's attributes name, else what the device says where programs run
+    (`block`: threads and bytes), else what every device of the kind has."""
     import tvm
 
     kind = target.kind.name
     usual = tvm.target.Target(kind).attrs if kind != "cuda" else {}
 
-    def limit(default: int, *names: str) -> int:
+    def limit(default: int, of_device: int | None, *names: str) -> int:
         there = {name: int(target.attrs[name]) for name in names if target.attrs.get(name) is not None}
         named = [value for name, value in there.items() if usual.get(name) is None or int(usual[name]) != value]
+        if not named and of_device is not None:
+            return of_device
         return min(named or there.values(), default=default)
 
-    warp = limit(GPU_LIMITS["warp_size"], "thread_warp_size")
+    threads, size = block or (None, None)
+    most = GPU_LIMITS["max_threads_per_block"]
+    warp = limit(GPU_LIMITS["warp_size"], None, "thread_warp_size")
     return {
         **GPU_LIMITS,
-        "max_threads_per_block": limit(GPU_LIMITS["max_threads_per_block"], "max_threads_per_block", "max_num_threads"),
-        "max_shared_memory_per_block": limit(_SHARED_MEMORY[kind], "max_shared_memory_per_block"),
+        "max_threads_per_block": limit(most, threads, "max_threads_per_block", "max_num_threads"),
+        "max_shared_memory_per_block": limit(_SHARED_MEMORY[kind], size, "max_shared_memory_per_block"),
         "max_vthread_extent": max(1, warp // 4),
         "warp_size": warp,
     }
@@ -137,9 +142,10 @@ def extract(
     folder: Path | None,
     inputs: Sequence[AskedInput] = (),
     threads: int | None = None,
+    block: tuple[int, int] | None = None,
 ) -> TaskList:
     """The tasks of a network, from the cache in a folder if it has them. `threads`: how many a program runs on, where
-    that is a CPU; None: as many as TVM chooses.
+    that is a CPU; None: as many as TVM chooses. `block`: see `gpu_limits`.
 
     Raises RequestError for a network that has none, or that could be tuned but then not be run (`executor_of`).
     """
@@ -147,7 +153,8 @@ def extract(
 
     from .network_latency import executor_of
 
-    key = (CACHE_VERSION, tvm.__version__, model, digests_of(model), batch, layout, str(target), tuple(inputs), threads)
+    network_key = (model, digests_of(model), batch, layout, tuple(inputs))
+    key = (CACHE_VERSION, tvm.__version__, *network_key, str(target), threads, block)
     entry = cache.entry_of(folder, "tasks", ".pickle", *key) if folder else None
     if entry:
         cached = _load(entry)
@@ -156,7 +163,7 @@ def extract(
             return TaskList(tasks, weights, from_cache=True, inputs=described)
     network = build_network(model, batch, layout, inputs)
     try:
-        tasks, weights = _extract_fresh(network, target, threads)
+        tasks, weights = _extract_fresh(network, target, threads, block)
         executor_of(network, target)
     except Exception as error:
         if not is_file(model):
@@ -170,7 +177,7 @@ def extract(
 
 
 def _extract_fresh(
-    network: Network, target: tvm.target.Target, threads: int | None
+    network: Network, target: tvm.target.Target, threads: int | None, block: tuple[int, int] | None
 ) -> tuple[list[auto_scheduler.SearchTask], list[int]]:
     from tvm import auto_scheduler
 
@@ -178,7 +185,7 @@ def _extract_fresh(
     if on_cpu(target):
         limits = auto_scheduler.HardwareParams(threads, target=target) if threads else None
     else:
-        limits = auto_scheduler.HardwareParams(**gpu_limits(target))
+        limits = auto_scheduler.HardwareParams(**gpu_limits(target, block))
     with _without_idle_calls(), _raising_threads():
         tasks, weights = auto_scheduler.extract_tasks(network.module, network.weights, target, hardware_params=limits)
     return list(tasks), [int(weight) for weight in weights]

@@ -2,6 +2,7 @@ import { InvalidRequestError } from "../errors.js";
 import type { Families } from "../tuning/families.js";
 import { startWorker } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
+import { type Measures, requireTarget } from "./gpus.js";
 import type { CompleteTuneOptions } from "./options.js";
 import { extractTasks } from "./tasks.js";
 
@@ -23,12 +24,19 @@ export class FamilyWorkers {
    * As many workers as the options ask for, if there are as many families. They find the same tasks as the first, in the
    * cache.
    */
-  static async start(first: Worker, options: CompleteTuneOptions, families: Families | null): Promise<FamilyWorkers> {
+  static async start(
+    first: Worker,
+    options: CompleteTuneOptions,
+    families: Families | null,
+    measures: Measures,
+  ): Promise<FamilyWorkers> {
     const count = Math.min(options.workers, families?.size ?? 1);
     const workers = new FamilyWorkers(first, families ? shareOut(families, count) : []);
     const others = Array.from({ length: count - 1 }, async () => {
       const worker = await startWorker(options);
       workers.#all.push(worker);
+      // The GPU's limits, by which tasks differ, are found out there.
+      await requireTarget(worker, options, measures);
       await extractTasks(worker, options);
     });
     const failed = (await Promise.allSettled(others)).find((each) => each.status === "rejected");

@@ -151,13 +151,14 @@ export class Tuner {
     let files: Files | null = null;
     try {
       await checkNetwork(first, this.options);
-      const warnings = await requireTarget(first, this.options, MEASURES[this.#devices.type]);
+      const measures = MEASURES[this.#devices.type];
+      const warnings = await requireTarget(first, this.options, measures);
       const extracted = await this.#extract(first);
       const { target, inputs, tasks, families, fromCache: tasksFromCache } = extracted;
       if (history) {
         requireSameTasks(this.options.log, history, tasks, target);
       }
-      workers = await FamilyWorkers.start(first, settings, families);
+      workers = await FamilyWorkers.start(first, settings, families, measures);
       const beginning = history
         ? await beginAgain(workers, this.options, history, { target, tasks })
         : await beginNew(workers, this.options, { target, tasks });

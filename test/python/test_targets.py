@@ -96,6 +96,22 @@ def test_limits_are_those_of_the_target() -> None:
     assert limits["cuda -arch=sm_70"]["max_vthread_extent"] == 8
 
 
+def test_limits_that_a_target_does_not_name_are_the_devices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def limits(text: str) -> list[int]:
+        operations = Operations()
+        operations.target(text, "here")
+        operations.extract("mlp", 1, "NHWC", [], text, str(tmp_path))
+        found = operations._tasks.tasks[0].hardware_params
+        return [found.max_threads_per_block, found.max_shared_memory_per_block]
+
+    assert limits("opencl") == [256, 16384]
+    stages = ["parsed", "listed", "compiled", "a block has 512 threads and 32768 bytes", "device", "ran"]
+    said = "".join(f"familyseer: {stage}\n" for stage in stages)
+    monkeypatch.setattr(targets, "_try_apart", lambda _: (0, said))
+    assert limits("opencl") == [512, 32768]
+    assert limits("opencl -max_num_threads=128") == [128, 32768]
+
+
 def test_c_is_a_cpu() -> None:
     of_c, of_llvm = (extract("mlp", 1, "NHWC", tvm.target.Target(kind), None).tasks[0] for kind in ("c", "llvm"))
     assert of_c.hardware_params.num_cores == of_llvm.hardware_params.num_cores

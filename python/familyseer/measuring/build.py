@@ -100,7 +100,7 @@ def build(request: BuildRequest) -> Built:
         arguments = tuple(Argument(tuple(int(extent) for extent in each.shape), each.dtype) for each in tensors)
         error_no = MeasureErrorNo.NO_ERROR
     except Exception:
-        error_msg = traceback.format_exc()[-MESSAGE_LENGTH:]
+        error_msg = traceback.format_exc().strip()[-MESSAGE_LENGTH:]
         shutil.rmtree(folder, ignore_errors=True)
     cpu_seconds = _cpu_seconds() - cpu_before
     return Built(folder, library, arguments, error_no, error_msg, time.monotonic() - begun, cpu_seconds)
