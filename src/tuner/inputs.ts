@@ -1,3 +1,5 @@
+import { inspect } from "node:util";
+import { z } from "zod";
 import { InvalidRequestError } from "../errors.js";
 import { DTYPES, type Params } from "../worker/protocol.js";
 
@@ -15,6 +17,10 @@ export interface NetworkInput {
 const SIZES = /^([1-9]\d*(x[1-9]\d*)*|scalar)$/;
 /** TVM counts extents by 32 bits. */
 const LARGEST_EXTENT = 2 ** 31 - 1;
+/** As far as the types say it, which callers in JavaScript do not read. */
+const listed = z.array(
+  z.object({ name: z.string(), shape: z.array(z.number()), dtype: z.string().nullable().default(null) }),
+);
 const EXPECTED = "Expected NAME:SIZES[:DTYPE], such as image:1x3x224x224, ids:1x128:int64 or length:scalar:int32";
 
 /**
@@ -37,16 +43,23 @@ export function parseInput(text: string): NetworkInput {
 /**
  * Inputs as the protocol has them.
  *
- * @throws InvalidRequestError for what is no input: extents that are no whole numbers, a dtype there is not.
+ * @throws InvalidRequestError for what is no list of inputs, or no input: extents that are no whole numbers, a dtype there is not.
  */
 export function checkInputs(inputs: readonly NetworkInput[]): Params<"extract">["inputs"] {
-  return inputs.map(({ name, shape, dtype }) => {
+  const { data, success } = listed.safeParse(inputs);
+  if (!success) {
+    throw new InvalidRequestError(
+      `inputs cannot be ${inspect(inputs, { breakLength: Number.POSITIVE_INFINITY })}. Expected a list such as ` +
+        '[{ name: "image", shape: [1, 3, 224, 224], dtype: "float32" }].',
+    );
+  }
+  return data.map(({ name, shape, dtype }) => {
     if (!shape.every((extent) => Number.isInteger(extent) && extent >= 1 && extent <= LARGEST_EXTENT)) {
       throw new InvalidRequestError(
         `The input ${name} cannot be ${shape.join("x")}. Expected whole numbers from 1 to ${LARGEST_EXTENT}.`,
       );
     }
-    return { name, shape: [...shape], dtype: dtype === undefined ? null : requireDtype(name, dtype) };
+    return { name, shape, dtype: dtype === null ? null : requireDtype(name, dtype) };
   });
 }
 

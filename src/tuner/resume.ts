@@ -30,10 +30,16 @@ export function requireSameOptions(options: CompleteTuneOptions, history: JobHis
   const defaults: Record<string, unknown> = TUNE_DEFAULTS;
   const before = history.started.options;
   const now = asJournaled(options);
-  const same = (name: string) =>
-    name === "onlyTasks"
-      ? isDeepStrictEqual(tasksInOrder(before), tasksInOrder(now))
-      : isDeepStrictEqual(before[name] ?? defaults[name], now[name]);
+  const same = (name: string) => {
+    switch (name) {
+      case "onlyTasks":
+        return isDeepStrictEqual(tasksInOrder(before), tasksInOrder(now));
+      case "inputs":
+        return isDeepStrictEqual(inputsInOrder(before), inputsInOrder(now));
+      default:
+        return isDeepStrictEqual(before[name] ?? defaults[name], now[name]);
+    }
+  };
   const differing = DECIDING.filter((name) => !same(name)).map(
     (name) => `${name} was ${JSON.stringify(before[name] ?? defaults[name])} and is ${JSON.stringify(now[name])}`,
   );
@@ -52,6 +58,13 @@ export function requireSameOptions(options: CompleteTuneOptions, history: JobHis
 export function asJournaled(options: CompleteTuneOptions): Record<string, unknown> {
   const { signal: _signal, onOutput: _onOutput, objective, ...rest } = options;
   return JSON.parse(JSON.stringify({ ...rest, objective: objective ? "custom" : "weighted sum" }));
+}
+
+/** An order of `--input` says nothing. */
+function inputsInOrder({ inputs = [] }: Readonly<Record<string, unknown>>): unknown {
+  return Array.isArray(inputs)
+    ? inputs.map((input) => JSON.stringify(input, ["name", "shape", "dtype"])).sort()
+    : inputs;
 }
 
 /** @throws InvalidRequestError if the network has other tasks than the job's, or is built for another target. */

@@ -25,6 +25,9 @@ describe("inputs of a network", () => {
       () => checkInputs([parseInput("x:1x99999999999")]),
       /cannot be 1x99999999999\. .* from 1 to 2147483647/,
     );
+    for (const text of ['["x:1x3"]', '{"x": [1, 3]}', '[{"name": "x", "shape": "1x3"}]', '[{"shape": [1]}]', "null"]) {
+      assert.throws(() => checkInputs(JSON.parse(text)), /inputs cannot be .* Expected a list such as \[\{ name: "im/);
+    }
     const fp16 = JSON.parse('[{"name": "x", "shape": [1], "dtype": "fp16"}]');
     assert.throws(() => checkInputs(fp16), /cannot be of dtype fp16/);
   });

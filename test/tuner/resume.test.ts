@@ -102,6 +102,16 @@ describe("a job that is resumed", function () {
     assert.equal((await tuning.records()).length, 180);
   });
 
+  it("knows its inputs in whatever order they are given", async () => {
+    const x = ["--input", "x:1x3"];
+    const y = ["--input", "y:2"];
+    assert.equal((await tuning.run([...MODES.fast, ...x, ...y])).exitCode, 0);
+    assert.equal((await tuning.run([...MODES.fast, "--resume", ...y, ...x])).exitCode, 0);
+    const { exitCode, stderr } = await tuning.run([...MODES.fast, "--resume", ...y, "--input", "x:1x4"]);
+    assert.equal(exitCode, 2);
+    assert.match(stderr, /inputs was \[\{"name":"x","shape":\[1,3\]\}/);
+  });
+
   it("is refused with other options, each named", async () => {
     await tuning.run(MODES.fast, 10);
     const { exitCode, stderr } = await tuning.run([...MODES.fast, "--resume", "--seed", "1", "--trials", "100"]);
