@@ -7,7 +7,11 @@ lie. All that is started from here, TVM's own processes too, is told not to look
 import os
 import sys
 
-# ruff: noqa: PTH100, PTH120 (pathlib would be looked for in the wrong place yet)
+# ruff: noqa: PTH100, PTH120, UP036 (pathlib would be looked for in the wrong place yet; older Pythons read this file)
+# The rest of this package is in a language that they do not know.
+if sys.version_info < (3, 9):
+    sys.exit(sys.executable + " is Python " + sys.version.split()[0] + ". Expected Python 3.9 or newer, with TVM.")
+
 _package = os.path.dirname(os.path.abspath(__file__))
 # A script's own folder comes first, and here that is the package itself, whose modules have names of their own.
 sys.path[:] = [path for path in sys.path if path and os.path.realpath(path) != os.path.realpath(_package)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import pickle
 import threading
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ from .dense import mend_dense
 from .errors import RequestError
 from .networks import AskedInput, Network, build_network
 from .networks.files import digests_of, is_file, last_line
-from .targets import on_cpu, require_served
+from .targets import KINDS, on_cpu, require_served
 
 if TYPE_CHECKING:
     import tvm
@@ -70,8 +71,12 @@ def parse_target(text: str) -> tvm.target.Target:
         target = tvm.target.Target(text)
     except Exception as error:
         reason = str(error).strip().splitlines()[-1]
+        tags = tvm.get_global_func("target.TargetTagListTags", allow_missing=True)
+        known = [*KINDS, "native", *(str(tag) for tag in (tags() if tags else {}))]
+        near = difflib.get_close_matches(text.split(maxsplit=1)[0] if text.strip() else "", known, n=2)
+        hint = f" Did you mean {' or '.join(near)}?" if near and near[0] != text.split(maxsplit=1)[0] else ""
         raise RequestError(
-            f'Unknown target: {text} ({reason}). Expected a TVM target such as "llvm", "llvm -mcpu=core-avx2", '
+            f'Unknown target: {text} ({reason}).{hint} Expected a TVM target such as "llvm", "llvm -mcpu=core-avx2", '
             '"cuda -arch=sm_70", or "native" for this machine\'s CPU.'
         ) from None
     require_served(target)

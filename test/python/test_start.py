@@ -62,3 +62,11 @@ def test_a_linker_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     with pytest.raises(RuntimeError, match=r"The linker .*/ld ended with 3:\nof no use$"):
         link_here(str(tmp_path / "program.so"), [str(tmp_path / "a.o")])
+
+
+def test_a_python_that_is_too_old_is_told_in_a_line() -> None:
+    code = f"import runpy, sys; sys.version_info = (3, 8, 18); runpy.run_path({START!r})"
+    old = run(sys.executable, "-c", code)
+    assert old.returncode == 1
+    assert old.stderr.endswith("Expected Python 3.9 or newer, with TVM.\n"), old.stderr
+    assert old.stderr.startswith(f"{sys.executable} is Python ")

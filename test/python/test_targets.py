@@ -58,6 +58,8 @@ def check(text: str, measures: str = "here") -> Any:
         ("llvm -mcpu=skylake -mattr=+avx2,+bogs", "no feature bogs"),
         ("llvm -mcpu=skylake -mattr=avx2", r"feature avx2 without a sign.*Expected -mattr=\+avx2"),
         ("llvm -mtriple=foo-bar", "TVM cannot compile for the target llvm -mtriple=foo-bar"),
+        ("lvm -mcpu=skylake", "Unknown target: lvm .*Did you mean llvm"),
+        ("raspbery-pi/4b-aarch64", r"\. Did you mean raspberry-pi/4b-aarch64\?"),
         ("stackvm", "kind stackvm cannot be tuned.*one of the kinds llvm, c, cuda"),
         ("hexagon", "kind hexagon cannot be tuned"),
     ],
