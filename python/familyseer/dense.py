@@ -6,6 +6,10 @@ extent (src/auto_scheduler/utils.h, ParseKernelLayout), so that no program of a 
 failed: (name_it != name_to_arg.end())". Compiling with the rewritten weights then fails in another place, on
 `len(tensor_b).shape`. Up to 0.14 the axes were `i` and `j`, and all was well. Here they are again; so the workload keys
 of dense layers are not those of the unmended TVM, which has no use for them.
+
+A batch matmul with weights of batch 1, as PyTorch's linear layers on sequences become, reads them at the index 0. Where
+weights lie in another layout, TVM 0.18's indexing takes no plain numbers ("The indices must be expression"), so that
+such a network could be tuned but not compiled with its records. Here it takes them.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ FAULT = "name_it != name_to_arg.end()"
 def mend_dense() -> None:
     """Mends TVM's dense layers. Call it before tasks are extracted, and before a network is compiled with their
     records. A TVM that needs no mending is left as it is."""
+    _take_plain_indices()
     # The package has a function of the module's name.
     dense = importlib.import_module("tvm.topi.nn.dense")
     source = inspect.getsource(dense.matmul)
@@ -31,6 +36,20 @@ def mend_dense() -> None:
         return
     dense.te = _NamingAxes(dense.te)
     dense.matmul = importlib.import_module("tvm.topi.nn").matmul = _mended(dense.matmul)
+
+
+def _take_plain_indices() -> None:
+    integration = importlib.import_module("tvm.auto_scheduler.relay_integration")
+    unchecked = integration.tensor_no_check_call
+    if hasattr(unchecked, "__wrapped__"):
+        return
+    from tvm import tir
+
+    @functools.wraps(unchecked)
+    def mended(tensor: Any, *indices: Any) -> Any:
+        return unchecked(tensor, *(tir.const(each, "int32") if isinstance(each, int) else each for each in indices))
+
+    integration.tensor_no_check_call = mended
 
 
 class _NamingAxes(ModuleType):

@@ -17,21 +17,25 @@ BATCH, DEPTH, WIDTH = 4, 24, 20
 
 
 def network(operation: str) -> Network:
-    """A dense layer, or a matmul with constant weights, and a bias."""
-    data = relay.var("data", shape=(BATCH, DEPTH))
-    shape = (WIDTH, DEPTH) if operation == "dense" else (DEPTH, WIDTH)
+    """A dense layer, or a matmul or batch matmul with constant weights, and a bias."""
+    first = (1,) if operation == "batch_matmul" else ()
+    shape = (*first, WIDTH, DEPTH) if operation == "dense" else (*first, DEPTH, WIDTH)
+    data = relay.var("data", shape=(*first, BATCH, DEPTH))
     weight, bias = relay.var("weight", shape=shape), relay.var("bias", shape=(WIDTH,))
-    product = relay.nn.dense(data, weight) if operation == "dense" else relay.nn.matmul(data, weight)
-    module = tvm.IRModule.from_expr(relay.nn.relu(relay.nn.bias_add(product, bias)))
+    if operation == "batch_matmul":
+        product = relay.nn.batch_matmul(data, weight, transpose_b=False)
+    else:
+        product = relay.nn.dense(data, weight) if operation == "dense" else relay.nn.matmul(data, weight)
+    module = tvm.IRModule.from_expr(relay.nn.relu(relay.nn.bias_add(product, bias, axis=-1)))
     random = np.random.default_rng(0)
     weights = {
         "weight": tvm.nd.array(random.normal(size=shape).astype("float32")),
         "bias": tvm.nd.array(random.normal(size=WIDTH).astype("float32")),
     }
-    return Network(module, weights, {"data": random.normal(size=(BATCH, DEPTH)).astype("float32")})
+    return Network(module, weights, {"data": random.normal(size=(*first, BATCH, DEPTH)).astype("float32")})
 
 
-@pytest.mark.parametrize("operation", ["dense", "matmul"])
+@pytest.mark.parametrize("operation", ["dense", "matmul", "batch_matmul"])
 def test_every_program_of_a_dense_layer_lowers_and_computes_what_the_untuned_one_does(
     operation: str,
 ) -> None:
