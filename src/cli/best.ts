@@ -1,4 +1,5 @@
 import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import type { Command } from "commander";
 import { InvalidRequestError } from "../errors.js";
 import { type BestRecord, bestRecords } from "../records/best.js";
@@ -20,6 +21,9 @@ export function addBest(program: Command, finish: Finish): void {
     .option("--tvm-python <path>", "taken by every command; this one needs no Python")
     .option("--json", "print an array of objects")
     .action(async (log: string, { distill, json }: { distill?: string; json?: boolean }) => {
+      if (distill !== undefined && [log, `${log}.journal.jsonl`].some((read) => resolve(read) === resolve(distill))) {
+        throw new InvalidRequestError(`--distill ${distill} is a file that the records are read from. Name another.`);
+      }
       const skipped = new SkippedLines();
       const records = await bestRecords(logRecords(log, skipped));
       const job = await readJobEnd(log);

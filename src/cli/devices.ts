@@ -20,7 +20,8 @@ interface Row extends Partial<DeviceTotals> {
 }
 
 export function addDevices(program: Command, finish: Finish): void {
-  const command = withWorkerOptions(program.command("devices"))
+  const command = program
+    .command("devices")
     .description("list the GPUs of this machine, or the servers of a tracker, and what they did")
     .option("--tracker <host:port>", "list the servers of this TVM RPC tracker")
     .option("--device-key <key>", "only those with this key")
@@ -38,6 +39,7 @@ export function addDevices(program: Command, finish: Finish): void {
         await worker.close();
       }
     });
+  withWorkerOptions(command);
   example(command, "familyseer devices --tracker 127.0.0.1:9190 --log mobilenet.log");
 }
 

@@ -21,7 +21,8 @@ interface Check {
 }
 
 export function addDoctor(program: Command, finish: Finish): void {
-  const command = withWorkerOptions(program.command("doctor"))
+  const command = program
+    .command("doctor")
     .description("check every part of the installation and say what to do")
     .option("--json", "print an array of objects")
     .action(async (options: WorkerOptions & { json?: boolean }) => {
@@ -46,6 +47,7 @@ export function addDoctor(program: Command, finish: Finish): void {
       }
       finish(results.every(({ ok }) => ok) ? 0 : 2);
     });
+  withWorkerOptions(command);
   example(command, "familyseer doctor");
 }
 

@@ -7,11 +7,14 @@ import { DEVICES, type Device, type Experiment, SCALES, type Scale } from "../ex
 import { EXPERIMENTS } from "../experiments/experiments.js";
 import { writeConclusion } from "../experiments/output.js";
 import { table } from "../report/format.js";
+import { widthOf } from "../report/screen.js";
 import { example, type Finish, wholeNumbers } from "./command.js";
 import { interruptible } from "./interrupt.js";
 import { didYouMean } from "./near-misses.js";
 
 const ALL = "all";
+/** Of help that goes to no terminal. */
+const HELP_WIDTH = 80;
 
 interface Flags {
   readonly scale: Scale;
@@ -26,19 +29,23 @@ interface Flags {
 export function addExperiment(program: Command, finish: Finish): void {
   const command = program
     .command("experiment")
-    .description("reproduces an experiment of the paper, or all of them")
+    .description("reproduce an experiment of the paper, or all of them")
     .argument("[name]", "left out: lists them")
     .addOption(new Option("--scale <name>", "how much is tuned").choices(SCALES).default("small"))
-    .option("--device <names>", `${DEVICES.join(", ")}; or several of them`, devices, ["cpu" as Device])
+    .addOption(
+      new Option("--device <names>", `${DEVICES.join(", ")}; or several of them`)
+        .argParser(devices)
+        .default(["cpu" as Device], "cpu"),
+    )
     .option("--networks <names>", "these networks instead of the scale's", names)
     .option("--seeds <numbers>", "a run for each, e.g. 0,1,2 (default: by scale and device)", wholeNumbers)
     .option("--out <folder>", "where runs are kept and results written", "experiments")
     .option("--json", "print the data, of several by name; without a name the list")
     .option("--tvm-python <path>", "use this Python with TVM instead of the installed one")
-    .addHelpText("after", () => `\nExperiments:\n${list()}`)
+    .addHelpText("after", () => `\nExperiments:\n${list(widthOf(process.stdout) ?? HELP_WIDTH)}`)
     .action(async (name: string | undefined, flags: Flags) => {
       if (name === undefined) {
-        console.log(flags.json ? JSON.stringify(described(), null, 2) : list());
+        console.log(flags.json ? JSON.stringify(described(), null, 2) : list(widthOf(process.stdout)));
         finish(0);
         return;
       }
@@ -122,9 +129,9 @@ function about({ description, devices }: Experiment, scale: Scale, device: Devic
   return `${description}. ${devices.length > 0 ? `Scale ${scale}, device ${device}. ` : ""}Made on ${machine}.`;
 }
 
-function list(): string {
+function list(width: number | null): string {
   const rows = described().map(({ name, description }) => [name, description]);
-  return table(["name", "shows"], [...rows, [ALL, "all of these, one after another"]]);
+  return table(["name", "shows"], [...rows, [ALL, "all of these, one after another"]], width);
 }
 
 function described(): { name: string; description: string }[] {

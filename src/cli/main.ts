@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { type Command, CommanderError, Help } from "commander";
 import { FamilySeerError, InvalidRequestError } from "../errors.js";
 import { addBest } from "./best.js";
@@ -41,6 +42,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const finish = (result: number) => {
     code = result;
   };
+  const output = watchOutput();
   const program = new ForgivingCommand("familyseer")
     .description("FamilySeer for Apache TVM: tune networks with families of tasks")
     .version("0.1.0")
@@ -63,10 +65,35 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   try {
     await program.parseAsync([...argv], { from: "user" });
-    return code;
   } catch (error) {
-    return exitCodeOf(error);
+    code = exitCodeOf(error);
   }
+  return (await output.isWhole()) ? code : 1;
+}
+
+/**
+ * Keeps a stream that can take no more from ending this process, with a trace, before its work has ended. That a reader has
+ * all it wants, as `head`, is no failure; that what is printed is lost, as on a full disk, is one.
+ */
+function watchOutput(): { readonly isWhole: () => Promise<boolean> } {
+  let lost = false;
+  process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
+    if (code !== "EPIPE" && !lost) {
+      lost = true;
+      console.error(
+        `familyseer: What is printed cannot be written to standard output (${code}). Send it where there is room for it.`,
+      );
+    }
+  });
+  process.stderr.on("error", () => undefined);
+  return {
+    isWhole: async () => {
+      await new Promise<void>((written) => process.stdout.write("", () => written()));
+      // What has failed is told after it is done.
+      await setImmediate();
+      return !lost;
+    },
+  };
 }
 
 /** No process can be started from a folder that was removed. */

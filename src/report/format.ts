@@ -7,9 +7,18 @@ import type { DeathReason, SearchReason } from "../tuning/scheduler.js";
 import type { DescribedInput } from "../worker/protocol.js";
 import { rowsOf } from "./text.js";
 
-/** Milliseconds for people, from seconds. */
+/** Milliseconds for people, from seconds; of the fastest programs, two figures rather than zeros. */
 export function ms(seconds: number | null): string {
-  return seconds === null ? "-" : (seconds * 1000).toFixed(seconds < 0.001 ? 4 : 3);
+  if (seconds === null) {
+    return "-";
+  }
+  const value = seconds * 1000;
+  return value > 0 && value < 0.001 ? value.toPrecision(2) : value.toFixed(value < 1 ? 4 : 3);
+}
+
+/** GFLOP/s for people: two decimals, or two figures where they would be zeros. */
+function gflops(value: number): string {
+  return value > 0 && value < 0.01 ? value.toPrecision(2) : value.toFixed(2);
 }
 
 /** What a network is compiled for, for people. */
@@ -99,7 +108,7 @@ export function taskTable(
     ["id", "task", "family", "latency (ms)", "x weight (ms)", "GFLOP/s", "trials"],
     tasks.map((task, place) => {
       const cost = bestCosts[place] ?? null;
-      const speed = cost === null || task.flops <= 0 ? "-" : (task.flops / cost / 1e9).toFixed(2);
+      const speed = cost === null || task.flops <= 0 ? "-" : gflops(task.flops / cost / 1e9);
       const total = cost === null ? null : cost * task.weight;
       return [task.id, task.words, task.family ?? "-", ms(cost), ms(total), speed, trials[place] ?? 0];
     }),

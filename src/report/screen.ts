@@ -27,6 +27,7 @@ export class Screen {
   readonly #environment: NodeJS.ProcessEnv;
   #bars: MultiBar | null = null;
   #bar: SingleBar | null = null;
+  #advanced = false;
 
   constructor(
     private readonly out: Output,
@@ -89,6 +90,7 @@ export class Screen {
 
   /** One more is done. */
   advanceBar(): void {
+    this.#advanced = true;
     this.#bar?.increment();
   }
 
@@ -112,12 +114,13 @@ export class Screen {
   /** On one row of the terminal, with as much of the words as there is room for. */
   #barLine(options: Options, params: Params, { words }: { words: string }): string {
     const room = (this.width ?? USUAL_WIDTH) - 1;
-    const counts = `${params.value}/${params.total} trials, ${progress.Format.TimeFormat(params.eta, options, 5)} left`;
+    // Before the first is done, nobody knows.
+    const left = this.#advanced ? `, ${progress.Format.TimeFormat(params.eta, options, 5)} left` : "";
+    const counts = `${params.value}/${params.total} trials${left}`;
     const barsize = Math.min(WIDEST_BAR, Math.floor(room / 4));
     const bar = progress.Format.BarFormat(params.progress, { ...options, barsize });
     const line = shortened(`${bar} ${counts}`, room);
-    const left = room - line.length - 2;
-    const named = shortened(words, left);
+    const named = shortened(words, room - line.length - 2);
     return named === "" ? line : `${line}, ${named}`;
   }
 }

@@ -21,6 +21,8 @@ export class TuneDisplay {
   #bestCosts: (number | null)[] = [];
   #trials: number[] = [];
   #rounds = 0;
+  /** Whether the table was shown after the last round. */
+  #tableShown = false;
 
   constructor(out: Output, { tableEvery, detail = "usual" }: DisplayOptions) {
     this.#screen = new Screen(out);
@@ -41,6 +43,7 @@ export class TuneDisplay {
         break;
       case "measured":
         this.#countTrial(this.#place(event.task));
+        this.#tableShown = false;
         if (this.#detail === "verbose") {
           this.#line(`  ${describeProgram(event)}`);
         }
@@ -83,7 +86,7 @@ export class TuneDisplay {
       const inRound = resumed.inRound > 0 ? `, ${resumed.inRound} of them of a round that is gone on with` : "";
       this.#line(`the job goes on after ${resumed.rounds} rounds and ${done} programs${inRound}`);
     } else if (event.recordsTaken > 0) {
-      this.#line(`${event.recordsTaken} records of an earlier log are taken over`);
+      this.#line(`${event.recordsTaken} records that were there already are taken over`);
     }
     for (const notice of event.notices) {
       this.#line(notice);
@@ -108,7 +111,8 @@ export class TuneDisplay {
       );
     }
     this.#rounds += 1;
-    if (this.#detail !== "quiet" && this.#tableEvery > 0 && this.#rounds % this.#tableEvery === 0) {
+    this.#tableShown = this.#detail !== "quiet" && this.#tableEvery > 0 && this.#rounds % this.#tableEvery === 0;
+    if (this.#tableShown) {
       this.#line(taskTable(this.#tasks, this.#bestCosts, this.#trials, this.#screen.width));
     }
   }
@@ -122,7 +126,9 @@ export class TuneDisplay {
       this.#line(`${end}; the job had not begun`);
       return;
     }
-    this.#line(taskTable(this.#tasks, event.bestCosts, this.#trials, this.#screen.width));
+    if (!this.#tableShown) {
+      this.#line(taskTable(this.#tasks, event.bestCosts, this.#trials, this.#screen.width));
+    }
     const score = event.score === null ? "not known, as some task has no program that ran" : `${ms(event.score)} ms`;
     this.#line(`${end}; estimated latency of all tasks ${score}`);
   }

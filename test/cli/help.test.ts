@@ -39,6 +39,12 @@ describe("the help", () => {
     }
   });
 
+  it("of an experiment lists all of them, no line broken by the terminal", async () => {
+    const lines = await help("experiment");
+    const shown = lines.slice(lines.indexOf("Experiments:"));
+    assert.ok(shown.length > 10 && shown.every((line) => line.length <= 80), shown.join("\n"));
+  });
+
   it("has every command in a group", async () => {
     const lines = await help();
     assert.ok(!headings(lines).includes("Commands:"), lines.join("\n"));

@@ -78,6 +78,17 @@ describe("best", () => {
     assert.deepEqual([name, never, unknown], ["matmul_add", null, null]);
   });
 
+  it("never writes the best records over what they are read from, and fails where what it prints is lost", async () => {
+    const before = await readFile(log, "utf8");
+    const over = await execa("node", ["scripts/familyseer.js", "best", log, "--distill", log], { reject: false });
+    assert.equal(over.exitCode, 2, over.stderr);
+    assert.match(over.stderr, /is a file that the records are read from/);
+    assert.equal(await readFile(log, "utf8"), before);
+    const full = await execa("bash", ["-c", 'node scripts/familyseer.js best "$0" >/dev/full', log], { reject: false });
+    assert.equal(full.exitCode, 1, full.stderr);
+    assert.match(full.stderr, /cannot be written to standard output \(ENOSPC\)/);
+  });
+
   it("has report name tasks in its notes by whole words, with and without a journal", async () => {
     const { stderr } = await familyseer("report", log);
     assert.match(stderr, /left out of the sums.*: matmul_add \(128, 64, float32\)\.$/m);

@@ -47,6 +47,33 @@ describe("what tune prints", function () {
     assert.equal(stderr, "the scripted worker starts");
   });
 
+  it("has the last table once, also where one is due after the last round", async () => {
+    const { stdout } = await run(await tuning("--table-every", "1"));
+    const rounds = stdout.match(/^round /gm)?.length;
+    assert.equal(stdout.match(/^id +task /gm)?.length, rounds, stdout);
+  });
+
+  it("ends the job as Ctrl-C does where its reader has gone, with no trace and no record lost", async () => {
+    for (const more of [[], ["--json"]]) {
+      const { stdout, stderr } = await run([
+        "bash",
+        "-c",
+        '"$@" | head -1; echo "${PIPESTATUS[0]}"',
+        "-",
+        ...(await tuning(...more)),
+      ]);
+      assert.equal(stdout.split("\n").at(-1), "130", stderr);
+      assert.equal(stderr, "interrupted, as nothing takes what is printed: the round in progress is recorded first");
+    }
+  });
+
+  it("is said to be lost where its device is full", async () => {
+    const { exitCode, stderr } = await run(["bash", "-c", '"$@" >/dev/full', "-", ...(await tuning())]);
+    assert.equal(exitCode, 1, stderr);
+    assert.match(stderr, /^familyseer: What is printed cannot be written to standard output \(ENOSPC\)\./);
+    assert.doesNotMatch(stderr, / at /);
+  });
+
   it("is refused with --quiet beside --verbose or --json", async () => {
     for (const other of ["--verbose", "--json"]) {
       const { exitCode, stderr } = await run(await tuning("--quiet", other));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describeReason, table } from "../../src/report/format.js";
+import { describeReason, ms, table } from "../../src/report/format.js";
 import { wrapped } from "../../src/report/text.js";
 
 describe("what people read", () => {
@@ -9,6 +9,11 @@ describe("what people read", () => {
     assert.equal(describeReason({ ...reason, per: "program" }), "12 us/program expected, next best 3.0 us/program");
     const foreseen = { type: "expected-of-schedules", family: "f", after: 1, gain: 0.5, rate: 2e-6 } as const;
     assert.match(describeReason({ ...foreseen, per: "program" }), /, 2\.0 us\/program$/);
+  });
+
+  it("has milliseconds of the fastest programs in two figures, never as zeros", () => {
+    assert.deepEqual([2.5, 1e-3, 2e-4, 4.2e-8, 3e-11].map(ms), ["2500.000", "1.000", "0.2000", "0.000042", "3.0e-8"]);
+    assert.equal(ms(null), "-");
   });
 
   it("breaks a line between words, and within one only where it is wider than all there is", () => {
