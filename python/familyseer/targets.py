@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import RequestError
+from .interpreter import command, environment
 
 if TYPE_CHECKING:
     import tvm
@@ -199,12 +200,14 @@ def _try(text: str) -> _Tried:
 
 def _try_apart(text: str) -> tuple[int | None, str]:
     """How a process of its own ended, None: it did not, and all it wrote to its standard error."""
-    # In the folder of this package, where nothing of the user's is imported.
-    folder = Path(__file__).resolve().parents[1]
-    command = [sys.executable, "-m", "familyseer.targets", text]
     try:
         ended = subprocess.run(
-            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS
+            command("familyseer.targets", text),
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
         )
         return ended.returncode, ended.stderr
     except subprocess.TimeoutExpired as late:
