@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import tvm
-from familyseer.core_operation import task_words
-from familyseer.draft import draft_scores
-from familyseer.tasks import extract, parse_target
+from familyseer.ansor.core_operation import task_words
+from familyseer.ansor.tasks import extract, parse_target
+from familyseer.learning.draft import draft_scores
 from tvm import auto_scheduler
 from tvm.auto_scheduler.feature import get_per_store_features_from_states
 

@@ -12,7 +12,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-from familyseer.task_scheduler import TVM_TASK_SCHEDULER, TaskScheduler
+from familyseer.drop_in.task_scheduler import TVM_TASK_SCHEDULER, TaskScheduler
 from tvm import auto_scheduler
 from tvm.auto_scheduler import task_scheduler as tvm_task_scheduler
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test

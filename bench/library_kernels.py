@@ -12,9 +12,9 @@ import statistics
 from pathlib import Path
 
 import tvm
-from familyseer.network_latency import compile_network, time_network
-from familyseer.networks import build_network
-from familyseer.tasks import parse_target
+from familyseer.ansor.latency import compile_network, time_network
+from familyseer.ansor.networks import build_network
+from familyseer.ansor.tasks import parse_target
 
 # By kind of target: the library, and a function that is there if TVM was built with it.
 LIBRARIES = {

@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
-from familyseer.core_operation import task_words
+from familyseer.ansor.core_operation import task_words
+from familyseer.ansor.tasks import extract, parse_target
 from familyseer.cuda import NO_GPU, gpu_count
 from familyseer.measuring.build import link_here
 from familyseer.measuring.cpus import find_threads
 from familyseer.measuring.engine import Engine, EngineSettings, Measured
 from familyseer.measuring.run import FAILED_COST, Timing
-from familyseer.tasks import extract, parse_target
 from tvm import auto_scheduler
 from tvm.contrib import tar
 

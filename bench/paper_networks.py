@@ -19,8 +19,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from familyseer.networks import PAPER
-from familyseer.tasks import extract, parse_target
+from familyseer.ansor.networks import PAPER
+from familyseer.ansor.tasks import extract, parse_target
 from published import DATA, core_of_dag, cores_of_dags, extracted_dags, published_dags
 
 ROOT = Path(__file__).parents[1]

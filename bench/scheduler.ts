@@ -1,7 +1,7 @@
+import { FastScheduler } from "../src/core/fast/fast-scheduler.js";
+import { scoreAllBy } from "../src/core/objective.js";
 import { groupFamilies, Scheduler, type SchedulerOptions, seededDraw, type Task, weightedSum } from "../src/index.js";
 import { table } from "../src/report/format.js";
-import { FastScheduler } from "../src/tuning/fast-scheduler.js";
-import { scoreAllBy } from "../src/tuning/objective.js";
 
 /**
  * What deciding costs as the tasks of a job become more: scripted jobs, whose programs are a table look-up, with

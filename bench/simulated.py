@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import tvm
-from familyseer.core_operation import core_operation
-from familyseer.simulated_gpu import InvalidProgramError, simulated_seconds
-from familyseer.tasks import extract, parse_target
+from familyseer.ansor.core_operation import core_operation
+from familyseer.ansor.tasks import extract, parse_target
+from familyseer.simulated.gpu import InvalidProgramError, simulated_seconds
 from published import PublishedProgram, published_programs
 from scipy.stats import spearmanr
 from tvm import auto_scheduler

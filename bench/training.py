@@ -28,9 +28,9 @@ from unittest import mock
 import numpy as np
 import tvm
 import xgboost
-from familyseer import cost_model
-from familyseer.cost_model import GROWTH, BoundedModel, device_parameters
-from familyseer.tasks import extract, parse_target
+from familyseer.ansor.tasks import extract, parse_target
+from familyseer.learning import cost_model
+from familyseer.learning.cost_model import GROWTH, BoundedModel, device_parameters
 from tvm import auto_scheduler
 from tvm.auto_scheduler.cost_model import xgb_model
 from tvm.auto_scheduler.cost_model.cost_model import PythonBasedModel

@@ -7,8 +7,8 @@ import re
 import shlex
 from pathlib import Path
 
-from familyseer.core_operation import core_operation
-from familyseer.tasks import TaskList
+from familyseer.ansor.core_operation import core_operation
+from familyseer.ansor.tasks import TaskList
 
 from .runs import RunError
 from .sides import SIDES, Side, command_line_side

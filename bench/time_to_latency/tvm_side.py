@@ -18,9 +18,9 @@ from typing import IO, Any
 
 import numpy as np
 from familyseer import cuda
-from familyseer.networks import LAYOUTS
-from familyseer.task_scheduler import TVM_TASK_SCHEDULER, TaskScheduler
-from familyseer.tasks import extract, parse_target
+from familyseer.ansor.networks import LAYOUTS
+from familyseer.ansor.tasks import extract, parse_target
+from familyseer.drop_in.task_scheduler import TVM_TASK_SCHEDULER, TaskScheduler
 from tvm import auto_scheduler
 from tvm.auto_scheduler.measure import PythonBasedMeasureCallback
 from tvm.auto_scheduler.task_scheduler import PrintTableInfo, TaskSchedulerCallback

@@ -11,11 +11,11 @@ __all__ = ["PrintTableInfo", "TaskScheduler", "install", "mend_dense", "uninstal
 def __getattr__(name: str) -> Any:
     # The worker names what is missing before anything imports TVM; this package must not.
     if name in ("PrintTableInfo", "TaskScheduler"):
-        from . import task_scheduler
+        from .drop_in import task_scheduler
 
         return getattr(task_scheduler, name)
     if name == "mend_dense":
-        from . import dense
+        from .ansor import dense
 
         return dense.mend_dense
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -26,14 +26,14 @@ def install() -> None:
 
     Code that took `TaskScheduler` out of TVM before keeps the one it took.
     """
-    from . import task_scheduler
+    from .drop_in import task_scheduler
 
     _replace(task_scheduler.TaskScheduler)
 
 
 def uninstall() -> None:
     """Puts TVM's own TaskScheduler back."""
-    from . import task_scheduler
+    from .drop_in import task_scheduler
 
     _replace(task_scheduler.TVM_TASK_SCHEDULER)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import cache
-from .networks.files import digests_of
+from .ansor.networks.files import digests_of
 
 
 def main() -> None:

@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from . import descriptions
+from .ansor.networks import AskedInput, Network, asked_inputs, build_network, check_network
+from .ansor.tasks import SIMULATED_MODEL, TaskList, describe_tasks, extract, is_simulated, parse_target
 from .errors import RequestError
-from .networks import AskedInput, Network, asked_inputs, build_network, check_network
 from .targets import Checked, check_target
-from .tasks import SIMULATED_MODEL, TaskList, describe_tasks, extract, is_simulated, parse_target
 
 if TYPE_CHECKING:
     import tvm
 
+    from .ansor.latency import CompiledNetwork
+    from .ansor.records import Record
+    from .ansor.search import Search
     from .measuring.engine import Engine
-    from .measuring.simulated import SimulatedEngine
-    from .network_latency import CompiledNetwork
-    from .records import Record
-    from .search import Search
+    from .simulated.engine import SimulatedEngine
 
 
 SCHEDULES = "schedules.json"
@@ -77,7 +77,7 @@ class Operations:
         return {"notices": checked.notices, "lack": checked.lack}
 
     def check(self, model: str, batch: int, layout: str, library: str | None) -> dict[str, Any]:
-        from .library import check_library
+        from .ansor.library import check_library
 
         check_network(model, batch, layout)
         if library is not None:
@@ -105,7 +105,7 @@ class Operations:
         return description
 
     def bounds(self) -> dict[str, Any]:
-        from .roofline import least_seconds, measure_machine
+        from .ansor.roofline import least_seconds, measure_machine
 
         if self._tasks is None or self._target is None:
             raise RequestError("There are no tasks yet. Expected extract before bounds.")
@@ -118,7 +118,7 @@ class Operations:
     def load(
         self, log: str, to: int | None, other_targets: bool, only: list[int] | None, **rest: int
     ) -> dict[str, Any]:
-        from .records import read_records
+        from .ansor.records import read_records
 
         if self._tasks is None:
             raise RequestError("There are no tasks yet. Expected extract before load.")
@@ -140,10 +140,10 @@ class Operations:
         training: dict[str, Any],
         measure: dict[str, Any],
     ) -> dict[str, Any]:
-        from .carried import load_schedules, refuse_simulated
-        from .cost_model import CostModel, TrainingSettings
+        from .ansor.carried import load_schedules, refuse_simulated
+        from .ansor.search import Search, SearchSettings
+        from .learning.cost_model import CostModel, TrainingSettings
         from .measuring.run import Timing
-        from .search import Search, SearchSettings
 
         if self._tasks is None:
             raise RequestError("There are no tasks yet. Expected extract before register.")
@@ -170,7 +170,7 @@ class Operations:
         return {"notices": sorted({model.notice for model in models if model.notice})}
 
     def propose(self, task: int, programs: int, recipe: dict[str, Any] | None) -> dict[str, Any]:
-        from .means import Recipe
+        from .ansor.candidates import Recipe
 
         made = Recipe(**recipe) if recipe is not None else None
         candidates, refusal = self._searching(task).propose(task, programs, made)
@@ -197,7 +197,7 @@ class Operations:
 
     def save(self, folder: str, add: bool) -> dict[str, Any]:
         """Writes `<family>.xgb` for each model, `models.json` with what each was trained on, and the best schedules."""
-        from .carried import save_schedules
+        from .ansor.carried import save_schedules
 
         if self._search is None:
             raise RequestError("There are no cost models yet. Expected register before save.")
@@ -227,7 +227,7 @@ class Operations:
         return {"devices": list_gpus() if tracker is None else list_servers(**tracker)}
 
     def compile(self, tuned: bool) -> dict[str, Any]:
-        from .network_latency import compile_network
+        from .ansor.latency import compile_network
 
         if self._target is None:
             raise RequestError("There is no network yet. Expected extract before compile.")
@@ -236,13 +236,13 @@ class Operations:
         return {"module": len(self._modules) - 1, "executor": compiled.executor}
 
     def export(self, module: int, library: str) -> dict[str, Any]:
-        from .library import export_library
+        from .ansor.library import export_library
 
         export_library(self._compiled(module).library, library, str(self._target))
         return {}
 
     def evaluate(self, module: int, repeat: int, min_repeat_ms: int) -> dict[str, Any]:
-        from .network_latency import time_network
+        from .ansor.latency import time_network
 
         return {"seconds": self._on_threads(time_network, self._compiled(module), repeat, min_repeat_ms)}
 
@@ -256,7 +256,7 @@ class Operations:
         from .measuring.cpus import allowed_cpus
         from .measuring.devices import make_devices
         from .measuring.engine import Engine, EngineSettings
-        from .measuring.simulated import SimulatedEngine
+        from .simulated.engine import SimulatedEngine
 
         simulated = measure["devices"]["type"] == "simulated"
         if simulated != is_simulated(str(self._target)):

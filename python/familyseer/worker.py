@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NoReturn
 from .needed import allow_import, missing
 
 if TYPE_CHECKING:
-    from .curve import ClientKeys
+    from .wire.curve import ClientKeys
 
 # How long processes that were killed may take to be gone; one in the kernel's hands may never be.
 _KILLED_SECONDS = 2.0
@@ -62,8 +62,8 @@ def main() -> None:
 
 
 def _serve(endpoint: str, keys: str | None, folder: str | None) -> None:
-    from .channel import Channel
-    from .session import Session
+    from .wire.channel import Channel
+    from .wire.session import Session
 
     session = Session()
     own = keys not in (None, "-")
@@ -77,7 +77,7 @@ def _serve(endpoint: str, keys: str | None, folder: str | None) -> None:
 
 
 def _keys(named: str | None) -> ClientKeys | None:
-    from .curve import KeysError, read_keys, receive_keys
+    from .wire.curve import KeysError, read_keys, receive_keys
 
     if named is None:
         return None

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { InvalidRequestError } from "../errors.js";
-import { type NetworkInput, parseInput } from "../tuner/inputs.js";
+import { type NetworkInput, parseInput } from "../network/inputs.js";
 import { CHANNELS } from "../worker/channel.js";
 
 /** How every command ends: the exit code that the entry point exits with. */

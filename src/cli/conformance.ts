@@ -3,8 +3,8 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
+import { replay, type Scenario, type Trace } from "../core/reference/conformance.js";
 import { FamilySeerError, InvalidRequestError } from "../errors.js";
-import { replay, type Scenario, type Trace } from "../tuning/conformance.js";
 
 /**
  * Replays recorded jobs of the reference schedulers through the real core:

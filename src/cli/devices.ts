@@ -1,8 +1,8 @@
 import type { Command } from "commander";
+import { listDevices } from "../job/devices.js";
 import { type DeviceTotals, readDeviceTotals } from "../records/journal.js";
 import { table } from "../report/format.js";
 import { widthOf } from "../report/screen.js";
-import { listDevices } from "../tuner/devices.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import { example, type Finish, withWorkerOptions } from "./command.js";
 

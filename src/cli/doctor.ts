@@ -1,7 +1,7 @@
 import { access, constants } from "node:fs/promises";
 import type { Command } from "commander";
 import { execa } from "execa";
-import { inWords } from "../tuner/threads.js";
+import { inWords } from "../network/threads.js";
 import { home, pythonArguments, pythonPath, tvmPython } from "../worker/installation.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import { example, type Finish, withWorkerOptions } from "./command.js";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { InvalidRequestError } from "../errors.js";
+import { type EvaluateOptions, evaluate, exportLibrary } from "../network/evaluate.js";
 import { inputsLine, ms } from "../report/format.js";
-import { type EvaluateOptions, evaluate, exportLibrary } from "../tuner/evaluate.js";
 import {
   EXPORT_HELP,
   example,

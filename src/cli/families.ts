@@ -1,8 +1,8 @@
 import type { Command } from "commander";
+import { groupFamilies } from "../core/families.js";
+import { parseSearchPolicy } from "../core/search-policy.js";
 import { InvalidRequestError } from "../errors.js";
-import { listTasks, type NetworkOptions } from "../tuner/tasks.js";
-import { groupFamilies } from "../tuning/families.js";
-import { parseSearchPolicy } from "../tuning/search-policy.js";
+import { listTasks, type NetworkOptions } from "../network/tasks.js";
 import type { WorkerOptions } from "../worker/start.js";
 import { example, type Finish, withNetworkOptions, withWorkerOptions } from "./command.js";
 

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
+import { listTasks, type NetworkOptions } from "../network/tasks.js";
 import { inputsLine, table } from "../report/format.js";
 import { widthOf } from "../report/screen.js";
-import { listTasks, type NetworkOptions } from "../tuner/tasks.js";
 import type { WorkerOptions } from "../worker/start.js";
 import { example, type Finish, withNetworkOptions, withWorkerOptions } from "./command.js";
 

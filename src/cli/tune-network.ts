@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { CancelledError } from "../errors.js";
+import { ANSOR, type TuneNetworkOptions, tuneNetworkGpu, tuneNetworkX86 } from "../job/tune-network.js";
+import { TUNE_DEFAULTS } from "../options/options.js";
 import { TuneDisplay } from "../report/tune-display.js";
-import { TUNE_DEFAULTS } from "../tuner/options.js";
-import { ANSOR, type TuneNetworkOptions, tuneNetworkGpu, tuneNetworkX86 } from "../tuner/tune-network.js";
 import {
   EXPORT_HELP,
   example,

@@ -1,12 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { DEFAULT_MEANS, type Means } from "../core/fast/recipe.js";
+import { STRATEGIES } from "../core/reference/scheduler.js";
+import { requireRan } from "../job/attempts.js";
+import type { TuneEvent } from "../job/events.js";
+import { Tuner } from "../job/tuner.js";
+import { FAST_DEFAULTS, TUNE_DEFAULTS, TUNE_MODES, type TuneOptions } from "../options/options.js";
 import { LivePage } from "../report/live-page.js";
 import { TuneDisplay } from "../report/tune-display.js";
-import { requireRan } from "../tuner/attempts.js";
-import type { TuneEvent } from "../tuner/events.js";
-import { FAST_DEFAULTS, TUNE_DEFAULTS, TUNE_MODES, type TuneOptions } from "../tuner/options.js";
-import { Tuner } from "../tuner/tuner.js";
-import { DEFAULT_MEANS, type Means } from "../tuning/recipe.js";
-import { STRATEGIES } from "../tuning/scheduler.js";
 import {
   decimal,
   example,

@@ -1,4 +1,4 @@
-import { TUNE_DEFAULTS, type TuneOptions } from "../tuner/options.js";
+import { TUNE_DEFAULTS, type TuneOptions } from "../options/options.js";
 import type { Device, Settings } from "./experiment.js";
 
 /** What one run tunes, and what it may spend: the same for all methods. */

@@ -1,8 +1,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
+import type { Families } from "../core/families.js";
 import { InvalidRequestError } from "../errors.js";
-import type { Families } from "../tuning/families.js";
 import { packageRoot } from "../worker/installation.js";
 import type { Curve } from "./time-to-latency.js";
 

@@ -1,10 +1,10 @@
 import Table from "cli-table3";
+import type { FastReason, RateUnit } from "../core/fast/fast-scheduler.js";
+import type { DeathReason, SearchReason } from "../core/reference/scheduler.js";
+import { describeNothingRan } from "../job/attempts.js";
+import type { EndReason, NamedTask, TuneEvent } from "../job/events.js";
+import type { DescribedInput } from "../protocol/protocol.js";
 import type { JournaledEnd } from "../records/journal.js";
-import { describeNothingRan } from "../tuner/attempts.js";
-import type { EndReason, NamedTask, TuneEvent } from "../tuner/events.js";
-import type { FastReason, RateUnit } from "../tuning/fast-scheduler.js";
-import type { DeathReason, SearchReason } from "../tuning/scheduler.js";
-import type { DescribedInput } from "../worker/protocol.js";
 import { rowsOf } from "./text.js";
 
 /** Milliseconds for people, from seconds; of the fastest programs, two figures rather than zeros. */

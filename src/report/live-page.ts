@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import type { TuneEvent } from "../tuner/events.js";
+import type { TuneEvent } from "../job/events.js";
 import { LiveRun } from "./live-run.js";
 import { type Answer, LiveServer, text } from "./live-server.js";
 import { renderPage } from "./page.js";

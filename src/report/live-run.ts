@@ -1,4 +1,4 @@
-import type { NamedTask, TuneEvent } from "../tuner/events.js";
+import type { NamedTask, TuneEvent } from "../job/events.js";
 import { compareRuns } from "./comparison.js";
 import { describeEnd, describeReason, describeStop } from "./format.js";
 import type { Live, PageData } from "./page-data.js";

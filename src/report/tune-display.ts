@@ -1,4 +1,4 @@
-import type { NamedTask, TuneEvent } from "../tuner/events.js";
+import type { NamedTask, TuneEvent } from "../job/events.js";
 import { describeEnd, describeStop, inputsLine, ms, roundLine, taskTable } from "./format.js";
 import { type Output, Screen } from "./screen.js";
 

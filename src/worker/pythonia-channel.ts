@@ -36,7 +36,7 @@ export class PythoniaChannel implements Channel {
     // pythonia starts its child when it is imported, with the environment of that moment.
     const { python } = await withEnvironment(environment, () => import("pythonia"));
     this.#exit = () => python.exit();
-    this.#module = (await python("familyseer.embedded")) as EmbeddedModule;
+    this.#module = (await python("familyseer.wire.embedded")) as EmbeddedModule;
     try {
       this.#handle = await this.#module.open_worker$("", "", [], "", { $timeout: CALL_MS });
     } catch (error) {

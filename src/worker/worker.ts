@@ -8,7 +8,6 @@ import {
   WorkerFailureError,
   WorkerLostError,
 } from "../errors.js";
-import type { Channel } from "./channel.js";
 import {
   decode,
   encode,
@@ -22,7 +21,8 @@ import {
   type Result,
   type ToWorker,
   whatIsWrong,
-} from "./protocol.js";
+} from "../protocol/protocol.js";
+import type { Channel } from "./channel.js";
 
 /** A worker that says nothing for so long is taken for lost; it sends a heartbeat every second. */
 const SILENCE_MS = 30_000;

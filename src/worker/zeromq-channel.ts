@@ -1,11 +1,11 @@
 import { chmod } from "node:fs/promises";
 import { context, Router } from "zeromq";
 import { InvalidRequestError } from "../errors.js";
+import { LIMITS } from "../protocol/protocol.js";
 import { Authenticator, curveContext } from "./authenticator.js";
 import type { Channel, ChannelEvents } from "./channel.js";
 import { type ClientKeys, makeKeys, type ServerKeys } from "./curve.js";
 import { JobFolder, LONGEST_SOCKET } from "./job-folder.js";
-import { LIMITS } from "./protocol.js";
 
 const IPC = "ipc://";
 const TCP = /^tcp:\/\/.+:(\d+|\*)$/;

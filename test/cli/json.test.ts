@@ -3,9 +3,9 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { journalEntries } from "../../src/records/journal.js";
+import { ScriptedTuning } from "../job/scripted-tuning.js";
 import { startedLine, writeLog } from "../report/written-logs.js";
 import { temporaryFolder } from "../temporary-folder.js";
-import { ScriptedTuning } from "../tuner/scripted-tuning.js";
 
 const DIGEST = "0123456789abcdef0123456789abcdef";
 const CONV = `["${DIGEST}", [1, 56, 56, 72], [1, 1, 72, 12], [1, 56, 56, 12]]`;

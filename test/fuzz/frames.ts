@@ -1,5 +1,5 @@
 import { pack } from "msgpackr/pack";
-import { seededDraw } from "../../src/tuning/random.js";
+import { seededDraw } from "../../src/core/random.js";
 
 /** What of JSON Schema the protocol's is written in. */
 export interface Schema {

@@ -16,8 +16,8 @@ import types
 from typing import Any, Callable
 
 import psutil
-from familyseer.channel import Channel
-from familyseer.session import Session
+from familyseer.wire.channel import Channel
+from familyseer.wire.session import Session
 
 _MIB = 1024 * 1024
 

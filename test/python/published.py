@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import tvm
-from familyseer.schedules import state_of
+from familyseer.ansor.schedules import state_of
 from tvm import auto_scheduler, relay
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from familyseer import cache
-from familyseer.channel import Channel
-from familyseer.tasks import _load
+from familyseer.ansor.tasks import _load
+from familyseer.wire.channel import Channel
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from unittest import mock
 import numpy as np
 import pytest
 import tvm
-from familyseer import network_latency
+from familyseer.ansor import latency as network_latency
+from familyseer.ansor.latency import compile_network, executor_of, time_network
+from familyseer.ansor.networks import build_network
+from familyseer.ansor.tasks import extract, parse_target
 from familyseer.errors import RequestError
-from familyseer.network_latency import compile_network, executor_of, time_network
-from familyseer.networks import build_network
-from familyseer.tasks import extract, parse_target
 from tvm import relay
 
 CASES = Path(__file__).parent.parent / "cases"

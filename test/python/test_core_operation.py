@@ -1,7 +1,7 @@
 """The core operation of real compute DAGs, for a CPU and for a GPU."""
 
 import pytest
-from familyseer.core_operation import core_operation, task_words
+from familyseer.ansor.core_operation import core_operation, task_words
 from tvm import auto_scheduler, te, topi
 
 

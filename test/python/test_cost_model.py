@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xgboost
-from familyseer import cost_model
-from familyseer.cost_model import BoundedModel, CostModel, TrainingSettings, device_parameters
+from familyseer.ansor.search import FAILURE_KINDS
 from familyseer.errors import RequestError
-from familyseer.search import FAILURE_KINDS
+from familyseer.learning import cost_model
+from familyseer.learning.cost_model import BoundedModel, CostModel, TrainingSettings, device_parameters
 from tvm import auto_scheduler
 from tvm.auto_scheduler import MeasureInput, MeasureResult
 from tvm.auto_scheduler.feature import get_per_store_features_from_states

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tvm
 from familyseer import cuda
-from familyseer.cost_model import CostModel, TrainingSettings
-from familyseer.means import ORIGINS, Recipe, by_recipe
-from familyseer.task_search import SearchSettings, TaskSearch
-from familyseer.tasks import GPU_LIMITS
+from familyseer.ansor.candidates import ORIGINS, Recipe, by_recipe
+from familyseer.ansor.task_search import SearchSettings, TaskSearch
+from familyseer.ansor.tasks import GPU_LIMITS
+from familyseer.learning.cost_model import CostModel, TrainingSettings
 from tvm import auto_scheduler
 from tvm.auto_scheduler.measure import MeasureErrorNo
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tvm
-from familyseer.dense import mend_dense
-from familyseer.network_latency import compile_network
-from familyseer.networks import Network
-from familyseer.records import Record
+from familyseer.ansor.dense import mend_dense
+from familyseer.ansor.latency import compile_network
+from familyseer.ansor.networks import Network
+from familyseer.ansor.records import Record
 from tvm import auto_scheduler, relay
 from tvm.auto_scheduler import MeasureInput, MeasureResult
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tvm
-from familyseer.draft import draft_scores
-from familyseer.roofline import Machine, compulsory_bytes, least_seconds, measure_machine
-from familyseer.tasks import GPU_LIMITS
+from familyseer.ansor.roofline import Machine, compulsory_bytes, least_seconds, measure_machine
+from familyseer.ansor.tasks import GPU_LIMITS
+from familyseer.learning.draft import draft_scores
 from tvm import auto_scheduler, te, topi
 from tvm.auto_scheduler.feature import get_per_store_features_from_states
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test

@@ -16,10 +16,10 @@ from typing import Any
 import familyseer
 import psutil
 import pytest
+from familyseer.drop_in.orchestrator import find_node_package
+from familyseer.drop_in.task_scheduler import TVM_TASK_SCHEDULER, TaskScheduler
 from familyseer.errors import InstallationError
 from familyseer.measuring.cpus import real_cores, tvm_threads
-from familyseer.orchestrator import find_node_package
-from familyseer.task_scheduler import TVM_TASK_SCHEDULER, TaskScheduler
 from scripted import ScriptedPolicy, run, scripted_search, scripted_task
 from tvm import auto_scheduler
 from tvm.auto_scheduler import task_scheduler as tvm_task_scheduler
@@ -218,7 +218,7 @@ def test_a_variable_that_names_no_built_package_is_refused(monkeypatch: pytest.M
     monkeypatch.setenv("FAMILYSEER_PACKAGE", str(tmp_path))
     with pytest.raises(InstallationError, match=r"FAMILYSEER_PACKAGE names .*, where there is no"):
         find_node_package()
-    built = tmp_path / "dist" / "src" / "cli" / "drop-in.js"
+    built = tmp_path / "dist" / "src" / "drop-in" / "main.js"
     built.parent.mkdir(parents=True)
     built.touch()
     assert find_node_package() == tmp_path

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import tvm
-from familyseer.task_scheduler import TVM_TASK_SCHEDULER, TaskScheduler
+from familyseer.drop_in.task_scheduler import TVM_TASK_SCHEDULER, TaskScheduler
 from scripted import run
 
 RECORDED = sorted((Path(__file__).parents[1] / "conformance").glob("*.json"))

@@ -68,7 +68,7 @@ def test_nothing_is_left_and_the_log_is_whole(
         if killed == "user":
             process.send_signal(by)
         else:
-            (orchestrator,) = [pid for pid, command in marked(mark).items() if "drop-in.js" in command]
+            (orchestrator,) = [pid for pid, command in marked(mark).items() if "drop-in/main.js" in command]
             os.kill(orchestrator, by)
         assert process.wait(timeout=WITHIN_SECONDS) == code, errors.read_text()
         process.stdout.close()

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tvm
+from familyseer.ansor.latency import CompiledNetwork, compile_network
+from familyseer.ansor.library import check_library, export_library
+from familyseer.ansor.networks import Network
 from familyseer.errors import RequestError
-from familyseer.library import check_library, export_library
-from familyseer.network_latency import CompiledNetwork, compile_network
-from familyseer.networks import Network
 from tvm import relay
 from tvm.runtime.vm import VirtualMachine
 

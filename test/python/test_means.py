@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from familyseer import means
-from familyseer.carried import load_schedules, save_schedules
-from familyseer.cost_model import CostModel, TrainingSettings
+from familyseer.ansor import candidates as means
+from familyseer.ansor.candidates import Recipe, by_recipe, expected_gain
+from familyseer.ansor.carried import load_schedules, save_schedules
+from familyseer.ansor.schedules import state_of
+from familyseer.ansor.search import Search
+from familyseer.ansor.task_search import SearchSettings, TaskSearch
+from familyseer.ansor.tasks import GPU_LIMITS
 from familyseer.errors import RequestError
-from familyseer.means import Recipe, by_recipe, expected_gain
+from familyseer.learning.cost_model import CostModel, TrainingSettings
 from familyseer.measuring.run import Timing
-from familyseer.schedules import state_of
-from familyseer.search import Search
-from familyseer.task_search import SearchSettings, TaskSearch
-from familyseer.tasks import GPU_LIMITS
 from tvm import auto_scheduler, te, topi
 from tvm.auto_scheduler import MeasureInput, MeasureResult
 

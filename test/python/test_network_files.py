@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import tvm
 from familyseer import descriptions
+from familyseer.ansor.networks import AskedInput, build_network
+from familyseer.ansor.tasks import extract, parse_target
 from familyseer.errors import RequestError
-from familyseer.networks import AskedInput, build_network
 from familyseer.operations import Operations
-from familyseer.tasks import extract, parse_target
 from tvm import relay, te
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import tvm
+from familyseer.ansor.networks import AskedInput, asked_inputs, build_network
+from familyseer.ansor.tasks import extract, parse_target
 from familyseer.errors import RequestError
-from familyseer.networks import AskedInput, asked_inputs, build_network
-from familyseer.tasks import extract, parse_target
 from tvm import relay
 
 if TYPE_CHECKING:

@@ -2,10 +2,10 @@
 
 import msgpack
 import pytest
+from familyseer.ansor.networks import build_network
+from familyseer.ansor.tasks import extract, parse_target
 from familyseer.errors import RequestError
-from familyseer.networks import build_network
-from familyseer.protocol import ProtocolError, decode
-from familyseer.tasks import extract, parse_target
+from familyseer.wire.protocol import ProtocolError, decode
 
 
 def test_an_unknown_model_shows_the_near_names() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from familyseer.ansor.records import OTHER_TASKS, read_records, same_device, usable_copy
 from familyseer.errors import RequestError
-from familyseer.records import OTHER_TASKS, read_records, same_device, usable_copy
 from tvm import auto_scheduler, te, topi
 from tvm.auto_scheduler import MeasureInput, MeasureResult
 from tvm.auto_scheduler.measure_record import dump_record_to_string

@@ -8,9 +8,9 @@ from math import prod
 import numpy as np
 import pytest
 import tvm
-from familyseer import schedules
-from familyseer.schedules import Stage, Steps, fitted, neighbours, stages_of, state_of, steps_of
-from familyseer.tasks import GPU_LIMITS
+from familyseer.ansor import schedules
+from familyseer.ansor.schedules import Stage, Steps, fitted, neighbours, stages_of, state_of, steps_of
+from familyseer.ansor.tasks import GPU_LIMITS
 from tvm import auto_scheduler, te, topi
 
 CPU, GPU = "llvm", "cuda -arch=sm_70"

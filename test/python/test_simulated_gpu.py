@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from familyseer.core_operation import core_operation
+from familyseer.ansor.core_operation import core_operation
+from familyseer.ansor.schedules import state_of, steps_of
+from familyseer.ansor.tasks import GPU_LIMITS, TaskList, extract, parse_target
 from familyseer.errors import RequestError
 from familyseer.operations import Operations
-from familyseer.schedules import state_of, steps_of
-from familyseer.simulated_gpu import InvalidProgramError, simulated_seconds
-from familyseer.tasks import GPU_LIMITS, TaskList, extract, parse_target
+from familyseer.simulated.gpu import InvalidProgramError, simulated_seconds
 from published import PublishedProgram, published_programs
 from tvm import auto_scheduler
 from tvm.auto_scheduler.feature import get_per_store_features_from_states

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import tvm
 from familyseer import descriptions, targets
+from familyseer.ansor.tasks import extract, gpu_limits, parse_target
 from familyseer.errors import RequestError
 from familyseer.operations import Operations
 from familyseer.targets import check_target
-from familyseer.tasks import extract, gpu_limits, parse_target
 
 TRY_APART = targets._try_apart
 

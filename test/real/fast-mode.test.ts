@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { TuneEvent } from "../../src/job/events.js";
+import { tune } from "../../src/job/tuner.js";
+import type { TuneOptions } from "../../src/options/options.js";
 import { readLog } from "../../src/records/log.js";
-import type { TuneEvent } from "../../src/tuner/events.js";
-import type { TuneOptions } from "../../src/tuner/options.js";
-import { tune } from "../../src/tuner/tuner.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
 const MINUTE = 60_000;

@@ -36,7 +36,7 @@ print("families:", {str(name): list(members) for name, members in scheduler.fami
 /** The tests of dense layers, with nothing but the patch to mend them. */
 const DENSE_UNMENDED = `
 import sys, pytest
-from familyseer import dense
+from familyseer.ansor import dense
 dense.mend_dense = lambda: None
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "test/python/test_dense.py"]))
 `;

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InvalidRequestError } from "../../src/errors.js";
+import type { TuneEvent } from "../../src/job/events.js";
+import { Tuner, tune } from "../../src/job/tuner.js";
+import { timeTuned } from "../../src/network/evaluate.js";
+import type { TuneOptions } from "../../src/options/options.js";
 import { readLog } from "../../src/records/log.js";
 import { isSimulated } from "../../src/records/simulated.js";
 import { readRuns } from "../../src/report/read-runs.js";
-import { timeTuned } from "../../src/tuner/evaluate.js";
-import type { TuneEvent } from "../../src/tuner/events.js";
-import type { TuneOptions } from "../../src/tuner/options.js";
-import { Tuner, tune } from "../../src/tuner/tuner.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
 const MINUTE = 60_000;

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { execa } from "execa";
 import { LogLock } from "../../src/records/log-lock.js";
-import { ScriptedTuning } from "../tuner/scripted-tuning.js";
+import { ScriptedTuning } from "../job/scripted-tuning.js";
 
 const ARGS = ["--trials", "20", "--trials-per-round", "2"];
 

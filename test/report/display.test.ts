@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execa } from "execa";
+import { ScriptedTuning } from "../job/scripted-tuning.js";
 import { Terminal } from "../terminal/terminal.js";
-import { ScriptedTuning } from "../tuner/scripted-tuning.js";
 
 const SIZE = { columns: 80, rows: 24 };
 

@@ -10,9 +10,9 @@ import chromium from "@sparticuz/chromium";
 import { execa } from "execa";
 import { type Browser, chromium as playwright } from "playwright-core";
 import { InvalidRequestError } from "../../src/errors.js";
+import type { TuneEvent } from "../../src/job/events.js";
 import { LivePage } from "../../src/report/live-page.js";
 import { LiveServer, text } from "../../src/report/live-server.js";
-import type { TuneEvent } from "../../src/tuner/events.js";
 import { temporaryFolder } from "../temporary-folder.js";
 import { roundLine, startedLine, writeJournal, writeLog } from "./written-logs.js";
 

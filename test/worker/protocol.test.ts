@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { pack } from "msgpackr";
-import { decode, protocolSchema } from "../../src/worker/protocol.js";
+import { decode, protocolSchema } from "../../src/protocol/protocol.js";
 
 describe("protocol", () => {
   it("is written for Python as the code has it (else: node scripts/write-protocol-schema.js)", async () => {
-    const written = JSON.parse(await readFile("python/familyseer/protocol.schema.json", "utf8"));
+    const written = JSON.parse(await readFile("python/familyseer/wire/protocol.schema.json", "utf8"));
     assert.deepEqual(written, JSON.parse(JSON.stringify(protocolSchema())));
   });
 

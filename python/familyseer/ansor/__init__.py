@@ -1,0 +1,1 @@
+"""All that knows TVM's auto-scheduler (Ansor) or Relay."""

@@ -1,0 +1,108 @@
+"""The networks that can be tuned: by name, built in Relay with seeded random weights, offline; or from a file."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Sequence
+from typing import Callable
+
+from ...errors import RequestError
+from . import convolutional, transformers
+from .files import check_file, is_file, load_network
+from .inputs import AskedInput, asked_inputs
+from .network import LAYOUTS, Network, example_input
+
+__all__ = ["LAYOUTS", "PAPER", "AskedInput", "Network", "asked_inputs", "build_network", "check_network"]
+
+# The eight of the paper.
+PAPER: dict[str, Callable[[int, str], Network]] = {
+    "resnet50_v1": lambda batch, layout: convolutional.resnet_v1(50, batch, layout),
+    "resnet152_v2": lambda batch, layout: convolutional.resnet_v2(152, batch, layout),
+    "mobilenet0.5": lambda batch, layout: convolutional.mobilenet_v1(0.5, batch, layout),
+    "mobilenetv2_0.5": lambda batch, layout: convolutional.mobilenet_v2(0.5, batch, layout),
+    "vit_huge": transformers.vit_huge,
+    # These have no images, so no layout.
+    "bert_large": lambda batch, _layout: transformers.bert_large(batch),
+    "roberta_large": lambda batch, _layout: transformers.roberta_large(batch),
+    "gpt2": lambda batch, _layout: transformers.gpt2(batch),
+}
+
+
+def check_network(name: str, batch: int, layout: str) -> None:
+    """Builds nothing. Raises RequestError for a name that does not exist (with the near ones), a file that is not there
+    or is of no kind that can be read, a layout there is not, and a batch of none."""
+    if layout not in LAYOUTS:
+        raise RequestError(f"Unknown layout: {layout}. The layouts are {' and '.join(LAYOUTS)}.")
+    if batch < 1:
+        raise RequestError(f"batch is {batch}. Expected a whole number of at least 1.")
+    if is_file(name):
+        check_file(name)
+        return
+    makers = _makers()
+    if name not in makers:
+        near = difflib.get_close_matches(name, makers, n=3, cutoff=0.4)
+        hint = f"Did you mean {' or '.join(near)}? " if near else ""
+        raise RequestError(
+            f"Unknown model: {name}. {hint}The models are {', '.join(sorted(makers))}; "
+            "or name a file: .json (Relay), .onnx, .pt (TorchScript)."
+        )
+
+
+def build_network(name: str, batch: int = 1, layout: str = "NHWC", inputs: Sequence[AskedInput] = ()) -> Network:
+    """Builds a network by name, or loads it from a file (`files.py` says of which kinds).
+
+    Image networks take batch x 224 x 224 x 3; what else a network takes is said where it is built. `inputs` is what the
+    user says of a file's inputs.
+
+    Raises RequestError for what `check_network` refuses, a file that holds no network, or inputs that cannot be
+    (`inputs.settle`).
+    """
+    check_network(name, batch, layout)
+    if is_file(name):
+        return load_network(name, batch, layout, inputs)
+    if inputs:
+        given = ", ".join(each.name for each in inputs)
+        raise RequestError(
+            f"{name} is built with inputs of its own, so that {given} cannot be given. Leave --input out; it is for "
+            "networks from files."
+        )
+    return _makers()[name](batch, layout)
+
+
+def _makers() -> dict[str, Callable[[int, str], Network]]:
+    return {**PAPER, **_relay_testing()}
+
+
+def _relay_testing() -> dict[str, Callable[[int, str], Network]]:
+    makers: dict[str, Callable[[int, str], Network]] = {
+        "mlp": _testing("mlp"),
+        "dcgan": _testing("dcgan"),
+        "dqn": _testing("dqn"),
+        "inception_v3": _testing("inception_v3"),
+        "mobilenet": _testing("mobilenet", layouts=True),
+        "squeezenet_v1.1": _testing("squeezenet", version="1.1"),
+        "densenet-121": _testing("densenet", densenet_size=121),
+    }
+    for layers in (18, 34, 50, 101, 152):
+        makers[f"resnet-{layers}"] = _testing("resnet", layouts=True, num_layers=layers)
+    for layers in (11, 16, 19):
+        makers[f"vgg-{layers}"] = _testing("vgg", num_layers=layers)
+    return makers
+
+
+def _testing(module_name: str, layouts: bool = False, **options: object) -> Callable[[int, str], Network]:
+    """A network of TVM's `relay.testing`; only some of them can be built in NHWC."""
+
+    def make(batch: int, layout: str) -> Network:
+        settings = dict(options)
+        if layouts and layout == "NHWC":
+            # Without the shape TVM builds nonsense shapes without a word.
+            settings.update(layout="NHWC", image_shape=(224, 224, 3))
+        maker = importlib.import_module(f"tvm.relay.testing.{module_name}")
+        module, weights = maker.get_workload(batch_size=batch, **settings)
+        kind = next(p for p in module["main"].params if p.name_hint == "data").checked_type
+        shape = tuple(int(extent) for extent in kind.shape)
+        return Network(module, weights, {"data": example_input(shape, kind.dtype)})
+
+    return make

@@ -1,0 +1,468 @@
+"""`tune` of the drop-in TaskScheduler: the user's process as a worker.
+
+The orchestrator decides; this process has the tasks, search policies, objective function, callbacks and devices that
+the user made, and uses them as they are.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable
+
+import numpy as np
+from tvm import auto_scheduler
+from tvm.auto_scheduler import task_scheduler as tvm_task_scheduler
+
+from ..ansor.core_operation import core_operation
+from ..ansor.dense import FAULT as DENSE_FAULT
+from ..ansor.records import read_records, usable_copy
+from ..ansor.tasks import similarity_tags
+from ..errors import OrchestratorLostError, RequestError
+from ..measuring.cpus import are_threads_told, real_cores, tvm_threads
+from ..targets import on_cpu
+from ..wire.channel import Channel
+from ..wire.session import Session
+from .orchestrator import Orchestrator, end_marked_children, mark_children
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from tvm.auto_scheduler import SearchTask, TuningOptions
+    from tvm.auto_scheduler.measure import MeasureResult
+    from tvm.auto_scheduler.search_policy import SearchPolicy
+
+# Programs of a foresee round, the reference's number (FamilySeer, section 4.2).
+FORESEE_TRIALS = 16
+# How long the orchestrator has to end after its last word, in seconds.
+_GRACE = 3.0
+_INSIST_SECONDS = 1.0
+_UNMEASURED_COST = 1e10
+
+
+class TuningSettings:
+    """What `tune` was called with."""
+
+    def __init__(
+        self,
+        tune_option: TuningOptions,
+        search_policy: str | list[SearchPolicy],
+        search_policy_params: dict[str, Any] | None,
+        adaptive_training: bool,
+        per_task_early_stopping: int | None,
+        give_up_unmeasured: bool | None = None,
+    ) -> None:
+        self.tune_option = tune_option
+        self.search_policy = search_policy
+        self.search_policy_params = search_policy_params
+        self.adaptive_training = adaptive_training
+        self.per_task_early_stopping = per_task_early_stopping
+        self.give_up_unmeasured = give_up_unmeasured
+
+
+def drive(scheduler: Any, settings: TuningSettings) -> None:
+    """Tunes the tasks of a TaskScheduler, TVM's own or ours, as the orchestrator says.
+
+    Raises ValueError for what cannot be tuned, InstallationError, OrchestratorLostError, and whatever the user's own
+    objective, callbacks, search policies and devices raise.
+    """
+    _prepare(scheduler, settings)
+    _tell_of_threads(scheduler.tasks, settings.tune_option.runner)
+    with _earlier_run(scheduler) as earlier, mark_children() as mark:
+        orchestrator = Orchestrator(mark)
+        session = Session()
+        channel = Channel(orchestrator.endpoint, session.deliver)
+        done = False
+        try:
+            with _Interruption(orchestrator, session) as interruption:
+                process = UserProcess(scheduler, settings, earlier, interruption, session.end)
+                session.serve(channel.send, process, raise_errors=True)
+                interruption.check()
+            done = process.finished
+        except InterruptionError:
+            raise KeyboardInterrupt from None
+        finally:
+            channel.close()
+            orchestrator.close(grace=_GRACE if done else 0)
+            if not done:
+                end_marked_children(mark)
+    if session.refusal:
+        raise (ValueError if session.refusal.kind == RequestError.kind else RuntimeError)(session.refusal.reason)
+    if not done:
+        raise OrchestratorLostError("The orchestrator ended the session before the tuning was done.")
+
+
+class UserProcess:
+    """The operations of the protocol that only the user's own process can do."""
+
+    beside: frozenset[str] = frozenset()
+
+    def __init__(
+        self,
+        scheduler: Any,
+        settings: TuningSettings,
+        earlier: EarlierRun,
+        interruption: _Interruption,
+        end: Callable[[], None],
+    ) -> None:
+        self._scheduler = scheduler
+        self._settings = settings
+        self._earlier = earlier
+        self._interruption = interruption
+        self._end = end
+        self.finished = False
+        self._first_round = True
+        self._said_dense = False
+
+    def perform(
+        self,
+        operation: str,
+        params: dict[str, Any],
+        report: Callable[[dict[str, Any]], None],
+        cancelled: Callable[[], bool],
+    ) -> dict[str, Any]:
+        return getattr(self, operation)(**params)
+
+    def close(self) -> None:
+        pass
+
+    def ping(self) -> dict[str, Any]:
+        return {}
+
+    def describe(self) -> dict[str, Any]:
+        scheduler, settings = self._scheduler, self._settings
+        option, name = settings.tune_option, settings.search_policy
+        weights = scheduler.task_weights or [1] * len(scheduler.tasks)
+        return {
+            "tasks": [
+                _describe(task, float(weight), scheduler.task_tags[index])
+                for index, (task, weight) in enumerate(zip(scheduler.tasks, weights))
+            ],
+            "search_policy": name if isinstance(name, str) else None,
+            "trials": int(option.num_measure_trials),
+            "trials_per_round": int(option.num_measures_per_round),
+            "foresee_trials": FORESEE_TRIALS,
+            "strategy": scheduler.strategy,
+            "alpha": float(scheduler.alpha),
+            "beta": float(scheduler.beta),
+            "gamma": float(scheduler.gamma),
+            "backward_window": int(scheduler.backward_window_size),
+            # TVM writes "never" as a negative number.
+            "early_stopping": None if option.early_stopping < 0 else int(option.early_stopping),
+            "task_early_stopping": settings.per_task_early_stopping,
+            "give_up_unmeasured": settings.give_up_unmeasured,
+            "start_at": [
+                {
+                    "rounds": int(scheduler.task_cts[index]),
+                    "best_round": int(scheduler.task_best_cts[index]),
+                    "best_cost": float(scheduler.best_costs[index]),
+                    "history": [float(cost) for cost in scheduler.task_costs_history[index]],
+                    "dead": index in scheduler.dead_tasks,
+                }
+                for index in range(len(scheduler.tasks))
+            ],
+            "measured_before": self._earlier.measured,
+        }
+
+    def begin(
+        self,
+        families: dict[str, list[int]] | None,
+        search_policy: str | None,
+        trials_per_round: int,
+        histories: list[list[float]],
+    ) -> dict[str, Any]:
+        scheduler = self._scheduler
+        scheduler.task_costs_history[:] = histories
+        scheduler.num_measures_per_round = trials_per_round
+        scheduler.family_group = families or {}
+        if self._settings.tune_option.verbose >= 1:
+            for name, members in scheduler.family_group.items():
+                print("family group :", name, "---", members)
+        if families is None or search_policy is None:
+            named = self._settings.search_policy if search_policy is None else search_policy
+            scheduler.search_policies = list(self._make_policies(named, scheduler.tasks))
+        else:
+            policies = {}
+            for members in families.values():
+                made = self._make_policies(search_policy, [scheduler.tasks[index] for index in members])
+                policies.update(zip(members, made))
+            scheduler.search_policies = [policies[index] for index in range(len(scheduler.tasks))]
+        return {}
+
+    def score(self, vectors: list[list[float]]) -> dict[str, Any]:
+        return {"scores": [float(self._scheduler._compute_score(np.array(costs))) for costs in vectors]}
+
+    def draw(self, count: int) -> dict[str, Any]:
+        # The generator that TVM's scheduler draws from, so that the user's seed decides here too.
+        return {"drawn": int(np.random.choice(count))}
+
+    def search(self, task: int, programs: int, reason: str, state: dict[str, Any]) -> dict[str, Any]:
+        scheduler = self._scheduler
+        self._take(state)
+        scheduler.reason = reason
+        for callback in scheduler.callbacks:
+            callback.pre_tune(scheduler, task)
+        try:
+            inputs, results = scheduler.search_policies[task].continue_search_one_round(programs, scheduler.measurer)
+        except Exception:
+            # TVM's own code turns an interruption that it meets into an error of its own.
+            self._interruption.check()
+            raise
+        self._interruption.check()
+        costs = [_mean(result.costs) for result in results]
+        self._say_if_dense(task, results)
+        # The number of inputs counts as measured, whatever came back of them.
+        costs += [None] * (len(inputs) - len(costs))
+        self._tell_first_error(costs, results)
+        return {"costs": costs}
+
+    def _tell_first_error(self, costs: list[float | None], results: Any) -> None:
+        """Prints the first error if no program of the first round ran: TVM prints a letter for each."""
+        failed = next((result for result in results if result.error_no != 0), None)
+        if self._first_round and failed is not None and all(cost is None for cost in costs):
+            print(f"None of the first {len(costs)} programs ran. The first error:\n{failed.error_msg}")
+        self._first_round = False
+
+    def _say_if_dense(self, task: int, results: Sequence[Any]) -> None:
+        """Says once how to have dense layers tuned, where every program of a task fails by TVM's fault with them."""
+        never_ran = self._scheduler.best_costs[task] >= _UNMEASURED_COST
+        if self._said_dense or len(results) == 0 or not never_ran or not all(map(_fails_as_dense, results)):
+            return
+        self._said_dense = True
+        print(
+            f"familyseer: TVM can lower no program of task {task} ({self._scheduler.tasks[task].desc}), by a fault "
+            "with dense layers. Call familyseer.mend_dense() before extract_tasks, and before relay.build "
+            "(docs/drop-in.md).",
+            file=sys.stderr,
+        )
+
+    def observe(self, task: int, state: dict[str, Any]) -> dict[str, Any]:
+        scheduler = self._scheduler
+        self._take(state)
+        scheduler.task_costs_history[task].append(scheduler.best_costs[task])
+        for callback in scheduler.callbacks:
+            callback.post_tune(scheduler, task)
+        return {}
+
+    def finish(self, reason: str, state: dict[str, Any]) -> dict[str, Any]:
+        self._take(state)
+        if reason == "no-improvement" and self._settings.tune_option.verbose >= 1:
+            trials = self._settings.tune_option.early_stopping
+            print(f"Stop early since no performance improvement in the last {trials} measurement trials.")
+        self.finished = True
+        self._end()
+        return {}
+
+    def _make_policies(self, search_policy: str | list[SearchPolicy], tasks: list[SearchTask]) -> list[SearchPolicy]:
+        scheduler, settings = self._scheduler, self._settings
+        # TVM's own way to make them; a family's cost model is what it makes for the family's tasks alone. By position:
+        # TVM 0.8 spells the last parameter otherwise.
+        return tvm_task_scheduler.make_search_policies(
+            search_policy,
+            settings.search_policy_params,
+            tasks,
+            scheduler.num_measures_per_round,
+            settings.tune_option.verbose,
+            scheduler.load_model_file,
+            self._earlier.log,
+            settings.adaptive_training,
+        )
+
+    def _take(self, state: dict[str, Any]) -> None:
+        """Makes the attributes say what the orchestrator's state says."""
+        scheduler = self._scheduler
+        scheduler.ct = state["trials"]
+        scheduler.best_ct = state["best_trials"]
+        scheduler.cur_score = state["score"]
+        scheduler.best_score = state["best_score"]
+        scheduler.task_cts[:] = state["rounds"]
+        scheduler.task_best_cts[:] = state["best_rounds"]
+        scheduler.best_costs[:] = state["best_costs"]
+        scheduler.dead_tasks.clear()
+        scheduler.dead_tasks.update(state["dead_tasks"])
+        for task in state["unlike_tasks"]:
+            tag = scheduler.task_tags[task]
+            if tag is not None:
+                scheduler.group_task_ids[scheduler.tag_to_group_id[tag]].remove(task)
+                scheduler.task_tags[task] = None
+
+
+class InterruptionError(KeyboardInterrupt, Exception):
+    """Ctrl-C while tuning. It is an Exception too, since TVM's calls from C++ into Python carry no other kind out."""
+
+
+class _Interruption:
+    """Brings Ctrl-C and the loss of the orchestrator into the thread that tunes, however deep in TVM it is.
+
+    TVM turns the exception into another error on its way out, or takes it for a program that failed to build and goes
+    on. So it is remembered, raised again every second, and raised last when TVM is left.
+    """
+
+    def __init__(self, orchestrator: Orchestrator, session: Session) -> None:
+        self._session = session
+        self._thread = threading.get_ident()
+        self._on_main_thread = threading.current_thread() is threading.main_thread()
+        self._previous: Any = None
+        self._interrupted = False
+        self._lost: str | None = None
+        self._left = threading.Event()
+        self._orchestrator = orchestrator
+
+    def __enter__(self) -> _Interruption:
+        if self._on_main_thread:
+            self._previous = signal.signal(signal.SIGINT, self._on_sigint)
+        self._orchestrator.watch(self._on_lost)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._left.set()
+        if self._on_main_thread:
+            signal.signal(signal.SIGINT, self._previous)
+
+    def check(self) -> None:
+        """Raises what came meanwhile."""
+        if self._lost is not None:
+            raise OrchestratorLostError(
+                f"The tuning cannot go on: {self._lost}. What was measured is in the log of your measure callbacks; "
+                "tune again with load_log_file to go on from there."
+            )
+        if self._interrupted:
+            raise InterruptionError
+
+    def _on_sigint(self, number: int, frame: FrameType | None) -> None:
+        if self._left.is_set():
+            return
+        if self._lost is None and not self._interrupted:
+            if callable(self._previous) and self._previous is not signal.default_int_handler:
+                self._previous(number, frame)
+                return
+            self._interrupted = True
+            threading.Thread(target=self._insist, name="familyseer interruption", daemon=True).start()
+        self.check()
+
+    def _on_lost(self, how: str) -> None:
+        self._lost = how
+        self._session.end()
+        self._insist()
+
+    def _insist(self) -> None:
+        """Interrupts the thread that tunes until it has left."""
+        while not self._left.is_set():
+            # It may wait in a lock that only a signal breaks; off the main thread it runs on to its next bytecode.
+            if self._on_main_thread:
+                signal.pthread_kill(self._thread, signal.SIGINT)
+            else:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(self._thread), ctypes.py_object(OrchestratorLostError)
+                )
+            self._left.wait(_INSIST_SECONDS)
+
+
+def _prepare(scheduler: Any, settings: TuningSettings) -> None:
+    """Sets what TVM's `tune` sets before its first round."""
+    option, tasks = settings.tune_option, scheduler.tasks
+    if settings.tune_option.num_measure_trials // len(tasks) <= 0:
+        raise ValueError(
+            f"num_measure_trials is too small: {option.num_measure_trials} for {len(tasks)} tasks. Expected at least "
+            f"{len(tasks)}, one for each task."
+        )
+    policies = settings.search_policy
+    if not isinstance(policies, str) and len(policies) != len(tasks):
+        raise ValueError(
+            f"There are {len(policies)} search policies for {len(tasks)} tasks. Expected one policy for each task, in "
+            "the order of the tasks."
+        )
+    never = 1e20
+    scheduler.tune_option = option
+    scheduler.early_stopping_all = never if option.early_stopping < 0 else option.early_stopping
+    scheduler.early_stopping_task = (
+        never if settings.per_task_early_stopping is None else settings.per_task_early_stopping
+    )
+    scheduler.measurer = auto_scheduler.measure.ProgramMeasurer(
+        option.builder, option.runner, option.measure_callbacks, option.verbose
+    )
+    scheduler.ct = scheduler.best_ct = 0
+    scheduler.tic = time.time()
+    scheduler.family_group = {}
+
+
+def _tell_of_threads(tasks: list[SearchTask], runner: Any) -> None:
+    """Says where TVM leaves cores of this machine without work. How many threads it takes in his process is the user's
+    to say, and on a server its user's."""
+    threads, cores = tvm_threads(), real_cores()
+    on_server = type(runner) is auto_scheduler.RPCRunner
+    on_cpus = any(on_cpu(task.target) for task in tasks if hasattr(task, "target"))
+    if on_server or not on_cpus or are_threads_told() or threads >= cores:
+        return
+    print(
+        f"TVM runs programs on {threads} thread{'' if threads == 1 else 's'}, and may use {cores} cores; "
+        f"with TVM_NUM_THREADS={cores} in its environment they are tuned for all."
+    )
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """The programs of `load_log_file` on the scheduler's tasks and target, and that log as TVM can read it."""
+
+    measured: list[dict[str, Any]]
+    log: str | None
+
+
+@contextmanager
+def _earlier_run(scheduler: Any) -> Iterator[EarlierRun]:
+    """Raises ValueError for a log without a record of the scheduler's tasks.
+
+    TVM itself raises on a line it cannot read, so that it gets a copy of the log without such lines."""
+    path = scheduler.load_log_file
+    if not path or not Path(path).is_file():
+        yield EarlierRun([], path)
+        return
+    part = read_records(path, scheduler.tasks, other_versions=False)
+    if part.skipped.count > 0 and not part.records:
+        raise ValueError(
+            f"None of the {part.skipped.count} records of {path} is of these {len(scheduler.tasks)} tasks on the "
+            f"target {scheduler.tasks[0].target}. Expected a log of the same network, or no load_log_file."
+        )
+    measured = [{"task": record.task, "cost": record.cost} for record in part.records]
+    if part.skipped.count == 0:
+        yield EarlierRun(measured, path)
+        return
+    if part.skipped.unusable:
+        print(f"{part.skipped.count} lines of {path} skipped: {part.skipped}")
+    with tempfile.NamedTemporaryFile(prefix="familyseer-", suffix=".log") as copy:
+        usable_copy(path, part.skipped, Path(copy.name))
+        yield EarlierRun(measured, copy.name)
+
+
+def _describe(task: SearchTask, weight: float, tag: str | None) -> dict[str, Any]:
+    return {
+        "workload_key": task.workload_key,
+        "weight": weight,
+        "description": task.desc,
+        "core_operation": core_operation(task.compute_dag),
+        "words": task.desc,
+        "flops": float(task.compute_dag.flop_ct),
+        # No tag is left of a task that was taken out of its similarity group.
+        "similarity_tags": similarity_tags(task.compute_dag) if tag else [],
+    }
+
+
+def _fails_as_dense(result: MeasureResult) -> bool:
+    """Whether a program failed as those of dense layers do (`dense.py`)."""
+    return result.error_no != 0 and DENSE_FAULT in str(result.error_msg)
+
+
+def _mean(costs: Any) -> float | None:
+    """The mean of a result's costs in seconds; None for what no number comes of."""
+    values = [float(cost.value if hasattr(cost, "value") else cost) for cost in costs]
+    mean = sum(values) / len(values) if values else math.nan
+    return mean if math.isfinite(mean) and mean < _UNMEASURED_COST else None

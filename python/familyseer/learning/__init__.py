@@ -1,0 +1,1 @@
+"""What is learnt of programs: cost models and the draft."""

@@ -1,0 +1,1 @@
+"""What crosses the process border: messages, sessions, channels, keys."""

@@ -1,0 +1,74 @@
+"""The worker behind plain function calls, for channels that call Python instead of sending to it.
+
+Messages are base64 text, which every bridge carries unharmed.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import queue
+import sys
+import threading
+
+_workers: dict[int, tuple] = {}
+
+
+def open_worker(executable: str, version: str, sites: list[str], package_folder: str) -> int:
+    """Starts a worker on a thread of this interpreter.
+
+    An interpreter inside another program must be told the `executable` whose TVM it is to be (TVM starts processes
+    with it), that one's `version` and its folders of packages (`sites`); empty for one that is that executable.
+    """
+    # Neither this interpreter nor what it starts imports from the current folder.
+    sys.path[:] = [path for path in sys.path if path]
+    os.environ["PYTHONSAFEPATH"] = "1"
+    if executable:
+        own = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        if own != version:
+            raise RuntimeError(
+                f"the embedded Python is {own}, the one with TVM is {version}; build node-calls-python with "
+                f"Python {version}, or use the zeromq channel"
+            )
+        import site
+
+        sys.executable = executable
+        for folder in sites:
+            site.addsitedir(folder)
+        # TVM starts processes that import this package too.
+        theirs = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+        os.environ["PYTHONPATH"] = os.pathsep.join([package_folder, *theirs])
+    # Absolute: a bridge may load this file by its path, outside the package.
+    from familyseer.needed import allow_import, missing
+
+    lacking = missing()
+    if lacking:
+        raise RuntimeError(lacking)
+    allow_import()
+    from familyseer.wire.session import Session
+
+    outgoing: queue.Queue[bytes] = queue.Queue()
+    session = Session()
+    thread = threading.Thread(target=session.serve, args=(outgoing.put,), name="familyseer worker", daemon=True)
+    thread.start()
+    handle = len(_workers)
+    _workers[handle] = (session, outgoing, thread)
+    return handle
+
+
+def send(handle: int, text: str) -> None:
+    _workers[handle][0].deliver(base64.b64decode(text))
+
+
+def receive(handle: int, seconds: float) -> str:
+    """The next message, or an empty text if none came in time."""
+    try:
+        return base64.b64encode(_workers[handle][1].get(timeout=seconds)).decode()
+    except queue.Empty:
+        return ""
+
+
+def close_worker(handle: int) -> None:
+    session, _, thread = _workers[handle]
+    session.end()
+    thread.join(timeout=5)

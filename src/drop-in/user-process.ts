@@ -1,0 +1,89 @@
+import { groupFamilies } from "../core/families.js";
+import { Scheduler, type SearchReason } from "../core/reference/scheduler.js";
+import { parseSearchPolicy } from "../core/search-policy.js";
+import { toTask } from "../network/tasks.js";
+import type { Result, SchedulerState } from "../protocol/protocol.js";
+import type { Worker } from "../worker/worker.js";
+
+/** A user's search, objective or callback may take as long as it takes; the heartbeats say that the process is there. */
+const PATIENCE = { deadlineMs: 14 * 24 * 3600 * 1000 };
+
+/**
+ * Tunes what the user's own process describes, on that process's own tasks, search policies and objective: the other
+ * half of the drop-in `TaskScheduler` (python/familyseer/drop_in/user_process.py).
+ *
+ * @throws InvalidRequestError for what cannot be tuned; WorkerFailureError for what the user's code raised.
+ */
+export async function driveUserProcess(worker: Worker, explain: (reason: SearchReason) => string): Promise<void> {
+  const described = await worker.request("describe", {}, PATIENCE);
+  const policy = described.search_policy === null ? null : parseSearchPolicy(described.search_policy);
+  const tasks = described.tasks.map(toTask);
+  const families = policy?.families ? groupFamilies(tasks, policy.families) : null;
+  const scheduler = new Scheduler({
+    ...schedulerOptions(described),
+    tasks,
+    families,
+    giveUpUnmeasured: described.give_up_unmeasured ?? families === null,
+    scoreAll: async (vectors) =>
+      (await worker.request("score", { vectors: vectors.map((costs) => [...costs]) }, PATIENCE)).scores,
+    draw: async (count) => (await worker.request("draw", { count }, PATIENCE)).drawn,
+  });
+  await worker.request(
+    "begin",
+    {
+      families: families ? Object.fromEntries([...families].map(([name, ids]) => [name, [...ids]])) : null,
+      search_policy: policy ? `${policy.search}.${policy.costModel}` : null,
+      trials_per_round: scheduler.trialsPerRound,
+      histories: scheduler.histories.map((history) => [...history]),
+    },
+    PATIENCE,
+  );
+  for (;;) {
+    const action = await scheduler.next();
+    if (action.type === "stop") {
+      await worker.request("finish", { reason: action.reason.type, state: stateOf(scheduler) }, PATIENCE);
+      return;
+    }
+    const { task, programs } = action;
+    const round = { task, programs, reason: explain(action.reason), state: stateOf(scheduler) };
+    const { costs } = await worker.request("search", round, PATIENCE);
+    await scheduler.observe(costs);
+    await worker.request("observe", { task, state: stateOf(scheduler) }, PATIENCE);
+  }
+}
+
+function schedulerOptions(described: Result<"describe">) {
+  return {
+    trials: described.trials,
+    trialsPerRound: described.trials_per_round,
+    foreseeTrials: described.foresee_trials,
+    strategy: described.strategy,
+    alpha: described.alpha,
+    beta: described.beta,
+    gamma: described.gamma,
+    backwardWindow: described.backward_window,
+    earlyStopping: described.early_stopping,
+    taskEarlyStopping: described.task_early_stopping,
+    measuredBefore: described.measured_before,
+    startAt: described.start_at.map(({ best_round, best_cost, ...rest }) => ({
+      ...rest,
+      bestRound: best_round,
+      bestCost: best_cost,
+    })),
+  };
+}
+
+function stateOf(scheduler: Scheduler): SchedulerState {
+  const best = scheduler.bestScore;
+  return {
+    trials: scheduler.trials,
+    best_trials: best.trials,
+    score: scheduler.score,
+    best_score: Number.isNaN(best.score) ? null : best.score,
+    rounds: [...scheduler.rounds],
+    best_rounds: [...scheduler.bestRounds],
+    best_costs: [...scheduler.bestCosts],
+    dead_tasks: [...scheduler.deadTasks],
+    unlike_tasks: [...scheduler.unlikeTasks],
+  };
+}

@@ -1,0 +1,118 @@
+import { stat } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { planCostModels } from "../core/cost-models.js";
+import type { Families } from "../core/families.js";
+import type { SearchPolicy } from "../core/search-policy.js";
+import { InvalidRequestError } from "../errors.js";
+import type { CompleteTuneOptions } from "../options/options.js";
+import type { DeviceSettings, Params, Result } from "../protocol/protocol.js";
+import type { Worker } from "../worker/worker.js";
+import type { FamilyWorkers } from "./family-workers.js";
+
+const DEADLINE_MS = 600_000;
+
+/** What workers have to know of a job before its first round. */
+export interface Registration {
+  readonly options: CompleteTuneOptions;
+  readonly costModel: SearchPolicy["costModel"];
+  readonly families: Families | null;
+  /** Their numbers. */
+  readonly tasks: readonly number[];
+  readonly trialsPerRound: number;
+  readonly devices: DeviceSettings;
+}
+
+/**
+ * Has each worker make the cost models and searches of its families, builders and devices, which it keeps for the job.
+ *
+ * @returns what is not done as asked, a line each.
+ */
+export async function register(workers: FamilyWorkers, registration: Registration): Promise<string[]> {
+  const models = await costModels(registration);
+  const registered = await Promise.all(
+    workers.all.map((worker, number) => {
+      const own = models.filter(({ tasks }) => tasks.every((task) => workers.numberOf(task) === number));
+      return registerAt(worker, registration, own, workers.all.length);
+    }),
+  );
+  return registered.flatMap(({ notices }) => notices);
+}
+
+async function registerAt(
+  worker: Worker,
+  registration: Registration,
+  models: Params<"register">["cost_models"],
+  workers: number,
+): Promise<Result<"register">> {
+  const { options, devices } = registration;
+  const sharesSchedules = options.mode === "fast" && options.means.shareSchedules !== false;
+  return await worker.request(
+    "register",
+    {
+      cost_models: models,
+      schedules: sharesSchedules && options.loadModels !== null ? await schedulesFile(options.loadModels) : null,
+      search: {
+        population: options.population,
+        generations: options.generations,
+        eps_greedy: 0.05,
+        use_measured_ratio: 0.2,
+        seed: options.seed,
+      },
+      training: { mode: options.training, device: options.trainDevice },
+      measure: {
+        devices,
+        building: {
+          builders: workers === 1 ? options.parallel : shareOf(options.parallel || availableParallelism(), workers),
+          build_timeout: options.buildTimeout,
+          adaptive_build_timeout: options.adaptiveBuildTimeout,
+          worse_ratio: options.worseRatio,
+        },
+        timing: {
+          timeout: options.runTimeout,
+          number: options.number,
+          repeat: options.repeat,
+          min_repeat_ms: options.minRepeatMs,
+          cooldown_interval: 0,
+          enable_cpu_cache_flush: false,
+        },
+      },
+    },
+    { deadlineMs: DEADLINE_MS },
+  );
+}
+
+function shareOf(builders: number, workers: number): number {
+  return Math.max(1, Math.round(builders / workers));
+}
+
+async function costModels({ options, costModel, families, tasks: all, trialsPerRound }: Registration) {
+  const plans = planCostModels(all, families, costModel, trialsPerRound).map(
+    // The first look at a family's first task is enough for a model to be better than none.
+    (plan) => (options.mode === "fast" ? { ...plan, warmUpRecords: trialsPerRound } : plan),
+  );
+  return await Promise.all(
+    plans.map(async ({ name, kind, tasks, warmUpRecords }) => ({
+      name,
+      kind,
+      tasks: [...tasks],
+      warm_up_records: warmUpRecords,
+      model_file: options.loadModels === null ? null : await modelFile(options.loadModels, name),
+    })),
+  );
+}
+
+async function modelFile(folder: string, name: string): Promise<string | null> {
+  const found = await stat(folder).catch(() => null);
+  if (!found?.isDirectory()) {
+    throw new InvalidRequestError(`There is no folder of cost models ${folder}. Expected one an earlier run saved.`);
+  }
+  const file = join(folder, `${name.replaceAll(/[^\w.-]/g, "_")}.xgb`);
+  return (await stat(file).catch(() => null)) ? file : null;
+}
+
+/** Folders of runs before there were schedules in them have none. */
+async function schedulesFile(folder: string): Promise<string | null> {
+  const file = join(folder, "schedules.json");
+  return (await stat(file).catch(() => null)) ? file : null;
+}

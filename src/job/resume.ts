@@ -1,0 +1,161 @@
+import { isDeepStrictEqual } from "node:util";
+import type { ExpectGains } from "../core/fast/fast-scheduler.js";
+import { InvalidRequestError } from "../errors.js";
+import { type CompleteTuneOptions, TUNE_DEFAULTS } from "../options/options.js";
+import type { JobHistory, PastRound } from "../records/job-history.js";
+import { tasksInOrder } from "../records/journal.js";
+import type { Decider } from "./decider.js";
+import type { NamedTask, Program } from "./events.js";
+
+/** Options that say where and how long to measure; a job that goes on may have others. */
+const MAY_DIFFER = new Set<string>([
+  "resume",
+  "wait",
+  "channel",
+  "parallel",
+  "threads",
+  "workers",
+  "buildTimeout",
+  "runTimeout",
+  "trainDevice",
+]);
+const DECIDING = ["model", "objective", ...Object.keys(TUNE_DEFAULTS)].filter((name) => !MAY_DIFFER.has(name));
+
+/**
+ * Checks that options are those of a job that is to go on.
+ *
+ * @throws InvalidRequestError that says which differ.
+ */
+export function requireSameOptions(options: CompleteTuneOptions, history: JobHistory): void {
+  const defaults: Record<string, unknown> = TUNE_DEFAULTS;
+  const before = history.started.options;
+  const now = asJournaled(options);
+  const same = (name: string) => {
+    switch (name) {
+      case "onlyTasks":
+        return isDeepStrictEqual(tasksInOrder(before), tasksInOrder(now));
+      case "inputs":
+        return isDeepStrictEqual(inputsInOrder(before), inputsInOrder(now));
+      default:
+        return isDeepStrictEqual(before[name] ?? defaults[name], now[name]);
+    }
+  };
+  const differing = DECIDING.filter((name) => !same(name)).map(
+    (name) => `${name} was ${JSON.stringify(before[name] ?? defaults[name])} and is ${JSON.stringify(now[name])}`,
+  );
+  if (options.trials < history.trials) {
+    differing.push(`trials were ${history.trials} and are ${options.trials}: they may only be raised`);
+  }
+  if (differing.length > 0) {
+    throw new InvalidRequestError(
+      `The job of ${options.log} cannot go on with other options: ${differing.join("; ")}. Ask for what it was started with, ` +
+        "or start another job with another --log.",
+    );
+  }
+}
+
+/** Options as the journal has them. */
+export function asJournaled(options: CompleteTuneOptions): Record<string, unknown> {
+  const { signal: _signal, onOutput: _onOutput, objective, ...rest } = options;
+  return JSON.parse(JSON.stringify({ ...rest, objective: objective ? "custom" : "weighted sum" }));
+}
+
+/** An order of `--input` says nothing. */
+function inputsInOrder({ inputs = [] }: Readonly<Record<string, unknown>>): unknown {
+  return Array.isArray(inputs)
+    ? inputs.map((input) => JSON.stringify(input, ["name", "shape", "dtype"])).sort()
+    : inputs;
+}
+
+/** @throws InvalidRequestError if the network has other tasks than the job's, or is built for another target. */
+export function requireSameTasks(log: string, history: JobHistory, tasks: readonly NamedTask[], target: string): void {
+  const { started } = history;
+  if (started.target !== target) {
+    throw new InvalidRequestError(
+      `The job of ${log} tunes for the target ${started.target}, not for ${target}. Ask for its target.`,
+    );
+  }
+  const same =
+    started.tasks.length === tasks.length &&
+    started.tasks.every(({ id, workloadKey }, place) => {
+      const task = tasks[place];
+      return workloadKey === task?.workloadKey && id === task.id;
+    });
+  if (!same) {
+    throw new InvalidRequestError(
+      `The job of ${log} tunes other tasks than the network has now: the network, or how TVM finds its tasks, has changed. ` +
+        `Move ${log}.journal.jsonl away to go on from the records alone.`,
+    );
+  }
+}
+
+/** What the worker expects of siblings, remembered for the journal; in a replay, what the journal remembers. */
+export class ExpectedGains {
+  #recorded: readonly number[] | null = null;
+  /** What was answered when the last round was chosen; null if nothing was asked. */
+  asked: readonly number[] | null = null;
+
+  constructor(private readonly askWorker: ExpectGains) {}
+
+  /** To be called before a round is chosen, with what the journal has of it, if anything. */
+  expectRound(recorded: readonly number[] | null): void {
+    this.#recorded = recorded;
+    this.asked = null;
+  }
+
+  readonly ask: ExpectGains = async (task, siblings) => {
+    this.asked = this.#recorded ?? (await this.askWorker(task, siblings));
+    return this.asked;
+  };
+}
+
+/** The part of a round that was done before it was cut short. */
+export interface Begun {
+  readonly measured: readonly Program[];
+  readonly seconds: number;
+}
+
+export const NOTHING_BEGUN: Begun = { measured: [], seconds: 0 };
+
+/**
+ * Has a decider decide again what a journal says it decided, and observe what was measured then.
+ *
+ * @throws InvalidRequestError if it decides otherwise.
+ */
+export async function replay(
+  log: string,
+  rounds: readonly PastRound[],
+  decider: Decider,
+  gains: ExpectedGains,
+): Promise<void> {
+  for (const { started, measured, finished } of rounds) {
+    gains.expectRound(started.gains);
+    const action = await decider.next();
+    const { index, task } = started.round;
+    if (action.type === "stop" || action.task !== task) {
+      const now = action.type === "stop" ? "the job would stop" : `task ${action.task} would be searched`;
+      throw new InvalidRequestError(
+        `Round ${index} of the job of ${log} searched task ${task}, where now ${now}: its journal was changed, or is of another ` +
+          `version of familyseer. Move ${log}.journal.jsonl away to go on from the records alone.`,
+      );
+    }
+    if (finished) {
+      const programs = finished.costs.map((cost, program) => ({
+        cost,
+        origin: measured[program]?.origin ?? ("evolution" as const),
+      }));
+      await decider.observe(programs, { seconds: finished.seconds.total, accuracy: finished.accuracy });
+    }
+  }
+}
+
+/** What was done of the round that was cut short, by the records that the log has of it. */
+export function begun({ measured }: PastRound, records: readonly { readonly cost: number | null }[]): Begun {
+  const programs = records.map(({ cost }, index): Program => {
+    const entry = measured[index];
+    return entry
+      ? { ...entry, message: null }
+      : { cost, failure: null, message: null, device: null, origin: "evolution", timingSeconds: 0 };
+  });
+  return { measured: programs, seconds: measured[programs.length - 1]?.seconds ?? 0 };
+}

@@ -1,0 +1,446 @@
+import { PassThrough } from "node:stream";
+import { type Families, groupFamilies } from "../core/families.js";
+import type { ExpectGains, FastSearch } from "../core/fast/fast-scheduler.js";
+import type { Recipe } from "../core/fast/recipe.js";
+import type { RoundOutcome, SearchTarget } from "../core/reference/scheduler.js";
+import { parseSearchPolicy, type SearchPolicy } from "../core/search-policy.js";
+import { measuredOrNull } from "../core/task.js";
+import { CancelledError } from "../errors.js";
+import { type Measures, requireTarget } from "../network/gpus.js";
+import { checkNetwork, chooseTasks, extractTasks } from "../network/tasks.js";
+import { describeThreads, type Threads } from "../network/threads.js";
+import {
+  type CompleteTuneOptions,
+  FAST_DEFAULTS,
+  TUNE_DEFAULTS,
+  type TuneOptions,
+  withoutEffect,
+} from "../options/options.js";
+import type { DescribedInput, DeviceSettings } from "../protocol/protocol.js";
+import { AppendOnlyFile } from "../records/append-only-file.js";
+import { type JobHistory, readHistory } from "../records/job-history.js";
+import { entry } from "../records/journal.js";
+import { checkAppendable } from "../records/log.js";
+import { LogLock } from "../records/log-lock.js";
+import { startWorker } from "../worker/start.js";
+import type { Worker } from "../worker/worker.js";
+import { Attempts } from "./attempts.js";
+import { type Beginning, basisOf, beginAgain, beginNew } from "./beginning.js";
+import { type Decider, makeDecider } from "./decider.js";
+import { deviceSettings, simulatedTarget } from "./devices.js";
+import type { Before, EndReason, NamedTask, Resumed, Round, TuneEvent } from "./events.js";
+import { checkWorkers, FamilyWorkers } from "./family-workers.js";
+import { register } from "./register.js";
+import {
+  asJournaled,
+  type Begun,
+  begun as begunRound,
+  ExpectedGains,
+  NOTHING_BEGUN,
+  replay,
+  requireSameOptions,
+  requireSameTasks,
+} from "./resume.js";
+import { RoundRunner, type RoundsOfJob } from "./round-runner.js";
+import { bestByOrigin, countFailures, deviceShares, firstError } from "./round-summary.js";
+
+const MINUTE = 60_000;
+const CANCELLED = { type: "cancelled" } as const;
+
+const MEASURES: Readonly<Record<DeviceSettings["type"], Measures>> = {
+  local: "here",
+  servers: "here",
+  tracker: "elsewhere",
+  simulated: "nowhere",
+};
+
+type Emit = (event: TuneEvent) => void;
+
+/** What a job's rounds work with. */
+interface Job extends RoundsOfJob {
+  readonly gains: ExpectedGains;
+}
+
+/** What lies behind a job: finished rounds, the failures of all programs, and the round that was cut short. */
+interface Past {
+  readonly before: Before;
+  readonly rounds: number;
+  readonly failures: number;
+  readonly attempts: Attempts;
+  readonly begun: Begun | null;
+  readonly resumed: Resumed | null;
+}
+
+/** Tunes a network: an async iterable of what happens, until the trials are spent or `signal` ends it. */
+export function tune(options: TuneOptions): AsyncGenerator<TuneEvent, void, void> {
+  return new Tuner(options).events();
+}
+
+/**
+ * One job: asks the core what to do, has the worker do it, and writes the records down before they count.
+ *
+ * @throws InvalidRequestError (from `events()`) for what cannot be tuned; nothing is written then.
+ */
+export class Tuner {
+  readonly options: CompleteTuneOptions;
+  readonly #policy: SearchPolicy;
+  readonly #devices: DeviceSettings;
+  readonly #stopping = new AbortController();
+
+  constructor(options: TuneOptions) {
+    const fast = (options.mode ?? TUNE_DEFAULTS.mode) === "fast" ? FAST_DEFAULTS : {};
+    const simulated = options.simulated ? { target: simulatedTarget(options.target) } : {};
+    this.options = { ...TUNE_DEFAULTS, ...fast, ...withoutUndefined(options), ...simulated };
+    this.#policy = parseSearchPolicy(this.options.searchPolicy);
+    this.#devices = deviceSettings(this.options);
+    checkWorkers(this.options);
+  }
+
+  /** Ends the job as an abort of `signal` does. */
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  /** Runs the job. Leaving the loop early stops it. */
+  async *events(): AsyncGenerator<TuneEvent, void, void> {
+    const { signal } = this.options;
+    const stop = () => this.stop();
+    signal?.addEventListener("abort", stop);
+    if (signal?.aborted) {
+      stop();
+    }
+    const queue = new PassThrough({ objectMode: true, highWaterMark: Number.MAX_SAFE_INTEGER });
+    const running = this.#run((event) => queue.write(event)).finally(() => queue.end());
+    running.catch(() => undefined);
+    try {
+      yield* queue as AsyncIterable<TuneEvent>;
+    } finally {
+      this.stop();
+      signal?.removeEventListener("abort", stop);
+      await running;
+    }
+  }
+
+  async #run(emit: Emit): Promise<void> {
+    const { log: path, resume, wait } = this.options;
+    const begun = performance.now();
+    await checkAppendable(path);
+    let history: JobHistory | null = null;
+    let lock: LogLock | null = null;
+    try {
+      lock = await LogLock.take(path, wait ? this.#stopping.signal : null);
+      history = resume ? await readHistory(path) : null;
+      if (history) {
+        requireSameOptions(this.options, history);
+      }
+      if (history?.ended && this.options.trials === history.trials) {
+        emit({ type: "ended-before", reason: history.ended });
+        return;
+      }
+      await this.#job(history, begun, emit);
+    } catch (error) {
+      if (!(error instanceof CancelledError)) {
+        throw error;
+      }
+      // It had not begun: the journal knows nothing of it.
+      emit(endedBeforeItBegan(history, begun));
+    } finally {
+      await lock?.release();
+    }
+  }
+
+  /** A new job, or the rest of one. */
+  async #job(history: JobHistory | null, begun: number, emit: Emit): Promise<void> {
+    const settings = { ...this.options, signal: this.#stopping.signal };
+    const first = await startWorker(settings);
+    let workers: FamilyWorkers | null = null;
+    let files: Files | null = null;
+    try {
+      await checkNetwork(first, this.options);
+      const measures = MEASURES[this.#devices.type];
+      const warnings = await requireTarget(first, this.options, measures);
+      const extracted = await this.#extract(first);
+      const { target, inputs, tasks, families, fromCache: tasksFromCache } = extracted;
+      if (history) {
+        requireSameTasks(this.options.log, history, tasks, target);
+      }
+      workers = await FamilyWorkers.start(first, settings, families, measures);
+      const beginning = history
+        ? await beginAgain(workers, this.options, history, { target, tasks })
+        : await beginNew(workers, this.options, { target, tasks });
+      const gains = new ExpectedGains(expectedBy(workers));
+      const decider = makeDecider(this.options, tasks, families, { ...beginning.start, expectGains: gains.ask });
+      const { trials } = this.options;
+      const { trialsPerRound } = decider;
+      const noticed = await register(workers, {
+        options: this.options,
+        costModel: this.#policy.costModel,
+        families,
+        tasks: tasks.map(({ id }) => id),
+        trialsPerRound,
+        devices: this.#devices,
+      });
+      const past = await this.#goOn(history, tasks, beginning, decider, gains);
+
+      files = await Files.open(this.options.log);
+      const { log, journal } = files;
+      const { recordsTaken } = beginning;
+      const { before, resumed } = past;
+      const threads = extracted.threads?.count ?? null;
+      const ofThreads = await describeThreads(extracted.threads, this.options, logsGoneOnWith(this.options, history));
+      const notices = [...warnings, ...withoutEffect(this.options), ...ofThreads, ...beginning.notices, ...noticed];
+      const began = { type: "started", target, inputs, tasks, trialsPerRound, threads } as const;
+      emit({ ...began, tasksFromCache, trials, recordsTaken, before, resumed, notices });
+      const options = asJournaled(this.options);
+      const basis = basisOf(beginning, trialsPerRound, log);
+      await journal.append([
+        entry(
+          history
+            ? { type: "resumed", trials, tasks: tasks.map(({ id }) => id), threads }
+            : { ...began, options, basis },
+        ),
+      ]);
+
+      const [roundsBegun, busyBefore] = [performance.now(), workers.busySeconds];
+      const { reason: whatEndedIt, failures } = await this.#rounds(
+        { options: this.options, stopping: this.#stopping.signal, workers, decider, gains, log, journal, emit },
+        past,
+      );
+      const inRounds = (performance.now() - roundsBegun) / 1000;
+      const overheadSeconds = inRounds - (workers.busySeconds - busyBefore);
+      const modelsFolder = await this.#saveModels(workers);
+      const reason = this.#stopping.signal.aborted ? CANCELLED : whatEndedIt;
+      const seconds = (performance.now() - begun) / 1000;
+      const bestCosts = decider.bestCosts.map(measuredOrNull);
+      const finished = {
+        type: "finished",
+        reason,
+        trials: decider.trials,
+        failures,
+        score: bestCosts.includes(null) ? null : decider.score,
+        bestCosts,
+        seconds,
+        overheadSeconds,
+        modelsFolder,
+      } as const;
+      // The last records may have been removed since they were written.
+      await log.requireInPlace();
+      await journal.append([entry(finished)]);
+      emit(finished);
+    } finally {
+      await files?.close();
+      await workers?.closeOthers();
+      await first.close();
+    }
+  }
+
+  /** Brings the decider to where the job was. A new job has at most records behind it. */
+  async #goOn(
+    history: JobHistory | null,
+    tasks: readonly NamedTask[],
+    { inRound, ownBefore }: Beginning,
+    decider: Decider,
+    gains: ExpectedGains,
+  ): Promise<Past> {
+    const programs = new Map(tasks.map(({ id }) => [id, 0]));
+    const count = (task: number, more: number) => programs.set(task, (programs.get(task) ?? 0) + more);
+    for (const { task } of ownBefore) {
+      count(task, 1);
+    }
+    const failed = ownBefore.filter(({ cost }) => cost === null).length;
+    if (!history) {
+      const before = { programs: [...programs.values()], bestCosts: decider.bestCosts.map(measuredOrNull) };
+      return {
+        before,
+        rounds: 0,
+        failures: failed,
+        attempts: new Attempts(tasks.length, failed < ownBefore.length),
+        begun: null,
+        resumed: null,
+      };
+    }
+    const { rounds, failures } = history;
+    await replay(this.options.log, rounds, decider, gains);
+    const last = rounds.at(-1);
+    const cut = last && !last.finished ? begunRound(last, inRound) : null;
+    for (const { started, finished } of rounds) {
+      count(started.round.task, finished?.costs.length ?? inRound.length);
+    }
+    const finishedRounds = rounds.length - (cut ? 1 : 0);
+    return {
+      before: { programs: [...programs.values()], bestCosts: decider.bestCosts.map(measuredOrNull) },
+      rounds: finishedRounds,
+      failures: failed + failures,
+      attempts: Attempts.ofPast(tasks.length, failed < ownBefore.length, history),
+      begun: cut,
+      resumed: { rounds: finishedRounds, inRound: inRound.length },
+    };
+  }
+
+  async #extract(worker: Worker): Promise<{
+    target: string;
+    inputs: readonly DescribedInput[];
+    tasks: NamedTask[];
+    families: Families | null;
+    fromCache: boolean;
+    threads: Threads | null;
+  }> {
+    const { model, onlyTasks } = this.options;
+    const { target, inputs, tasks: all, fromCache, threads } = await extractTasks(worker, this.options);
+    const tasks = chooseTasks(all, model, onlyTasks);
+    const families = this.#policy.families ? groupFamilies(tasks, this.#policy.families) : null;
+    const familyOf = new Map([...(families ?? [])].flatMap(([name, ids]) => ids.map((id) => [id, name] as const)));
+    return {
+      target,
+      inputs,
+      families,
+      fromCache,
+      threads,
+      tasks: tasks.map((task) => ({ ...task, family: familyOf.get(task.id) ?? null })),
+    };
+  }
+
+  async #rounds(job: Job, past: Past): Promise<{ reason: EndReason; failures: number }> {
+    const { decider, gains, log, journal, emit } = job;
+    const { attempts } = past;
+    let { failures, begun: cut } = past;
+    const rounds = new RoundRunner(job);
+    for (let index = past.rounds; ; index += 1) {
+      if (!cut) {
+        gains.expectRound(null);
+      }
+      const action = await unlessCancelled(decider.next());
+      if (action === null) {
+        return { reason: CANCELLED, failures };
+      }
+      const decided = action.type === "stop" ? action.reason : null;
+      const end = attempts.inVain || decided ? (attempts.nothingRan ?? decided) : null;
+      const { aborted } = this.#stopping.signal;
+      if (end && !aborted) {
+        await unlessCancelled(rounds.finish());
+        return { reason: end, failures };
+      }
+      if (action.type === "stop" || aborted) {
+        return { reason: CANCELLED, failures };
+      }
+      const round: Round = { index, task: action.task, programs: action.programs, reason: action.reason };
+      if (!cut) {
+        await journal.append([entry({ type: "round-started", round, logBytes: log.size, gains: gains.asked })]);
+      }
+      emit({ type: "round-started", round });
+      const recipe = recipeOf(action);
+      const { measured, notices, seconds, accuracy } = await rounds.run({ ...action, recipe }, cut ?? NOTHING_BEGUN);
+      cut = null;
+      failures += measured.filter((each) => each.cost === null).length;
+      attempts.add(action.task, measured, notices);
+      if (this.#stopping.signal.aborted && measured.length === 0) {
+        return { reason: CANCELLED, failures };
+      }
+      const outcome: RoundOutcome = await decider.observe(measured, { seconds: seconds.total, accuracy });
+      const finished = {
+        type: "round-finished",
+        round,
+        outcome,
+        costs: measured.map((each) => each.cost),
+        failures: countFailures(measured),
+        origins: recipe === null ? {} : bestByOrigin(measured),
+        accuracy,
+        devices: deviceShares(measured),
+        notices,
+        firstError: measured.length > 0 && measured.every((each) => each.cost === null) ? firstError(measured) : null,
+        seconds,
+      } as const;
+      await journal.append([entry({ ...finished, logBytes: log.size })]);
+      emit(finished);
+    }
+  }
+
+  /**
+   * A job that is to end at once may have a worker that is still searching; it does not wait for its models. What is being
+   * written is written whole.
+   */
+  async #saveModels(workers: FamilyWorkers): Promise<string | null> {
+    const { signal } = this.#stopping;
+    const folder = `${this.options.log}.models`;
+    let saved = 0;
+    for (const [number, worker] of workers.all.entries()) {
+      if (signal.aborted) {
+        break;
+      }
+      const { models } = await worker.request("save", { folder, add: number > 0 }, { deadlineMs: MINUTE, signal });
+      saved += models.length;
+    }
+    return saved > 0 ? folder : null;
+  }
+}
+
+/** The log and the journal beside it. */
+class Files {
+  private constructor(
+    readonly log: AppendOnlyFile,
+    readonly journal: AppendOnlyFile,
+  ) {}
+
+  static async open(path: string): Promise<Files> {
+    const log = await AppendOnlyFile.open(path);
+    try {
+      return new Files(log, await AppendOnlyFile.open(`${path}.journal.jsonl`));
+    } catch (error) {
+      await log.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.log.close();
+    await this.journal.close();
+  }
+}
+
+/** The logs whose records count in a job, by what its user asked for. */
+function logsGoneOnWith({ log, loadLog, resume }: CompleteTuneOptions, history: JobHistory | null): string[] {
+  return [!history && loadLog !== null && loadLog, resume && log].filter((each) => each !== false);
+}
+
+/** The end of a job that was cancelled before its first round, or the first since it goes on. */
+function endedBeforeItBegan(history: JobHistory | null, begun: number): TuneEvent {
+  const programs = (history?.rounds ?? []).map(({ measured, finished }) => (finished?.costs ?? measured).length);
+  return {
+    type: "finished",
+    reason: CANCELLED,
+    trials: programs.reduce((sum, each) => sum + each, 0),
+    failures: history?.failures ?? 0,
+    score: null,
+    bestCosts: [],
+    seconds: (performance.now() - begun) / 1000,
+    overheadSeconds: 0,
+    modelsFolder: null,
+  };
+}
+
+/** What some work gives; null if it was cancelled. */
+async function unlessCancelled<T>(work: Promise<T>): Promise<T | null> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof CancelledError) {
+      return null;
+    }
+    throw error;
+  }
+}
+
+function expectedBy(workers: FamilyWorkers): ExpectGains {
+  return async (task, siblings) => {
+    const params = { task, siblings: [...siblings] };
+    return (await workers.of(task).request("foresee", params, { deadlineMs: 5 * MINUTE })).gains;
+  };
+}
+
+function recipeOf(action: SearchTarget | FastSearch): Recipe | null {
+  return "recipe" in action ? action.recipe : null;
+}
+
+function withoutUndefined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}
