@@ -1,7 +1,7 @@
 /**
  * Moves whole messages between the orchestrator and one worker, in order, each once.
  * A channel also starts its worker, because two of the three can only talk to one they started. It knows nothing of
- * what the messages say. Implementations pass test/worker/channel-contract.ts.
+ * what the messages say. Implementations pass test/real/channel-contract.test.ts.
  */
 export interface Channel {
   readonly name: string;

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { execa } from "execa";
 import { writeKeys } from "../../src/worker/curve.js";
-import { freePort } from "../free-port.js";
+import { freePort } from "../helpers/free-port.js";
 
 /** Two network namespaces with a cable between them: ours, and one that a worker on another host stands in. */
 export class Network {

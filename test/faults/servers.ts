@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { tvmPython } from "../../src/worker/installation.js";
-import { freePort } from "../free-port.js";
+import { freePort } from "../helpers/free-port.js";
 import { signal } from "./processes.js";
 
 const SERVERS = 2;

@@ -7,8 +7,8 @@ import { setImmediate } from "node:timers/promises";
 import { execa } from "execa";
 import { readLog } from "../../src/records/log.js";
 import { tvmPython } from "../../src/worker/installation.js";
-import { processesWith } from "../processes-with.js";
-import { temporaryFolder } from "../temporary-folder.js";
+import { processesWith } from "../helpers/processes-with.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const MINUTE = 60_000;
 
@@ -58,7 +58,7 @@ describe("the command line", function () {
     );
     await chmod(withoutTvm, 0o755);
     const otherVersion = join(folder, "other-version");
-    await writeFile(otherVersion, `#!/bin/sh\nexec "${tvmPython()}" test/worker/other_version_worker.py "$@"\n`);
+    await writeFile(otherVersion, `#!/bin/sh\nexec "${tvmPython()}" test/real/other_version_worker.py "$@"\n`);
     await chmod(otherVersion, 0o755);
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");

@@ -5,8 +5,8 @@ import { setTimeout } from "node:timers/promises";
 import { execa } from "execa";
 import { readLog } from "../../src/records/log.js";
 import { tvmPython } from "../../src/worker/installation.js";
-import { freePort } from "../free-port.js";
-import { temporaryFolder } from "../temporary-folder.js";
+import { freePort } from "../helpers/free-port.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const MINUTE = 60_000;
 const KEY = "test-device";

@@ -5,7 +5,7 @@ import type { TuneEvent } from "../../src/job/events.js";
 import { tune } from "../../src/job/tuner.js";
 import type { TuneOptions } from "../../src/options/options.js";
 import { readLog } from "../../src/records/log.js";
-import { temporaryFolder } from "../temporary-folder.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const MINUTE = 60_000;
 

@@ -41,7 +41,7 @@ dense.mend_dense = lambda: None
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "test/python/test_dense.py"]))
 `;
 
-import { temporaryFolder } from "../temporary-folder.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 describe("familyseer patch", function () {
   this.timeout(4 * MINUTE);

@@ -9,7 +9,7 @@ import type { TuneOptions } from "../../src/options/options.js";
 import { readLog } from "../../src/records/log.js";
 import { isSimulated } from "../../src/records/simulated.js";
 import { readRuns } from "../../src/report/read-runs.js";
-import { temporaryFolder } from "../temporary-folder.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const MINUTE = 60_000;
 

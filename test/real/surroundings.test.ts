@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { execa } from "execa";
 import { CHANNELS } from "../../src/worker/channel.js";
 import { tvmPython } from "../../src/worker/installation.js";
-import { temporaryFolder } from "../temporary-folder.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 /** A folder's name with all that paths may have, and long enough that no socket fits in it. */
 const ODD = `${'a long\'name of "odd" %20 ch:aractérs; '.repeat(4)}$HOME`;

@@ -4,7 +4,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { tvmPython } from "../../src/worker/installation.js";
-import { temporaryFolder } from "../temporary-folder.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 describe("a target on the command line", function () {
   this.timeout(120_000);

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type JournalEntry, journalEntries } from "../../src/records/journal.js";
 import { roundLine, taskTable } from "../../src/report/format.js";
-import { temporaryFolder } from "../temporary-folder.js";
-import { Terminal } from "../terminal/terminal.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
+import { Terminal } from "../helpers/terminal.js";
 
 const MINUTE = 60_000;
 const ROWS = 24;

@@ -8,7 +8,7 @@ import { extractTasks } from "../../src/network/tasks.js";
 import { readLog } from "../../src/records/log.js";
 import { tvmPython } from "../../src/worker/installation.js";
 import { startWorker } from "../../src/worker/start.js";
-import { temporaryFolder } from "../temporary-folder.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const MINUTE = 60_000;
 const CUDA = "cuda -arch=sm_70";

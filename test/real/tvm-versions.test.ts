@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { readLog } from "../../src/records/log.js";
 import { tvmPython } from "../../src/worker/installation.js";
-import { temporaryFolder } from "../temporary-folder.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const MINUTE = 60_000;
 

@@ -1,0 +1,77 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { temporaryFolder } from "./temporary-folder.js";
+
+const WORKER = fileURLToPath(new URL("./scripted-worker.js", import.meta.url));
+
+/** How a process of the command line ended, and the events it told of. */
+export interface Ended {
+  readonly exitCode: number | undefined;
+  readonly stderr: string;
+  readonly events: readonly { readonly type: string; readonly [field: string]: unknown }[];
+}
+
+/** A folder with a log, and the command line's `tune` with a scripted worker on it. */
+export class ScriptedTuning {
+  private constructor(readonly folder: string) {}
+
+  static async make(): Promise<ScriptedTuning> {
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, "python"), `#!/bin/sh\nexec ${process.execPath} ${WORKER} "$@"\n`, { mode: 0o755 });
+    return new ScriptedTuning(folder);
+  }
+
+  /** What stands in for a Python: the scripted worker. */
+  get python(): string {
+    return join(this.folder, "python");
+  }
+
+  get log(): string {
+    return join(this.folder, "t.log");
+  }
+
+  get journal(): string {
+    return `${this.log}.journal.jsonl`;
+  }
+
+  /** Starts a job; it is killed when it has told of `killAfter` events. */
+  async run(
+    args: readonly string[],
+    killAfter = Number.POSITIVE_INFINITY,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Ended> {
+    const tuning = ["tune", "--json", "--model", "scripted", "--log", this.log, "--tvm-python", this.python, ...args];
+    const running = execa("node", [resolve("scripts/familyseer.js"), ...tuning], {
+      reject: false,
+      env: { FAMILYSEER_TVM_PYTHON: "", ...env },
+    });
+    const events: Ended["events"][number][] = [];
+    for await (const line of createInterface({ input: running.stdout })) {
+      events.push(JSON.parse(line));
+      if (events.length === killAfter) {
+        running.kill("SIGKILL");
+      }
+    }
+    const { exitCode, stderr } = await running;
+    return { exitCode, stderr, events };
+  }
+
+  async records(): Promise<string[]> {
+    return (await readFile(this.log, "utf8")).split("\n").slice(0, -1);
+  }
+
+  /** What was decided, and what came of it, round by round. */
+  async decisions(): Promise<unknown[]> {
+    const rounds = new Map<number, unknown>();
+    for (const line of (await readFile(this.journal, "utf8")).trim().split("\n")) {
+      const { type, round, costs, origins, outcome, accuracy } = JSON.parse(line);
+      if (type === "round-finished") {
+        rounds.set(round.index, { round, costs, origins, outcome, accuracy });
+      }
+    }
+    return [...rounds.values()];
+  }
+}

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import { temporaryFolder } from "../../helpers/temporary-folder.js";
+
+describe("conformance", () => {
+  it("agrees with both reference schedulers on every recorded job", async () => {
+    const { stdout } = await execa("node", ["dist/src/cli/conformance.js", "test/conformance"]);
+    assert.equal(stdout.split("\n").at(-1), "familyseer: 30 of 30 agree, ansor: 30 of 30 agree");
+  });
+
+  it("agrees on jobs of our own, of the kinds that go wrong first", async () => {
+    const { stdout } = await execa("node", ["dist/src/cli/conformance.js", "test/conformance/own"]);
+    assert.equal(stdout.split("\n").at(-1), "familyseer: 24 of 24 agree, ansor: 24 of 24 agree");
+  });
+
+  it("names the first difference and exits with 1", async () => {
+    const trace = JSON.parse(await readFile("test/conformance/001.json", "utf8"));
+    trace.ansor.calls[3][0] += 1;
+    const file = join(await temporaryFolder(), "wrong.json");
+    await writeFile(file, JSON.stringify(trace));
+    const { stdout, exitCode } = await execa("node", ["dist/src/cli/conformance.js", file], { reject: false });
+    assert.equal(exitCode, 1);
+    assert.match(stdout, /ansor: round 3: recorded task/);
+    assert.match(stdout, /familyseer: 1 of 1 agree, ansor: 0 of 1 agree$/);
+  });
+});
+
+describe("the decision core", () => {
+  it("cannot reach time, files or other rooms: lint refuses it", async () => {
+    const { rm } = await import("node:fs/promises");
+    const planted = "src/core/planted-violation.ts";
+    await writeFile(planted, 'import "node:fs";\nimport "../worker/worker.js";\nexport const now = Date.now();\n');
+    try {
+      const { exitCode, stdout } = await execa("npx", ["--no-install", "oxlint", planted], { reject: false });
+      assert.notEqual(exitCode, 0);
+      assert.match(stdout, /does no I\/O/);
+      assert.match(stdout, /imports no other room/);
+      assert.match(stdout, /no clock/);
+    } finally {
+      await rm(planted);
+    }
+  }).timeout(30_000);
+});

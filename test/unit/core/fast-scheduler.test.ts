@@ -1,0 +1,386 @@
+import assert from "node:assert/strict";
+import { groupFamilies } from "../../../src/core/families.js";
+import {
+  type FastAction,
+  FastScheduler,
+  type FastSchedulerOptions,
+  type FastSearch,
+} from "../../../src/core/fast/fast-scheduler.js";
+import { Likeness } from "../../../src/core/fast/likeness.js";
+import { DEFAULT_MEANS, type Origin, OriginShares } from "../../../src/core/fast/recipe.js";
+import { weightedSum } from "../../../src/core/objective.js";
+import { seededDraw } from "../../../src/core/random.js";
+import type { Task } from "../../../src/core/task.js";
+import { InvalidRequestError } from "../../../src/errors.js";
+import { randomJob } from "./random-job.js";
+
+function task(coreOperation: string, weight = 1, flops = 1e6, dag = "a"): Task {
+  return {
+    description: "",
+    workloadKey: `["${dag.repeat(32)}", 1]`,
+    weight,
+    flops,
+    coreOperation,
+    similarityTags: [],
+  };
+}
+
+const CONVS_AND_DENSE = [task("nn.conv2d"), task("nn.conv2d", 5), task("nn.conv2d", 2), task("nn.dense")];
+const SECOND = { seconds: 1, accuracy: null };
+
+function scheduler(tasks: readonly Task[], options: Partial<FastSchedulerOptions> = {}): FastScheduler {
+  return new FastScheduler({
+    tasks,
+    families: groupFamilies(tasks, "op"),
+    objective: null,
+    trials: 1000,
+    trialsPerRound: 8,
+    foreseeTrials: 4,
+    population: 2048,
+    generations: 4,
+    expectGains: async (_task, siblings) => siblings.map(() => 0),
+    ...options,
+  });
+}
+
+async function search(of: FastScheduler): Promise<FastSearch> {
+  const action: FastAction = await of.next();
+  assert.ok(action.type === "search");
+  return action;
+}
+
+/** Does a round in which every program takes that long. */
+async function round(of: FastScheduler, seconds: number, origin: Origin = "random"): Promise<FastSearch> {
+  const action = await search(of);
+  await of.observe(
+    Array.from({ length: action.programs }, () => ({ cost: seconds, origin })),
+    SECOND,
+  );
+  return action;
+}
+
+/** Looks at every task; task i takes i + 1 ms. */
+async function lookAtAll(of: FastScheduler, tasks: readonly Task[]): Promise<FastSearch[]> {
+  const looks: FastSearch[] = [];
+  for (const _ of tasks) {
+    const action = await search(of);
+    looks.push(await round(of, (action.task + 1) / 1000));
+  }
+  return looks;
+}
+
+describe("fast scheduler", () => {
+  it("looks at every task once, at the one with most work of each family first and longest", async () => {
+    const means = { ...DEFAULT_MEANS, sizedLooks: false };
+    const looks = await lookAtAll(scheduler(CONVS_AND_DENSE, { means }), CONVS_AND_DENSE);
+    assert.deepEqual(
+      looks.map((each) => [each.task, each.programs]),
+      [
+        [1, 16],
+        [2, 4],
+        [0, 4],
+        [3, 16],
+      ],
+    );
+    assert.deepEqual(looks[0]?.recipe.programs, { sibling: 0, descent: 0, evolution: 0, random: 16 });
+    assert.deepEqual(looks[1]?.recipe.programs, { sibling: 3, descent: 0, evolution: 0, random: 1 });
+    assert.deepEqual(looks[1]?.recipe.donors, [1]);
+  });
+
+  it("looks at fewer programs of what has less work, and at one random one at least", async () => {
+    const tasks = [
+      task("nn.conv2d", 1, 1e6),
+      task("nn.conv2d", 8, 1e8),
+      task("nn.dense", 1, 1e8),
+      task("nn.softmax", 1, 1e3),
+    ];
+    const sizes = async (leastCosts: readonly (number | null)[]) => {
+      const looks = await lookAtAll(scheduler(tasks, { leastCosts }), tasks);
+      return looks.map(({ task: id, programs, recipe }) => [id, programs, recipe.programs.sibling]);
+    };
+    const byFlops = [
+      [1, 16, 0],
+      [0, 2, 1],
+      [2, 11, 0],
+      [3, 4, 0],
+    ];
+    assert.deepEqual(await sizes([]), byFlops);
+    assert.deepEqual(await sizes([1, 1, null, 1]), byFlops, "bounds count where every task has one");
+    assert.deepEqual(
+      (await sizes([1, 1, 0, 9])).map(([, programs]) => programs),
+      [16, 2, 4, 16],
+    );
+  });
+
+  it("then searches where most is expected per second", async () => {
+    const ours = scheduler(CONVS_AND_DENSE);
+    await lookAtAll(ours, CONVS_AND_DENSE);
+    const first = await round(ours, 1);
+    assert.equal(first.task, 1, "five times two milliseconds");
+    assert.ok(first.reason.type === "expected-gain" && first.reason.rate > (first.reason.next ?? 0));
+    for (let count = 0; count < 5; count += 1) {
+      await round(ours, 1);
+    }
+    assert.notEqual((await search(ours)).task, 1, "nothing was gained on it");
+  });
+
+  it("says what will most likely follow on some tasks, where that does not depend on the pending round", async () => {
+    const ours = scheduler(CONVS_AND_DENSE, { trials: 100 });
+    const likely = async (...among: number[]) => (await ours.likelyNext((id) => among.includes(id)))?.task ?? null;
+    assert.equal((await search(ours)).task, 1);
+    assert.deepEqual([await likely(0, 1, 2), await likely(3)], [null, 3], "its siblings wait for its schedules");
+    await round(ours, 0.001);
+    await search(ours);
+    assert.deepEqual([await likely(0, 1, 2), await likely(3)], [0, 3]);
+    await lookAtAll(ours, CONVS_AND_DENSE.slice(1));
+    const { task } = await search(ours);
+    assert.equal(await likely(task), null);
+    const next = await likely(0, 1, 2, 3);
+    assert.ok(next !== null && next !== task);
+    assert.equal((await round(ours, 1)).task, task, "nothing was decided by asking");
+    while (ours.trials < 100 - 8) {
+      await round(ours, 1);
+    }
+    await search(ours);
+    assert.equal(await likely(0, 1, 2, 3), null, "none follows the last");
+  });
+
+  it("makes the evolution as large as the family's model is worth", async () => {
+    const ours = scheduler(CONVS_AND_DENSE.slice(0, 1));
+    const sizes = [];
+    for (const accuracy of [null, 0.9]) {
+      const { programs } = await search(ours);
+      const measured = Array.from({ length: programs }, () => ({ cost: 1, origin: "random" }) as const);
+      await ours.observe(measured, { seconds: 1, accuracy });
+      sizes.push((await search(ours)).recipe);
+    }
+    const keys = ["donors", "draft", "generations", "population", "programs"];
+    assert.deepEqual(
+      sizes.map((recipe) => Object.keys(recipe).sort()),
+      [keys, keys],
+    );
+    assert.deepEqual(
+      sizes.map(({ population }) => population),
+      [64, 512],
+    );
+  });
+
+  it("prefers of equal gains the task whose programs take less time", async () => {
+    const tasks = [task("nn.conv2d"), task("nn.dense")];
+    const choose = async (gainPerSecond: boolean) => {
+      const ours = scheduler(tasks, { means: { ...DEFAULT_MEANS, gainPerSecond } });
+      for (const seconds of [10, 1]) {
+        const { programs } = await search(ours);
+        const cost = seconds === 10 ? 0.0011 : 0.001;
+        await ours.observe(
+          Array.from({ length: programs }, () => ({ cost, origin: "random" })),
+          {
+            seconds,
+            accuracy: null,
+          },
+        );
+      }
+      return (await search(ours)).task;
+    };
+    assert.equal(await choose(true), 1);
+    assert.equal(await choose(false), 0);
+  });
+
+  it("gives a foresee round to the sibling that a better schedule is expected to help most", async () => {
+    const asked: (readonly number[])[] = [];
+    const ours = scheduler(CONVS_AND_DENSE, {
+      expectGains: async (after, siblings) => {
+        asked.push([after, ...siblings]);
+        return siblings.map((id) => (id === 2 ? 1 : 0));
+      },
+    });
+    await lookAtAll(ours, CONVS_AND_DENSE);
+    const { programs } = await search(ours);
+    const better = { cost: 0.001, origin: "descent" } as const;
+    await ours.observe(
+      Array.from({ length: programs }, () => better),
+      { seconds: 1, accuracy: 1 },
+    );
+    const foresee = await search(ours);
+    assert.deepEqual(asked.at(-1), [1, 0, 2]);
+    assert.ok(foresee.reason.type === "expected-of-schedules");
+    assert.deepEqual([foresee.task, foresee.programs, foresee.reason.after], [2, 2, 1]);
+    assert.deepEqual(foresee.recipe.donors, [1]);
+  });
+
+  it("never searches a dead task again, not even by a foresee round that was due when it died", async () => {
+    let diedWhileDue = 0;
+    for (let seed = 0; seed < 1000; seed += 1) {
+      const { options, measure } = randomJob(seed, 8);
+      const draw = seededDraw(seed);
+      /** The siblings that the last improvement promised a foresee round. */
+      let due = new Set<number>();
+      const ours = scheduler(options.tasks, {
+        ...options,
+        families: new Map([["all", [...options.tasks.keys()]]]),
+        trials: 4 * options.trials,
+        taskEarlyStopping: 1 + draw(4 * options.trialsPerRound),
+        expectGains: async (_task, siblings) => {
+          const gains = siblings.map(() => (draw(4) === 0 ? 0 : 0.03 * Math.exp(draw(400) / 100)));
+          due = new Set(siblings.filter((_, index) => (gains[index] ?? 0) > 0));
+          return gains;
+        },
+      });
+      // Tasks that improve seldom and end often.
+      const measured = (searched: number, programs: number, foreseen: boolean) => {
+        if (!foreseen && draw(5) === 0) {
+          return [];
+        }
+        return draw(3) === 0 ? measure(searched, programs) : Array.from({ length: programs }, () => null);
+      };
+      const dead = new Set<number>();
+      for (let action = await ours.next(); action.type === "search"; action = await ours.next()) {
+        const { task: searched, programs, reason } = action;
+        assert.ok(!dead.has(searched), `seed ${seed}: task ${searched} is dead`);
+        const likely = await ours.likelyNext();
+        assert.ok(likely === null || !dead.has(likely.task), `seed ${seed}: task ${likely?.task} is dead, too`);
+        const foreseen = reason.type === "expected-of-schedules";
+        if (foreseen) {
+          due.delete(searched);
+        }
+        const { died } = await ours.observe(
+          measured(searched, programs, foreseen).map((cost) => ({ cost, origin: "evolution" })),
+          { seconds: 1 + draw(10), accuracy: 1 },
+        );
+        if (died !== null) {
+          dead.add(searched);
+          diedWhileDue += due.has(searched) ? 1 : 0;
+        }
+      }
+    }
+    assert.ok(diedWhileDue > 20, `${diedWhileDue} tasks died while a foresee round of theirs was due`);
+  });
+
+  it("goes on with a task of which no program ran, with more each time, then gives it up", async () => {
+    const ours = scheduler([task("nn.dense"), task("nn.conv2d"), task("nn.softmax")], { trialsPerRound: 2 });
+    await round(ours, 1);
+    const sizes: number[] = [];
+    const scores: (number | null)[] = [];
+    for (;;) {
+      const action = await search(ours);
+      if (action.task !== 1) {
+        break;
+      }
+      sizes.push(action.programs);
+      const { score } = await ours.observe(
+        Array.from({ length: action.programs }, () => ({ cost: null, origin: "random" })),
+        SECOND,
+      );
+      scores.push(score);
+    }
+    assert.deepEqual(sizes, [4, 8, 16, 32]);
+    assert.deepEqual(scores, [null, null, null, null], "no sum with a cost that stands for none");
+    await round(ours, 1);
+    assert.notEqual((await search(ours)).task, 1);
+  });
+
+  it("looks at every task once, before at any again, where no program of any ran", async () => {
+    const ours = scheduler([task("nn.dense"), task("nn.conv2d"), task("nn.softmax")], { trialsPerRound: 2 });
+    const looks: [task: number, programs: number][] = [];
+    while (looks.length < 4) {
+      const { task: id, programs } = await search(ours);
+      looks.push([id, programs]);
+      await ours.observe(
+        Array.from({ length: programs }, () => ({ cost: null, origin: "random" })),
+        SECOND,
+      );
+    }
+    assert.deepEqual(looks, [
+      [0, 4],
+      [1, 4],
+      [2, 4],
+      [0, 8],
+    ]);
+  });
+
+  it("stops a task that is as fast as the machine can be, a job that no longer improves, and at its trials", async () => {
+    const tasks = [task("nn.dense"), task("nn.conv2d")];
+    const atTheRoof = scheduler(tasks, { leastCosts: [0.001, 0.002] });
+    await lookAtAll(atTheRoof, tasks.slice(1));
+    const { programs } = await search(atTheRoof);
+    const last = await atTheRoof.observe(
+      Array.from({ length: programs }, () => ({ cost: 0.002, origin: "random" })),
+      SECOND,
+    );
+    assert.equal(last.died, "at-the-roof");
+    assert.deepEqual(await atTheRoof.next(), { type: "stop", reason: { type: "all-tasks-dead" } });
+
+    const provenWrong = scheduler(tasks, { leastCosts: [0.003, 0.002] });
+    for (const id of tasks.keys()) {
+      assert.equal((await search(provenWrong)).task, id);
+      assert.equal((await provenWrong.observe([{ cost: 0.002, origin: "random" }], SECOND)).died, null);
+    }
+
+    const unimproved = scheduler(tasks, { earlyStopping: 16 });
+    await lookAtAll(unimproved, tasks);
+    await round(unimproved, 1);
+    await round(unimproved, 1);
+    assert.deepEqual(await unimproved.next(), { type: "stop", reason: { type: "no-improvement", trials: 16 } });
+
+    const short = scheduler(tasks, { trials: 32, trialsPerRound: 8 });
+    await lookAtAll(short, tasks);
+    assert.deepEqual(await short.next(), { type: "stop", reason: { type: "trials-spent", trials: 32 } });
+  });
+
+  it("decides alike by the sum of costs and by the same sum as somebody's objective", async () => {
+    const jobs = [null, weightedSum(CONVS_AND_DENSE)].map((objective) => scheduler(CONVS_AND_DENSE, { objective }));
+    const [decided, again] = await Promise.all(
+      jobs.map(async (job) => {
+        const draw = seededDraw(1);
+        const tasks: number[] = [];
+        for (let count = 0; count < 40; count += 1) {
+          tasks.push((await round(job, (1 + draw(1000)) / 1e5)).task);
+        }
+        return tasks;
+      }),
+    );
+    assert.deepEqual(decided, again);
+  });
+
+  it("takes over earlier records, and says what is wrong with options", async () => {
+    const ours = scheduler(CONVS_AND_DENSE, {
+      measuredBefore: CONVS_AND_DENSE.map((_, id) => ({ task: id, cost: 1 })),
+    });
+    assert.ok(Math.abs(ours.score - 9) < 1e-9);
+    assert.equal((await search(ours)).reason.type, "expected-gain");
+    assert.throws(() => scheduler(CONVS_AND_DENSE, { trials: 3 }), InvalidRequestError);
+    assert.throws(() => scheduler(CONVS_AND_DENSE, { trialsPerRound: 0 }), InvalidRequestError);
+    assert.throws(() => scheduler(CONVS_AND_DENSE, { earlyStopping: -1 }), InvalidRequestError);
+    assert.throws(() => scheduler([]), InvalidRequestError);
+  });
+});
+
+describe("origins", () => {
+  it("share a round by what their programs gained, a few always evolution's", () => {
+    const shares = new OriginShares();
+    assert.deepEqual(shares.share(8, ["descent", "sibling", "evolution"]), {
+      sibling: 2,
+      descent: 3,
+      evolution: 3,
+      random: 0,
+    });
+    assert.deepEqual(shares.share(2, ["sibling", "evolution"]).evolution, 2);
+    shares.observe(1, [
+      { origin: "descent", cost: 1 },
+      ...Array.from({ length: 20 }, () => ({ origin: "sibling", cost: null }) as const),
+    ]);
+    shares.observe(1, [{ origin: "evolution", cost: 0.5 }]);
+    const after = shares.share(8, ["descent", "sibling", "evolution"]);
+    assert.ok(after.evolution > after.descent && after.descent > after.sibling, JSON.stringify(after));
+    assert.deepEqual(shares.share(4, ["evolution"]).evolution, 4);
+  });
+});
+
+describe("likeness", () => {
+  it("puts tasks of the same compute DAG first, then the nearest by FLOPs", () => {
+    const tasks = [task("x", 1, 1e6, "b"), task("x", 1, 9e6), task("x", 1, 1e6), task("x", 1, 2e6), task("x", 1, 30e6)];
+    const likeness = new Likeness([0, 1, 2, 3, 4], tasks);
+    assert.deepEqual([...likeness.near(3)], [2, 1, 4, 0]);
+    assert.deepEqual([...likeness.near(0)], [4, 1, 3, 2]);
+  });
+});

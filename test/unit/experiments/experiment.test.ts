@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { CancelledError } from "../../../src/errors.js";
+import type { Budget } from "../../../src/experiments/budgets.js";
+import { comparison } from "../../../src/experiments/compare.js";
+import { conduct, duration, folderOf } from "../../../src/experiments/conduct.js";
+import type { Experiment, Run, Settings } from "../../../src/experiments/experiment.js";
+import { EXPERIMENTS } from "../../../src/experiments/experiments.js";
+import { Latency, tuneRun } from "../../../src/experiments/methods.js";
+import { csv, writeConclusion } from "../../../src/experiments/output.js";
+import { temporaryFolder } from "../../helpers/temporary-folder.js";
+
+const SETTINGS: Settings = { scale: "small", device: "cpu", networks: null, seeds: null };
+
+/** An experiment of runs that give their own name's length. */
+function experimentOf(names: readonly string[], perform: (name: string) => void = () => undefined): Experiment {
+  const runs = names.map(
+    (name): Run<number> => ({
+      name,
+      seconds: 100,
+      identity: { name },
+      result: z.number(),
+      perform: async () => {
+        perform(name);
+        return name.length;
+      },
+    }),
+  );
+  return {
+    title: "Lengths",
+    description: "lengths of names",
+    devices: [],
+    plan: async () => ({
+      runs,
+      conclude: (results) => ({ data: runs.map((run) => results(run)), rows: [], text: "", figures: {} }),
+    }),
+  };
+}
+
+describe("an experiment", () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await temporaryFolder();
+  });
+  const never = new AbortController().signal;
+
+  it("says beforehand how long it takes, goes on after it was ended, and does no run twice", async () => {
+    const done: string[] = [];
+    const said: string[] = [];
+    const stop = new AbortController();
+    const stopping = experimentOf(["one", "three", "five5"], (name) => {
+      done.push(name);
+      if (name === "three") {
+        stop.abort();
+      }
+    });
+    await assert.rejects(
+      conduct(stopping, SETTINGS, folder, stop.signal, (line) => said.push(line)),
+      CancelledError,
+    );
+    assert.match(said[0] ?? "", /Lengths: 3 to do, about 5 min/);
+    const whole = experimentOf(["one", "three", "five5"], (name) => done.push(name));
+    const { data } = await conduct(whole, SETTINGS, folder, never, (line) => said.push(line));
+    assert.deepEqual(data, [3, 5, 5]);
+    // The one in progress when it was ended is done anew.
+    assert.deepEqual(done, ["one", "three", "three", "five5"]);
+    assert.ok(said.some((line) => /1 runs are done; 2 to do, about 4 min/.test(line)));
+  });
+
+  it("does equal runs once, and tells runs apart by all that their result depends on", async () => {
+    const done: string[] = [];
+    await conduct(
+      experimentOf(["one", "one"], (name) => done.push(name)),
+      SETTINGS,
+      folder,
+      never,
+      () => undefined,
+    );
+    assert.deepEqual(done, ["one"]);
+    const budget: Budget = { model: "mlp", trials: 8 };
+    const folders = [
+      tuneRun("Ansor", budget, 0, SETTINGS),
+      tuneRun("Ansor", budget, 1, SETTINGS),
+      tuneRun("Ansor", { ...budget, trials: 9 }, 0, SETTINGS),
+      tuneRun("Ansor", budget, 0, { ...SETTINGS, device: "simulated" }),
+    ].map(folderOf);
+    assert.equal(new Set(folders).size, 4);
+  });
+
+  it("gives every one of the paper a plan at every scale and device, each with an estimate", async () => {
+    for (const [name, experiment] of Object.entries(EXPERIMENTS)) {
+      for (const scale of ["small", "paper"] as const) {
+        for (const device of experiment.devices) {
+          const { runs } = await experiment.plan({ ...SETTINGS, scale, device });
+          assert.ok(runs.length > 0 && runs.every(({ seconds }) => seconds > 0), `${name}, ${scale}, ${device}`);
+        }
+      }
+    }
+  });
+
+  it("takes less than an hour for all of them at the small scale", async () => {
+    const plans = await Promise.all(Object.values(EXPERIMENTS).map((experiment) => experiment.plan(SETTINGS)));
+    const runs = new Map(plans.flatMap((plan) => plan.runs.map((run) => [folderOf(run), run.seconds])));
+    assert.ok([...runs.values()].reduce((sum, seconds) => sum + seconds, 0) < 3600);
+  });
+
+  it("tunes, compares and writes data, figures and a page, which says that a device is simulated", async function () {
+    this.timeout(120_000);
+    const settings = { ...SETTINGS, device: "simulated" } as const;
+    const budget: Budget = {
+      model: "mobilenetv2_0.5",
+      onlyTasks: [10, 14],
+      trials: 12,
+      trialsPerRound: 4,
+      foreseeTrials: 2,
+      population: 16,
+      generations: 1,
+    };
+    const tiny: Experiment = {
+      title: "Foresee rounds",
+      description: "tiny",
+      devices: ["simulated"],
+      plan: async () => {
+        const entries = (["without foresee", "FamilySeer"] as const).map((method) => ({
+          method,
+          network: budget.model,
+          seed: 0,
+          run: tuneRun(method, budget, 0, settings),
+        }));
+        return comparison("Foresee rounds", "without foresee", entries, settings);
+      },
+    };
+    const conclusion = await conduct(tiny, settings, join(folder, "runs"), never, () => undefined);
+    assert.deepEqual(
+      conclusion.rows.map(({ tuner }) => tuner),
+      ["without foresee", "FamilySeer"],
+    );
+    assert.ok(conclusion.rows.every(({ programs }) => Number(programs) >= 12));
+    await writeConclusion(join(folder, "out"), tiny.title, tiny.description, conclusion);
+    const page = await readFile(join(folder, "out", "index.html"), "utf8");
+    assert.match(page, /<svg[\s\S]*simulated GPU/);
+    assert.doesNotMatch(page, /<script|src="http/);
+    assert.match(await readFile(join(folder, "out", "data.csv"), "utf8"), /^network,seed,tuner,/);
+    assert.equal(JSON.parse(await readFile(join(folder, "out", "data.json"), "utf8")).device, "simulated");
+    const png = await readFile(join(folder, "out", "latency.png"));
+    assert.equal(png.toString("latin1", 1, 4), "PNG");
+    assert.ok((await stat(join(folder, "out", "latency.svg"))).size > 1000);
+  });
+});
+
+describe("an experiment's parts", () => {
+  it("follow the latency from when every task has a program, and count failed ones", () => {
+    const latency = new Latency(
+      new Map([
+        [0, 2],
+        [1, 1],
+      ]),
+    );
+    latency.observe(0, 0.003, 1);
+    latency.observe(0, null, 2);
+    latency.observe(1, 0.004, 3);
+    latency.observe(1, 0.005, 4);
+    latency.observe(0, 0.001, 5);
+    assert.deepEqual(latency.points, [
+      [3, 3, 10],
+      [5, 5, 6],
+    ]);
+  });
+
+  it("write CSV that quotes what has commas or quotes, and leaves missing values empty", () => {
+    assert.equal(csv([{ a: 'x, "y"', b: null, c: 1.5 }]), 'a,b,c\n"x, ""y""",,1.5\n');
+  });
+
+  it("say times in the unit that fits", () => {
+    assert.deepEqual([20.2, 600, 7200].map(duration), ["21 s", "10 min", "2.0 h"]);
+  });
+});

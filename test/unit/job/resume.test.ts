@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { appendFile, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { seededDraw } from "../../../src/core/random.js";
+import { type Ended, ScriptedTuning } from "../../helpers/scripted-tuning.js";
+
+const MINUTE = 60_000;
+const KILLS = 20;
+const MODES = {
+  reference: ["--mode", "reference", "--trials", "150", "--trials-per-round", "7", "--foresee-trials", "3"],
+  // Seconds differ from run to run, so that what is gained in one must not decide here.
+  fast: ["--mode", "fast", "--trials", "150", "--no-gain-per-second"],
+};
+const WORKERS = ["--overlap", "--workers", "2"];
+
+/** Of all tasks, as a job's first event has them. */
+function programsBefore([started]: Ended["events"]): number {
+  assert.ok(started);
+  const { programs } = started["before"] as { programs: number[] };
+  return programs.reduce((sum, each) => sum + each, 0);
+}
+
+describe("a job that is resumed", function () {
+  this.timeout(2 * MINUTE);
+  let tuning: ScriptedTuning;
+  beforeEach(async () => {
+    tuning = await ScriptedTuning.make();
+  });
+
+  for (const [mode, args] of Object.entries(MODES)) {
+    it(`ends as one that was never killed, after ${KILLS} kills (${mode})`, async () => {
+      const whole = await ScriptedTuning.make();
+      const { exitCode, stderr } = await whole.run(args);
+      assert.equal(exitCode, 0, stderr);
+
+      const draw = seededDraw(3);
+      let told = 0;
+      for (let kill = 0; kill < KILLS; kill += 1) {
+        const { events, stderr: said } = await tuning.run([...args, "--resume"], 2 + draw(12));
+        assert.ok(events.length > 1, said);
+        told += events.filter(({ type }) => type === "measured").length;
+        assert.ok((await tuning.records()).length >= told, "what was told of is in the log");
+        if (kill % 3 === 0) {
+          await appendFile(tuning.log, '{"i": [["task-0", "ll');
+        }
+        if (kill % 4 === 0) {
+          await appendFile(tuning.journal, '{"time":"2026-');
+        }
+      }
+      const last = await tuning.run([...args, "--resume"]);
+      assert.equal(last.exitCode, 0, last.stderr);
+      assert.deepEqual(await tuning.decisions(), await whole.decisions());
+      assert.deepEqual(await tuning.records(), await whole.records());
+    });
+  }
+
+  it("goes on with as many workers as it is asked for now: no program is lost, none is measured twice", async () => {
+    for (const workers of [WORKERS, [], WORKERS, WORKERS]) {
+      const { events, stderr } = await tuning.run([...MODES.fast, ...workers, "--resume"], 40);
+      assert.ok(events.length >= 40, stderr);
+    }
+    const last = await tuning.run([...MODES.fast, ...WORKERS, "--resume"]);
+    assert.equal(last.exitCode, 0, last.stderr);
+    const records = (await tuning.records()).map((line) => JSON.stringify(JSON.parse(line).i));
+    assert.deepEqual([records.length, new Set(records).size], [150, 150]);
+  });
+
+  // What the kernel had on the disk when the power failed: a program's entry without its record, and the other way round.
+  for (const [what, mode, entries, records] of [
+    ["measures a program again that is only in the journal", "fast", 3, 2],
+    ["counts a record whose journal has no entry", "reference", 1, 2],
+  ] as const) {
+    it(what, async () => {
+      const whole = await ScriptedTuning.make();
+      await whole.run(MODES[mode]);
+      const lines = (await readFile(whole.journal, "utf8")).split("\n");
+      const round = lines.findIndex((line) => line.includes('"type":"round-started"') && line.includes('"index":8'));
+      const { logBytes } = JSON.parse(lines[round] ?? "");
+      const log = await readFile(whole.log);
+      const ofRound = log.subarray(logBytes).toString().split("\n").slice(0, records);
+      await writeFile(tuning.journal, `${lines.slice(0, round + 1 + entries).join("\n")}\n`);
+      await writeFile(tuning.log, `${log.subarray(0, logBytes).toString()}${ofRound.join("\n")}\n`);
+
+      const { exitCode, stderr } = await tuning.run([...MODES[mode], "--resume"]);
+      assert.equal(exitCode, 0, stderr);
+      assert.deepEqual(await tuning.records(), await whole.records());
+      assert.deepEqual(await tuning.decisions(), await whole.decisions());
+    });
+  }
+
+  it("has done nothing more once it has ended, and goes on with more trials", async () => {
+    await tuning.run(MODES.fast);
+    const before = await readFile(tuning.journal, "utf8");
+    const again = await tuning.run([...MODES.fast, "--resume"]);
+    assert.equal(again.exitCode, 0, again.stderr);
+    assert.deepEqual(
+      again.events.map(({ type, reason }) => ({ type, reason })),
+      [{ type: "ended-before", reason: { type: "trials-spent", trials: 150 } }],
+    );
+    assert.equal(await readFile(tuning.journal, "utf8"), before);
+    const more = await tuning.run([...MODES.fast, "--resume", "--trials", "180"]);
+    assert.equal(more.exitCode, 0, more.stderr);
+    assert.equal((await tuning.records()).length, 180);
+  });
+
+  it("knows its inputs in whatever order they are given", async () => {
+    const x = ["--input", "x:1x3"];
+    const y = ["--input", "y:2"];
+    assert.equal((await tuning.run([...MODES.fast, ...x, ...y])).exitCode, 0);
+    assert.equal((await tuning.run([...MODES.fast, "--resume", ...y, ...x])).exitCode, 0);
+    const { exitCode, stderr } = await tuning.run([...MODES.fast, "--resume", ...y, "--input", "x:1x4"]);
+    assert.equal(exitCode, 2);
+    assert.match(stderr, /inputs was \[\{"name":"x","shape":\[1,3\]\}/);
+  });
+
+  it("is refused with other options, each named", async () => {
+    await tuning.run(MODES.fast, 10);
+    const { exitCode, stderr } = await tuning.run([...MODES.fast, "--resume", "--seed", "1", "--trials", "100"]);
+    assert.equal(exitCode, 2);
+    assert.match(stderr, /seed was 0 and is 1; trials were 150 and are 100/);
+    assert.match((await tuning.run([...MODES.reference, "--resume"])).stderr, /mode was "fast" and is "reference"/);
+    const inputs = ["--resume", "--input", "x:1x16"];
+    assert.match(
+      (await tuning.run([...MODES.fast, ...inputs])).stderr,
+      /inputs was \[\] and is \[\{"name":"x","shape":\[1,16\]\}\]/,
+    );
+    const { inputs: compiledFor } = JSON.parse((await readFile(tuning.journal, "utf8")).split("\n")[0] ?? "");
+    assert.deepEqual(compiledFor, [{ name: "x", shape: [1, 8], dtype: "float32" }]);
+  });
+
+  it("is refused if records are missing that its journal knows", async () => {
+    await tuning.run(MODES.fast, 60);
+    await truncate(tuning.log, 300);
+    const { exitCode, stderr } = await tuning.run([...MODES.fast, "--resume"]);
+    assert.equal(exitCode, 2);
+    assert.match(stderr, /t\.log has 300 bytes, but the journal .* knows \d+ of it: records are missing/);
+  });
+
+  it("goes on from the records alone where there is no journal, to the number of programs asked for", async () => {
+    await tuning.run(MODES.fast, 60);
+    await rm(tuning.journal);
+    const taken = (await tuning.records()).length;
+    const { exitCode, stderr, events } = await tuning.run([...MODES.fast, "--resume"], 40);
+    assert.equal(exitCode, undefined, stderr);
+    assert.match(JSON.stringify(events[0]), /goes on from its \d+ records alone/);
+    assert.equal(programsBefore(events), taken, "what it takes over is where its progress begins");
+    const then = (await tuning.records()).length;
+    const last = await tuning.run([...MODES.fast, "--resume"]);
+    assert.equal(last.exitCode, 0, last.stderr);
+    assert.equal(programsBefore(last.events), then, "of both jobs before");
+    assert.equal((await tuning.records()).length, 150);
+  });
+});

@@ -1,0 +1,17 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { pack } from "msgpackr";
+import { decode, protocolSchema } from "../../../src/protocol/protocol.js";
+
+describe("protocol", () => {
+  it("is written for Python as the code has it (else: node scripts/write-protocol-schema.js)", async () => {
+    const written = JSON.parse(await readFile("python/familyseer/wire/protocol.schema.json", "utf8"));
+    assert.deepEqual(written, JSON.parse(JSON.stringify(protocolSchema())));
+  });
+
+  it("refuses bytes that are no message", () => {
+    assert.throws(() => decode(Buffer.from([0x92, 0x01])), /not msgpack/);
+    assert.throws(() => decode(pack({ type: "gossip" })), /not of the protocol/);
+    assert.throws(() => decode(pack({ type: "result", id: -1, value: {}, seconds: 1 })), /not of the protocol/);
+  });
+});

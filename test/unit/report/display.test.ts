@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { execa } from "execa";
+import { ScriptedTuning } from "../../helpers/scripted-tuning.js";
+import { Terminal } from "../../helpers/terminal.js";
+
+const SIZE = { columns: 80, rows: 24 };
+
+async function tuning(...more: string[]): Promise<string[]> {
+  const { log, python } = await ScriptedTuning.make();
+  const options = ["--model", "scripted", "--log", log, "--tvm-python", python, "--trials", "40", ...more];
+  return ["env", "FAMILYSEER_TVM_PYTHON=", "node", "scripts/familyseer.js", "tune", ...options];
+}
+
+describe("what tune prints", function () {
+  this.timeout(60_000);
+
+  for (const [what, env] of [
+    ["a dumb terminal", { TERM: "dumb" }],
+    ["a terminal whose user wants no colours", { NO_COLOR: "1" }],
+  ] as const) {
+    it(`is plain lines on ${what}, none wider than it`, async () => {
+      const terminal = new Terminal(SIZE, await tuning(), env);
+      assert.equal(await terminal.end(), 0, terminal.output);
+      assert.match(terminal.output, /^round \d+: /m);
+      assert.deepEqual(controls(terminal.output.replaceAll("\r\n", "\n")), []);
+      assert.equal(terminal.shown.broken, 0);
+    });
+  }
+
+  it("is plain lines in a file, each of them one line", async () => {
+    const { stdout } = await run(await tuning());
+    const rounds = stdout.split("\n").filter((line) => line.startsWith("round "));
+    assert.ok(rounds.some((line) => line.length > 100) && rounds.every((line) => / s(;.*)?$/.test(line)), stdout);
+    assert.deepEqual(controls(stdout), []);
+  });
+
+  it("is the end alone with --quiet", async () => {
+    const { stdout, stderr } = await run(await tuning("--quiet"));
+    assert.match(stdout, /^id +task .*\n(\d+ .*\n)+the trials are spent: 40 programs measured .*$/);
+    assert.equal(stderr, "");
+  });
+
+  it("is every program and each phase's seconds, too, with --verbose, and what the worker says goes to standard error", async () => {
+    const { stdout, stderr } = await run(await tuning("--verbose"));
+    assert.equal(stdout.match(/^ {2}task \d+, \w+; /gm)?.length, 40, stdout);
+    assert.match(stdout, /^round 0: .* s \(search [\d.]+, measure [\d.]+, learn [\d.]+\)/m);
+    assert.equal(stderr, "the scripted worker starts");
+  });
+
+  it("has the last table once, also where one is due after the last round", async () => {
+    const { stdout } = await run(await tuning("--table-every", "1"));
+    const rounds = stdout.match(/^round /gm)?.length;
+    assert.equal(stdout.match(/^id +task /gm)?.length, rounds, stdout);
+  });
+
+  it("ends the job as Ctrl-C does where its reader has gone, with no trace and no record lost", async () => {
+    for (const more of [[], ["--json"]]) {
+      const { stdout, stderr } = await run([
+        "bash",
+        "-c",
+        '"$@" | head -1; echo "${PIPESTATUS[0]}"',
+        "-",
+        ...(await tuning(...more)),
+      ]);
+      assert.equal(stdout.split("\n").at(-1), "130", stderr);
+      assert.equal(stderr, "interrupted, as nothing takes what is printed: the round in progress is recorded first");
+    }
+  });
+
+  it("is said to be lost where its device is full", async () => {
+    const { exitCode, stderr } = await run(["bash", "-c", '"$@" >/dev/full', "-", ...(await tuning())]);
+    assert.equal(exitCode, 1, stderr);
+    assert.match(stderr, /^familyseer: What is printed cannot be written to standard output \(ENOSPC\)\./);
+    assert.doesNotMatch(stderr, / at /);
+  });
+
+  it("is refused with --quiet beside --verbose or --json", async () => {
+    for (const other of ["--verbose", "--json"]) {
+      const { exitCode, stderr } = await run(await tuning("--quiet", other));
+      assert.equal(exitCode, 2);
+      assert.match(stderr, new RegExp(`option '--quiet' cannot be used with option '${other}'`));
+    }
+  });
+});
+
+function run([command = "", ...args]: readonly string[]) {
+  return execa(command, args, { reject: false });
+}
+
+/** Control characters but line breaks. */
+function controls(text: string): string[] {
+  return text.split("").filter((character) => character < " " && character !== "\n");
+}
