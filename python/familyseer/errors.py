@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# Of a longer message the end is told, where an error says what it is; of one about a message, the beginning.
+MESSAGE_LENGTH = 2000
+
 
 class RequestError(Exception):
     """The request cannot be done as asked: a wrong name, file or state. The message says what was expected."""
@@ -21,3 +24,11 @@ class DevicesError(RequestError):
     """There is nothing to measure on: a tracker or its servers are gone. The message says which and what to do."""
 
     kind = "error"
+
+
+def last_line(error: Exception) -> str:
+    """What TVM says is the last line of what it raises; before it comes where."""
+    if isinstance(error, KeyError):
+        return f"there is no {error} in it"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

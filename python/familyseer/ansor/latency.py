@@ -11,10 +11,9 @@ from tvm import auto_scheduler, relay
 from tvm.contrib import graph_executor
 from tvm.runtime.vm import VirtualMachine
 
-from ..errors import RequestError
+from ..errors import RequestError, last_line
 from .dense import mend_dense
 from .networks import Network
-from .networks.files import last_line
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,7 +14,7 @@ import numpy as np
 from tvm import auto_scheduler
 from tvm.auto_scheduler.measure_record import dump_record_to_string
 
-from ..errors import RequestError
+from ..errors import MESSAGE_LENGTH, RequestError
 from . import candidates as means
 from .candidates import Recipe
 from .task_search import SearchSettings, TaskSearch
@@ -205,7 +205,7 @@ def _measured(one: MeasureInput, measured: Measured, cost: float | None, origin:
         "record": dump_record_to_string(one, result).rstrip("\n"),
         "cost": cost,
         "failure": FAILURE_KINDS[error] if error < len(FAILURE_KINDS) else "unknown",
-        "message": str(measured.error_msg)[-2000:] if error else None,
+        "message": str(measured.error_msg)[-MESSAGE_LENGTH:] if error else None,
         "device": measured.device,
         "origin": origin,
         "seconds": measured.all_seconds,

@@ -11,6 +11,7 @@ import numpy as np
 import tvm
 from tvm import auto_scheduler
 
+from ..errors import last_line
 from ..targets import on_cpu
 from .schedules import Stage, Steps, reduces_across_threads, stages_of, steps_of
 
@@ -155,7 +156,7 @@ class TaskSearch:
                 module = tvm.lower(schedule, tensors)
                 _GPU_PASSES(module, tvm.target.Target(self.task.target, "llvm"))(module)
         except Exception as error:
-            self.refusal = str(error).strip().splitlines()[-1]
+            self.refusal = last_line(error)
             return False
         return True
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from .. import cache
-from ..errors import RequestError
+from ..errors import RequestError, last_line
 from ..targets import KINDS, on_cpu, require_served
 from .core_operation import core_operation, task_words
 from .dense import mend_dense
 from .networks import AskedInput, Network, build_network
-from .networks.files import digests_of, is_file, last_line
+from .networks.files import digests_of, is_file
 
 if TYPE_CHECKING:
     import tvm

@@ -19,8 +19,7 @@ from tvm.contrib import cc, ndk, tar
 from tvm.target import Target
 
 from .. import cuda as _compile_without_nvcc  # noqa: F401
-
-MESSAGE_LENGTH = 2000
+from ..errors import MESSAGE_LENGTH
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import numpy as np
 import tvm
 from tvm.auto_scheduler.measure import MeasureErrorNo
 
-from .build import MESSAGE_LENGTH, Argument
+from ..errors import MESSAGE_LENGTH
+from .build import Argument
 from .cpus import on_cpus
 
 # The cost of a program that failed, in seconds; TVM's number in records.

@@ -15,7 +15,7 @@ import tvm
 from tvm import rpc
 from tvm.auto_scheduler.measure import MeasureErrorNo
 
-from .build import MESSAGE_LENGTH
+from ..errors import MESSAGE_LENGTH, last_line
 from .run import FAILED_COST, RANDOM_FILL, Arrays, Ran, RunRequest, costs_of, timer_of
 from .tracker import Address, Grant
 
@@ -58,7 +58,7 @@ class RemoteRunner:
         try:
             self._thread.submit(self._connect, request).result(CONNECT_SECONDS)
         except Exception as error:
-            return Lost(f"{request.grant.address} cannot be connected to: {_last_line(error)}", begun=False)
+            return Lost(f"{request.grant.address} cannot be connected to: {last_line(error)}", begun=False)
         begun, timeout = time.monotonic(), request.run.timing.timeout
         try:
             ran = self._thread.submit(self._run, request.run).result(timeout)
@@ -122,7 +122,3 @@ class RemoteRunner:
         if name.endswith(".tar"):
             with contextlib.suppress(tvm.error.TVMError):
                 self._session.remove(f"{name}.so")
-
-
-def _last_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1]

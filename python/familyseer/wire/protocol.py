@@ -9,11 +9,11 @@ from typing import Any
 import fastjsonschema
 import msgpack
 
+from ..errors import MESSAGE_LENGTH
+
 _SCHEMA = json.loads((Path(__file__).parent / "protocol.schema.json").read_text())
 PROTOCOL_VERSION: int = _SCHEMA["version"]
 LIMITS: dict[str, int] = _SCHEMA["limits"]
-# Of what is wrong with a message, so many characters are told.
-_TOLD = 2000
 _to_worker = fastjsonschema.compile(_SCHEMA["to_worker"])
 _params = {name: fastjsonschema.compile(operation["params"]) for name, operation in _SCHEMA["operations"].items()}
 
@@ -44,6 +44,6 @@ def decode(content: bytes) -> dict[str, Any]:
         if message["type"] == "request":
             _params[message["operation"]](message["params"])
     except (ValueError, msgpack.UnpackException, fastjsonschema.JsonSchemaValueException) as error:
-        reason = str(error)[:_TOLD] or type(error).__name__
+        reason = str(error)[:MESSAGE_LENGTH] or type(error).__name__
         raise ProtocolError(f"a message that is not of the protocol: {reason}") from None
     return message

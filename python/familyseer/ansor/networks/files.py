@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ...errors import RequestError
+from ...errors import RequestError, last_line
 from .inputs import DTYPES, AskedInput, DeclaredInput, Input, settle, shape_text
 from .network import Network, example_input
 
@@ -333,11 +333,3 @@ def _refusing(path: Path, expected: str = "") -> Iterator[None]:
         raise RequestError(message.rstrip()) from None
     finally:
         diagnostics.override_renderer(None)
-
-
-def last_line(error: Exception) -> str:
-    """What TVM says is the last line of what it raises; before it comes where."""
-    if isinstance(error, KeyError):
-        return f"there is no {error} in it"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
