@@ -35,7 +35,7 @@ export class EmbeddedChannel implements Channel {
     // The interpreter begins when it is loaded, and reads this then.
     this.#interpreter = await withEnvironment({ PYTHONPATH: pythonPath([]) || undefined }, loadInterpreter);
     this.#interpreter.addImportPath(pythonFolder);
-    this.#module = this.#interpreter.importSync(`${pythonFolder}/familyseer/embedded.py`);
+    this.#module = this.#interpreter.importSync(`${pythonFolder}/familyseer/wire/embedded.py`);
     try {
       this.#handle = this.#interpreter.callSync(this.#module, "open_worker", executable, version, sites, pythonFolder);
     } catch (error) {
