@@ -120,10 +120,10 @@ async function askWorker(options: WorkerOptions): Promise<Found> {
   try {
     const begun = performance.now();
     for (let count = 0; count < PINGS; count += 1) {
-      await worker.request("ping", {}, { deadlineMs: 10_000 });
+      await worker.request("ping", {});
     }
     const each = (performance.now() - begun) / PINGS;
-    const threads = await worker.request("threads", { asked: null }, { deadlineMs: 10_000 });
+    const threads = await worker.request("threads", { asked: null });
     const versions = `TVM ${worker.tvmVersion} on Python ${worker.pythonVersion}`;
     return { found: `${versions}, a message's round trip ${each.toFixed(2)} ms; ${inWords(threads)}` };
   } finally {

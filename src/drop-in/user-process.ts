@@ -2,11 +2,9 @@ import { groupFamilies } from "../core/families.js";
 import { Scheduler, type SearchReason } from "../core/reference/scheduler.js";
 import { parseSearchPolicy } from "../core/search-policy.js";
 import { toTask } from "../network/tasks.js";
-import type { Result, SchedulerState } from "../protocol/protocol.js";
+import type { Result } from "../protocol/operations/index.js";
+import type { SchedulerState } from "../protocol/operations/user-process/state.js";
 import type { Worker } from "../worker/worker.js";
-
-/** A user's search, objective or callback may take as long as it takes; the heartbeats say that the process is there. */
-const PATIENCE = { deadlineMs: 14 * 24 * 3600 * 1000 };
 
 /**
  * Tunes what the user's own process describes, on that process's own tasks, search policies and objective: the other
@@ -15,7 +13,7 @@ const PATIENCE = { deadlineMs: 14 * 24 * 3600 * 1000 };
  * @throws InvalidRequestError for what cannot be tuned; WorkerFailureError for what the user's code raised.
  */
 export async function driveUserProcess(worker: Worker, explain: (reason: SearchReason) => string): Promise<void> {
-  const described = await worker.request("describe", {}, PATIENCE);
+  const described = await worker.request("describe", {});
   const policy = described.search_policy === null ? null : parseSearchPolicy(described.search_policy);
   const tasks = described.tasks.map(toTask);
   const families = policy?.families ? groupFamilies(tasks, policy.families) : null;
@@ -25,30 +23,26 @@ export async function driveUserProcess(worker: Worker, explain: (reason: SearchR
     families,
     giveUpUnmeasured: described.give_up_unmeasured ?? families === null,
     scoreAll: async (vectors) =>
-      (await worker.request("score", { vectors: vectors.map((costs) => [...costs]) }, PATIENCE)).scores,
-    draw: async (count) => (await worker.request("draw", { count }, PATIENCE)).drawn,
+      (await worker.request("score", { vectors: vectors.map((costs) => [...costs]) })).scores,
+    draw: async (count) => (await worker.request("draw", { count })).drawn,
   });
-  await worker.request(
-    "begin",
-    {
-      families: families ? Object.fromEntries([...families].map(([name, ids]) => [name, [...ids]])) : null,
-      search_policy: policy ? `${policy.search}.${policy.costModel}` : null,
-      trials_per_round: scheduler.trialsPerRound,
-      histories: scheduler.histories.map((history) => [...history]),
-    },
-    PATIENCE,
-  );
+  await worker.request("begin", {
+    families: families ? Object.fromEntries([...families].map(([name, ids]) => [name, [...ids]])) : null,
+    search_policy: policy ? `${policy.search}.${policy.costModel}` : null,
+    trials_per_round: scheduler.trialsPerRound,
+    histories: scheduler.histories.map((history) => [...history]),
+  });
   for (;;) {
     const action = await scheduler.next();
     if (action.type === "stop") {
-      await worker.request("finish", { reason: action.reason.type, state: stateOf(scheduler) }, PATIENCE);
+      await worker.request("finish", { reason: action.reason.type, state: stateOf(scheduler) });
       return;
     }
     const { task, programs } = action;
     const round = { task, programs, reason: explain(action.reason), state: stateOf(scheduler) };
-    const { costs } = await worker.request("search", round, PATIENCE);
+    const { costs } = await worker.request("search", round);
     await scheduler.observe(costs);
-    await worker.request("observe", { task, state: stateOf(scheduler) }, PATIENCE);
+    await worker.request("observe", { task, state: stateOf(scheduler) });
   }
 }
 

@@ -12,8 +12,6 @@ import type { Start } from "./decider.js";
 import type { NamedTask } from "./events.js";
 import type { FamilyWorkers } from "./family-workers.js";
 
-const DEADLINE = { deadlineMs: 5 * 60_000 };
-
 /** What a job takes over from logs, and where it starts from. */
 export interface Beginning {
   readonly start: Omit<Start, "expectGains">;
@@ -153,7 +151,7 @@ async function leastCosts(
   { tasks }: Network,
 ): Promise<number[] | null> {
   const asked = mode === "fast" && { ...DEFAULT_MEANS, ...means }.roofline;
-  const bounds = asked ? (await worker.request("bounds", {}, DEADLINE)).least_costs : null;
+  const bounds = asked ? (await worker.request("bounds", {})).least_costs : null;
   return bounds && tasks.map(({ id }) => bounds[id] ?? 0);
 }
 

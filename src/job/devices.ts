@@ -1,10 +1,9 @@
 import { InvalidRequestError } from "../errors.js";
 import type { TuneOptions } from "../options/options.js";
-import type { DeviceSettings, Result } from "../protocol/protocol.js";
+import type { Result } from "../protocol/operations/index.js";
+import type { DeviceSettings } from "../protocol/operations/register.js";
 import { SIMULATED_TARGET } from "../records/simulated.js";
 import type { Worker } from "../worker/worker.js";
-
-const LIST_DEADLINE_MS = 60_000;
 
 /**
  * Where a job measures.
@@ -70,5 +69,5 @@ export async function listDevices(
     throw new InvalidRequestError("A device key was given without a tracker. Expected --tracker, too.");
   }
   const params = { tracker: tracker === undefined ? null : { ...trackerAddress(tracker), key: key ?? null } };
-  return (await worker.request("devices", params, { deadlineMs: LIST_DEADLINE_MS })).devices;
+  return (await worker.request("devices", params)).devices;
 }

@@ -2,7 +2,8 @@ import type { FastReason } from "../core/fast/fast-scheduler.js";
 import type { Origin } from "../core/fast/recipe.js";
 import type { RoundOutcome, SearchReason, SearchTarget, StopReason } from "../core/reference/scheduler.js";
 import type { NetworkTask } from "../network/tasks.js";
-import type { DescribedInput, MeasuredEvent } from "../protocol/protocol.js";
+import type { DescribedInput } from "../protocol/operations/extract.js";
+import type { MeasuredEvent } from "../protocol/operations/measure.js";
 import type { JournaledEnd } from "../records/journal.js";
 
 /** A task with what people want to know of it. */

@@ -1,4 +1,4 @@
-import type { MeasuredEvent } from "../protocol/protocol.js";
+import type { MeasuredEvent } from "../protocol/operations/measure.js";
 import type { AppendOnlyFile } from "../records/append-only-file.js";
 import { entry } from "../records/journal.js";
 

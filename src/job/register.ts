@@ -6,11 +6,10 @@ import type { Families } from "../core/families.js";
 import type { SearchPolicy } from "../core/search-policy.js";
 import { InvalidRequestError } from "../errors.js";
 import type { CompleteTuneOptions } from "../options/options.js";
-import type { DeviceSettings, Params, Result } from "../protocol/protocol.js";
+import type { Params, Result } from "../protocol/operations/index.js";
+import type { DeviceSettings } from "../protocol/operations/register.js";
 import type { Worker } from "../worker/worker.js";
 import type { FamilyWorkers } from "./family-workers.js";
-
-const DEADLINE_MS = 600_000;
 
 /** What workers have to know of a job before its first round. */
 export interface Registration {
@@ -47,39 +46,35 @@ async function registerAt(
 ): Promise<Result<"register">> {
   const { options, devices } = registration;
   const sharesSchedules = options.mode === "fast" && options.means.shareSchedules !== false;
-  return await worker.request(
-    "register",
-    {
-      cost_models: models,
-      schedules: sharesSchedules && options.loadModels !== null ? await schedulesFile(options.loadModels) : null,
-      search: {
-        population: options.population,
-        generations: options.generations,
-        eps_greedy: 0.05,
-        use_measured_ratio: 0.2,
-        seed: options.seed,
+  return await worker.request("register", {
+    cost_models: models,
+    schedules: sharesSchedules && options.loadModels !== null ? await schedulesFile(options.loadModels) : null,
+    search: {
+      population: options.population,
+      generations: options.generations,
+      eps_greedy: 0.05,
+      use_measured_ratio: 0.2,
+      seed: options.seed,
+    },
+    training: { mode: options.training, device: options.trainDevice },
+    measure: {
+      devices,
+      building: {
+        builders: workers === 1 ? options.parallel : shareOf(options.parallel || availableParallelism(), workers),
+        build_timeout: options.buildTimeout,
+        adaptive_build_timeout: options.adaptiveBuildTimeout,
+        worse_ratio: options.worseRatio,
       },
-      training: { mode: options.training, device: options.trainDevice },
-      measure: {
-        devices,
-        building: {
-          builders: workers === 1 ? options.parallel : shareOf(options.parallel || availableParallelism(), workers),
-          build_timeout: options.buildTimeout,
-          adaptive_build_timeout: options.adaptiveBuildTimeout,
-          worse_ratio: options.worseRatio,
-        },
-        timing: {
-          timeout: options.runTimeout,
-          number: options.number,
-          repeat: options.repeat,
-          min_repeat_ms: options.minRepeatMs,
-          cooldown_interval: 0,
-          enable_cpu_cache_flush: false,
-        },
+      timing: {
+        timeout: options.runTimeout,
+        number: options.number,
+        repeat: options.repeat,
+        min_repeat_ms: options.minRepeatMs,
+        cooldown_interval: 0,
+        enable_cpu_cache_flush: false,
       },
     },
-    { deadlineMs: DEADLINE_MS },
-  );
+  });
 }
 
 function shareOf(builders: number, workers: number): number {

@@ -2,18 +2,14 @@ import { ORIGINS, type Origin, type Recipe } from "../core/fast/recipe.js";
 import type { SearchTarget } from "../core/reference/scheduler.js";
 import { CancelledError } from "../errors.js";
 import { type CompleteTuneOptions, overlaps } from "../options/options.js";
-import type { MeasuredEvent, Result } from "../protocol/protocol.js";
+import type { Result } from "../protocol/operations/index.js";
+import { type MeasuredEvent, measureDeadlineMs } from "../protocol/operations/measure.js";
 import type { AppendOnlyFile } from "../records/append-only-file.js";
 import type { Decider } from "./decider.js";
 import type { Program, TuneEvent } from "./events.js";
 import type { FamilyWorkers } from "./family-workers.js";
 import { Recorder } from "./recorder.js";
 import type { Begun } from "./resume.js";
-
-const MINUTE = 60_000;
-const SEARCH_DEADLINE_MS = 30 * MINUTE;
-/** The worker waits two minutes for devices that are away before it gives up and says so. */
-const DEVICES_AWAY_MS = 3 * MINUTE;
 
 /** What rounds work with. */
 export interface RoundsOfJob {
@@ -130,10 +126,9 @@ export class RoundRunner {
   async #learn(task: number): Promise<Result<"review">> {
     const { workers, options } = this.#job;
     const [worker, number] = [workers.of(task), workers.numberOf(task)];
-    const deadline = { deadlineMs: SEARCH_DEADLINE_MS };
-    const review = await worker.request("review", { task }, deadline);
+    const review = await worker.request("review", { task });
     await this.#learning.get(number);
-    const learning = worker.request("learn", { task }, deadline);
+    const learning = worker.request("learn", { task });
     this.#learning.set(number, learning);
     // What goes wrong in it is raised by who waits for it.
     learning.catch(() => undefined);
@@ -148,7 +143,7 @@ export class RoundRunner {
   async #measure(task: number, candidates: readonly number[], recorder: Recorder): Promise<readonly string[]> {
     const { workers, options, stopping } = this.#job;
     const { buildTimeout, runTimeout } = options;
-    const deadlineMs = DEVICES_AWAY_MS + MINUTE + candidates.length * (buildTimeout + runTimeout) * 1000;
+    const deadlineMs = measureDeadlineMs(candidates.length, buildTimeout + runTimeout);
     // What cannot be written down is not measured either.
     const signal = AbortSignal.any([stopping, recorder.failed]);
     const onMeasured = (event: MeasuredEvent) => recorder.take(event);
@@ -186,8 +181,7 @@ export class RoundRunner {
       programs: programs - ahead.length,
       recipe: recipe && { ...recipe, donors: [...recipe.donors] },
     };
-    const deadline = { deadlineMs: SEARCH_DEADLINE_MS };
-    const { candidates, refusal } = await workers.of(task).request("propose", params, deadline);
+    const { candidates, refusal } = await workers.of(task).request("propose", params);
     return { candidates: [...ahead, ...candidates], refusal };
   }
 
@@ -220,7 +214,7 @@ export class RoundRunner {
     }
     const { candidates } = await this.#propose(task, programs, recipe);
     this.#foundAhead.set(task, [...candidates, ...(this.#foundAhead.get(task) ?? [])]);
-    await workers.of(task).request("prepare", { task, candidates }, { deadlineMs: MINUTE });
+    await workers.of(task).request("prepare", { task, candidates });
   }
 }
 

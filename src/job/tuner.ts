@@ -16,7 +16,8 @@ import {
   type TuneOptions,
   withoutEffect,
 } from "../options/options.js";
-import type { DescribedInput, DeviceSettings } from "../protocol/protocol.js";
+import type { DescribedInput } from "../protocol/operations/extract.js";
+import type { DeviceSettings } from "../protocol/operations/register.js";
 import { AppendOnlyFile } from "../records/append-only-file.js";
 import { type JobHistory, readHistory } from "../records/job-history.js";
 import { entry } from "../records/journal.js";
@@ -44,7 +45,6 @@ import {
 import { RoundRunner, type RoundsOfJob } from "./round-runner.js";
 import { bestByOrigin, countFailures, deviceShares, firstError } from "./round-summary.js";
 
-const MINUTE = 60_000;
 const CANCELLED = { type: "cancelled" } as const;
 
 const MEASURES: Readonly<Record<DeviceSettings["type"], Measures>> = {
@@ -367,7 +367,7 @@ export class Tuner {
       if (signal.aborted) {
         break;
       }
-      const { models } = await worker.request("save", { folder, add: number > 0 }, { deadlineMs: MINUTE, signal });
+      const { models } = await worker.request("save", { folder, add: number > 0 }, { signal });
       saved += models.length;
     }
     return saved > 0 ? folder : null;
@@ -433,7 +433,7 @@ async function unlessCancelled<T>(work: Promise<T>): Promise<T | null> {
 function expectedBy(workers: FamilyWorkers): ExpectGains {
   return async (task, siblings) => {
     const params = { task, siblings: [...siblings] };
-    return (await workers.of(task).request("foresee", params, { deadlineMs: 5 * MINUTE })).gains;
+    return (await workers.of(task).request("foresee", params)).gains;
   };
 }
 

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { InvalidRequestError } from "../errors.js";
-import type { DescribedInput } from "../protocol/protocol.js";
+import type { DescribedInput } from "../protocol/operations/extract.js";
 import { requireLog } from "../records/log.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
@@ -8,8 +8,6 @@ import { type Measures, requireTarget } from "./gpus.js";
 import { describeLoaded, loadRecords } from "./loading.js";
 import { checkNetwork, extractTasks, type NetworkOptions } from "./tasks.js";
 import { describeThreads } from "./threads.js";
-
-const COMPILE_DEADLINE_MS = 30 * 60_000;
 
 interface TunedOptions extends NetworkOptions, Omit<WorkerOptions, "target"> {
   readonly log: string;
@@ -123,14 +121,14 @@ async function compileTuned(
 ): Promise<number> {
   const module = await compile(worker, true);
   if (file !== undefined) {
-    await worker.request("export", { module, library: resolve(file) }, { deadlineMs: COMPILE_DEADLINE_MS });
+    await worker.request("export", { module, library: resolve(file) });
   }
   return module;
 }
 
 /** With the best of the records that were loaded, or untuned. */
 async function compile(worker: Worker, tuned: boolean, { onNotice }: Partial<EvaluateOptions> = {}): Promise<number> {
-  const { module, executor } = await worker.request("compile", { tuned }, { deadlineMs: COMPILE_DEADLINE_MS });
+  const { module, executor } = await worker.request("compile", { tuned });
   if (executor === "vm") {
     onNotice?.("the network has control flow, functions or open shapes: TVM's virtual machine runs it");
   }
@@ -139,7 +137,7 @@ async function compile(worker: Worker, tuned: boolean, { onNotice }: Partial<Eva
 
 async function time(worker: Worker, module: number, repeat: number, minRepeatMs: number): Promise<number[]> {
   const params = { module, repeat, min_repeat_ms: minRepeatMs };
-  return (await worker.request("evaluate", params, { deadlineMs: COMPILE_DEADLINE_MS })).seconds;
+  return (await worker.request("evaluate", params)).seconds;
 }
 
 function median(values: readonly number[]): number {

@@ -1,11 +1,7 @@
 import { InvalidRequestError } from "../errors.js";
-import type { Params } from "../protocol/protocol.js";
+import type { Params } from "../protocol/operations/index.js";
 import { isCuda } from "../worker/installation.js";
 import type { Worker } from "../worker/worker.js";
-
-const DEADLINE_MS = 60_000;
-/** The worker gives up after two minutes. */
-const TRY_DEADLINE_MS = 180_000;
 
 export interface GpuOptions {
   readonly target: string;
@@ -31,7 +27,7 @@ export async function requireTarget(
   if (measures === "here") {
     await requireGpus(worker, options);
   }
-  const { notices, lack } = await worker.request("target", { target, measures }, { deadlineMs: TRY_DEADLINE_MS });
+  const { notices, lack } = await worker.request("target", { target, measures });
   if (lack !== null) {
     throw new InvalidRequestError(
       `Programs for the target ${target} cannot ${measures === "here" ? "run on this machine" : "be built"}: ${lack}. ` +
@@ -59,7 +55,7 @@ async function requireGpus(worker: Worker, { target, gpus }: GpuOptions): Promis
   if (wanted < 1) {
     throw new InvalidRequestError(`${wanted} GPUs are asked for. Expected a whole number of at least 1.`);
   }
-  const found = (await worker.request("gpus", {}, { deadlineMs: DEADLINE_MS })).gpus;
+  const found = (await worker.request("gpus", {})).gpus;
   if (found === 0) {
     throw new InvalidRequestError(
       `There is no GPU that this TVM can use, so for the target ${target} timing is impossible. Expected a GPU with ` +

@@ -1,7 +1,8 @@
 import { inspect } from "node:util";
 import { z } from "zod";
 import { InvalidRequestError } from "../errors.js";
-import { DTYPES, type Params } from "../protocol/protocol.js";
+import { DTYPES } from "../protocol/operations/extract.js";
+import type { Params } from "../protocol/operations/index.js";
 
 export type Dtype = (typeof DTYPES)[number];
 

@@ -2,9 +2,6 @@ import { InvalidRequestError } from "../errors.js";
 import { describeSkipped, type Skipped } from "../records/skipped.js";
 import type { Worker } from "../worker/worker.js";
 
-/** A hundred thousand records take minutes: TVM replays each. */
-const DEADLINE_MS = 60 * 60_000;
-
 /** Bytes of a log; to its end if `to` is null. */
 export interface LogPart {
   readonly log: string;
@@ -33,7 +30,7 @@ export interface Wanted {
 export async function loadRecords(worker: Worker, part: LogPart, wanted: Wanted): Promise<LoadedRecords> {
   const { otherTargets, only } = wanted;
   const params = { ...part, other_targets: otherTargets, only: only && [...only] };
-  const { tasks, costs, skipped, matched } = await worker.request("load", params, { deadlineMs: DEADLINE_MS });
+  const { tasks, costs, skipped, matched } = await worker.request("load", params);
   return { ...part, records: tasks.map((task, index) => ({ task, cost: costs[index] ?? null })), skipped, matched };
 }
 

@@ -2,17 +2,15 @@ import { join, resolve } from "node:path";
 import { execa } from "execa";
 import type { Task } from "../core/task.js";
 import { InvalidRequestError } from "../errors.js";
-import { type DescribedInput, type DescribedTask, operations, type Params, type Result } from "../protocol/protocol.js";
+import { type DescribedInput, extract } from "../protocol/operations/extract.js";
+import type { Params, Result } from "../protocol/operations/index.js";
+import type { DescribedTask } from "../protocol/shapes.js";
 import { home, pythonArguments, pythonPath, tvmPython } from "../worker/installation.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
 import { requireTarget } from "./gpus.js";
 import { checkInputs, type NetworkInput } from "./inputs.js";
 import { askThreads, runsOnCpu, type Threads, type ThreadsOptions } from "./threads.js";
-
-/** Finding the tasks of a large network on a slow machine takes minutes. */
-const EXTRACT_DEADLINE_MS = 20 * 60_000;
-const CHECK_DEADLINE_MS = 60_000;
 
 export interface NetworkOptions extends ThreadsOptions {
   readonly model: string;
@@ -52,7 +50,7 @@ export async function checkNetwork(
   { model, batch, layout, export: file }: Omit<NetworkOptions, "target"> & { readonly export?: string | undefined },
 ): Promise<void> {
   const library = file === undefined ? null : resolve(file);
-  await worker.request("check", { model, batch, layout, library }, { deadlineMs: CHECK_DEADLINE_MS });
+  await worker.request("check", { model, batch, layout, library });
 }
 
 /**
@@ -61,11 +59,7 @@ export async function checkNetwork(
  */
 export async function extractTasks(worker: Worker, network: NetworkOptions): Promise<ExtractedTasks> {
   const threads = await askThreads(worker, network);
-  const found = await worker.request(
-    "extract",
-    { ...questionOf(network), cache: cacheFolder() },
-    { deadlineMs: EXTRACT_DEADLINE_MS },
-  );
+  const found = await worker.request("extract", { ...questionOf(network), cache: cacheFolder() });
   return toExtracted(found, threads);
 }
 
@@ -136,7 +130,7 @@ async function recallTasks(options: NetworkOptions & WorkerOptions): Promise<Res
     },
   );
   try {
-    return operations.extract.result.nullable().parse(JSON.parse(stdout ?? ""));
+    return extract.result.nullable().parse(JSON.parse(stdout ?? ""));
   } catch {
     return null;
   }

@@ -1,5 +1,5 @@
 import { InvalidRequestError } from "../errors.js";
-import type { Result } from "../protocol/protocol.js";
+import type { Result } from "../protocol/operations/index.js";
 import { readThreads } from "../records/journal.js";
 import { isCuda } from "../worker/installation.js";
 import type { Worker } from "../worker/worker.js";
@@ -25,9 +25,7 @@ export async function askThreads(worker: Worker, options: ThreadsOptions): Promi
   if (threads !== null && !(Number.isInteger(threads) && threads >= 1)) {
     throw new InvalidRequestError(`${threads} threads are asked for. Expected a whole number of at least 1.`);
   }
-  return isCuda(target) || tracker !== undefined
-    ? null
-    : await worker.request("threads", { asked: threads }, { deadlineMs: 60_000 });
+  return isCuda(target) || tracker !== undefined ? null : await worker.request("threads", { asked: threads });
 }
 
 /** Whether programs for a target, as TVM spells it, run on a CPU. */

@@ -2,7 +2,7 @@ import { DEFAULT_MEANS, type Means } from "../core/fast/recipe.js";
 import type { Objective } from "../core/objective.js";
 import type { Strategy } from "../core/reference/scheduler.js";
 import type { NetworkInput } from "../network/inputs.js";
-import type { TrainingSettings } from "../protocol/protocol.js";
+import type { TrainingSettings } from "../protocol/operations/register.js";
 import type { ChannelName } from "../worker/channel.js";
 import { isCuda } from "../worker/installation.js";
 

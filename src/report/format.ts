@@ -3,7 +3,7 @@ import type { FastReason, RateUnit } from "../core/fast/fast-scheduler.js";
 import type { DeathReason, SearchReason } from "../core/reference/scheduler.js";
 import { describeNothingRan } from "../job/attempts.js";
 import type { EndReason, NamedTask, TuneEvent } from "../job/events.js";
-import type { DescribedInput } from "../protocol/protocol.js";
+import type { DescribedInput } from "../protocol/operations/extract.js";
 import type { JournaledEnd } from "../records/journal.js";
 import { rowsOf } from "./text.js";
 

@@ -8,20 +8,11 @@ import {
   WorkerFailureError,
   WorkerLostError,
 } from "../errors.js";
-import {
-  decode,
-  encode,
-  type FromWorker,
-  LIMITS,
-  type MeasuredEvent,
-  type OperationName,
-  operations,
-  type Params,
-  PROTOCOL_VERSION,
-  type Result,
-  type ToWorker,
-  whatIsWrong,
-} from "../protocol/protocol.js";
+import { decode, encode, whatIsWrong } from "../protocol/codec.js";
+import { LIMITS, PROTOCOL_VERSION } from "../protocol/limits.js";
+import type { FromWorker, ToWorker } from "../protocol/messages.js";
+import { type OperationName, operations, type Params, type Result } from "../protocol/operations/index.js";
+import type { MeasuredEvent } from "../protocol/operations/measure.js";
 import type { Channel } from "./channel.js";
 
 /** A worker that says nothing for so long is taken for lost; it sends a heartbeat every second. */
@@ -31,7 +22,8 @@ const HANDSHAKE_MS = 60_000;
 const CLOSE_GRACE_MS = 3_000;
 
 export interface RequestOptions {
-  readonly deadlineMs: number;
+  /** The operation's own if left out. */
+  readonly deadlineMs?: number;
   /**
    * Asks the worker to end the request early, which still settles by the worker's answer. One without a signal of its own is
    * abandoned as soon as the worker's aborts.
@@ -123,7 +115,7 @@ export class Worker {
   async request<O extends OperationName>(
     operation: O,
     params: Params<O>,
-    { deadlineMs, signal, onMeasured }: RequestOptions,
+    { deadlineMs = operations[operation].deadlineMs, signal, onMeasured }: RequestOptions = {},
   ): Promise<Result<O>> {
     if (this.#lost) {
       throw this.#lost;

@@ -1,7 +1,7 @@
 import { chmod } from "node:fs/promises";
 import { context, Router } from "zeromq";
 import { InvalidRequestError } from "../errors.js";
-import { LIMITS } from "../protocol/protocol.js";
+import { LIMITS } from "../protocol/limits.js";
 import { Authenticator, curveContext } from "./authenticator.js";
 import type { Channel, ChannelEvents } from "./channel.js";
 import { type ClientKeys, makeKeys, type ServerKeys } from "./curve.js";

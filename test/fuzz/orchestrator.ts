@@ -2,7 +2,9 @@ import { setImmediate } from "node:timers/promises";
 import { pack } from "msgpackr/pack";
 import { Dealer } from "zeromq";
 import { FamilySeerError } from "../../src/errors.js";
-import { type OperationName, operations, PROTOCOL_VERSION, protocolSchema } from "../../src/protocol/protocol.js";
+import { PROTOCOL_VERSION } from "../../src/protocol/limits.js";
+import { OPERATION_NAMES, type OperationName } from "../../src/protocol/operations/index.js";
+import { protocolSchema } from "../../src/protocol/schema.js";
 import type { Channel, ChannelEvents } from "../../src/worker/channel.js";
 import { Worker } from "../../src/worker/worker.js";
 import { type StartPeer, ZeroMqChannel } from "../../src/worker/zeromq-channel.js";
@@ -10,7 +12,6 @@ import { Frames, type Schema } from "./frames.js";
 import { Tally } from "./tally.js";
 
 const HELLO = pack({ type: "hello", protocol: PROTOCOL_VERSION, tvm_version: "", python_version: "", pid: 1 });
-const OPERATIONS = Object.keys(operations) as OperationName[];
 const DEADLINE_MS = 600_000;
 
 /** Feeds messages, most of them none, to a `Worker` as its channel would. */
@@ -42,7 +43,7 @@ export async function fuzzOrchestratorSocket(sessions: number, seed: number): Pr
     const peer = new HostilePeer();
     const worker = await Worker.start(new ZeroMqChannel(peer.start));
     const errors: Error[] = [];
-    const requests = OPERATIONS.map((name) => ask(worker, name, errors));
+    const requests = OPERATION_NAMES.map((name) => ask(worker, name, errors));
     for (let message = 0; message < 20; message += 1) {
       const bytes = frames.next();
       await peer.socket.send(message % 10 === 9 ? [bytes, bytes] : bytes);
@@ -74,7 +75,7 @@ class Session {
   static async open(): Promise<Session> {
     const channel = new CallChannel();
     const session = new Session(channel, await Worker.start(channel));
-    for (const name of OPERATIONS) {
+    for (const name of OPERATION_NAMES) {
       void ask(session.worker, name, session.errors).then((answered) => {
         session.answered ||= answered;
       });

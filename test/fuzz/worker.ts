@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { Router } from "zeromq";
-import { protocolSchema } from "../../src/protocol/protocol.js";
+import { protocolSchema } from "../../src/protocol/schema.js";
 import { pythonFolder, tvmPython } from "../../src/worker/installation.js";
 import { Frames, type Schema } from "./frames.js";
 import { Tally } from "./tally.js";

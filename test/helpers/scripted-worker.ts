@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
 import { pack, unpack } from "msgpackr";
 import { Dealer } from "zeromq";
-import { PROTOCOL_VERSION } from "../../src/protocol/protocol.js";
+import { PROTOCOL_VERSION } from "../../src/protocol/limits.js";
 
 /**
  * A worker without TVM, a process as ours is, started as the Python of one: what a program costs depends on its task and how

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { pack } from "msgpackr/pack";
 import { Dealer } from "zeromq";
 import { DeadlineError, InvalidRequestError } from "../../src/errors.js";
-import { PROTOCOL_VERSION } from "../../src/protocol/protocol.js";
+import { PROTOCOL_VERSION } from "../../src/protocol/limits.js";
 import { CHANNELS } from "../../src/worker/channel.js";
 import { startWorker } from "../../src/worker/start.js";
 import { Worker } from "../../src/worker/worker.js";

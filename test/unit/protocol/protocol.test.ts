@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { pack } from "msgpackr";
-import { decode, protocolSchema } from "../../../src/protocol/protocol.js";
+import { decode } from "../../../src/protocol/codec.js";
+import { protocolSchema } from "../../../src/protocol/schema.js";
 
 describe("protocol", () => {
   it("is written for Python as the code has it (else: node scripts/write-protocol-schema.js)", async () => {

@@ -1,0 +1,36 @@
+import { z } from "zod";
+import { MINUTE, type Operation } from "../operation.js";
+import { count, id, ORIGINS } from "../shapes.js";
+
+/**
+ * A program that was built and run, or failed; sent while `measure` goes on. Costs and times are in seconds. `device` is
+ * where it ran, for `timing_seconds`; null if it never did. `origin` is where it came from.
+ */
+export const measuredEvent = z.object({
+  type: z.literal("measured"),
+  record: z.string(),
+  cost: z.number().nullable(),
+  failure: z.string().nullable(),
+  message: z.string().nullable(),
+  device: z.string().nullable(),
+  origin: z.enum(ORIGINS),
+  seconds: z.number(),
+  timing_seconds: z.number(),
+});
+export type MeasuredEvent = z.infer<typeof measuredEvent>;
+
+/**
+ * Builds and runs candidates; a `measured` event for each. A cancelled one ends with what is done. Notices tell of
+ * devices that were lost, came back or differ in speed.
+ */
+export const measure = {
+  params: z.object({ task: id, candidates: z.array(id) }),
+  result: z.object({ measured: count, notices: z.array(z.string()) }),
+  // Of no candidate: the worker waits two minutes for devices that are away before it gives up and says so.
+  deadlineMs: 4 * MINUTE,
+} as const satisfies Operation;
+
+/** The deadline for candidates whose building and running may take `secondsEach`, one after another. */
+export function measureDeadlineMs(candidates: number, secondsEach: number): number {
+  return measure.deadlineMs + candidates * secondsEach * 1000;
+}
