@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Callable
 
+from familyseer import interpreter
+
 from .lock import held
 from .runs import RECORDS, SECONDS, RunError, is_finished
 
@@ -61,7 +63,7 @@ def ensure_run(side: Side, job: Job, seed: int, folder: Path) -> None:
 
 def run_tvm_scheduler(scheduler: str, job: Job, seed: int, folder: Path) -> None:
     """TVM's TaskScheduler, or the drop-in with the paper's decisions; builder, runner and population are TVM's."""
-    command = [sys.executable, str(Path(__file__).with_name("tvm_side.py")), "--scheduler", scheduler]
+    command = [*interpreter.command("familyseer.experiments.tvm_side"), "--scheduler", scheduler]
     command += ["--network", job.network, "--target", job.target, "--trials", str(job.trials), "--seed", str(seed)]
     command += ["--cache", str(job.home / "cache"), "--out", str(folder)]
     command += ["--tasks", *map(str, job.tasks)] if job.tasks else []

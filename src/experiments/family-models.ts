@@ -20,7 +20,7 @@ const MODELS = {
 const SMALL_TRIALS_PER_TASK = 16;
 const RANKING_SECONDS = 30;
 
-/** bench/family_models.py: how well models rank programs that they have not seen. */
+/** python/familyseer/experiments/family_models.py: how well models rank programs that they have not seen. */
 const rankings = z.preprocess(
   renamed({ held_out: "heldOut" }),
   z.object({

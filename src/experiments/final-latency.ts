@@ -13,7 +13,7 @@ const METHODS = ["Ansor", "FamilySeer", "fast mode"] as const;
 const SMALL_NETWORKS = ["mlp", "mobilenetv2_0.5"];
 const LIBRARY_SECONDS = 40;
 
-/** bench/library_kernels.py: ms of the network, by library; what this TVM lacks. */
+/** python/familyseer/experiments/library_kernels.py: ms of the network, by library; what this TVM lacks. */
 const libraries = z.object({ ms: z.record(z.string(), z.number()), missing: z.record(z.string(), z.string()) });
 
 export const finalLatency: Experiment = {

@@ -142,7 +142,7 @@ export function tvmRun(budget: Budget, seed: number, settings: Settings): Run<Tu
     identity: { script: "tvm_side.py", args },
     result: tuningSchema,
     async perform(folder, signal) {
-      const command = ["time_to_latency/tvm_side.py", ...args, "--cache", join(home(), "cache"), "--out", folder];
+      const command = ["tvm_side.py", ...args, "--cache", join(home(), "cache"), "--out", folder];
       await runScript(command, tvmPython(settings.tvmPython), signal);
       return readTvmSide(folder);
     },

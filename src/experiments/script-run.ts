@@ -1,18 +1,18 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, parse } from "node:path";
 import type { z } from "zod";
 import { CancelledError, WorkerFailureError } from "../errors.js";
-import { home, packageRoot, pythonPath, tvmPython } from "../worker/installation.js";
+import { home, pythonArguments, pythonPath, tvmPython } from "../worker/installation.js";
 import { WorkerProcess } from "../worker/worker-process.js";
 import type { Run } from "./experiment.js";
 
 const SHOWN_LINES = 8;
 
-/** A Python program of `bench`, which writes what it measured to `--out FILE` as JSON. */
+/** A Python program of `familyseer.experiments`, which writes what it measured to `--out FILE` as JSON. */
 export interface Script<R> {
   readonly name: string;
   readonly seconds: number;
-  /** Its path in `bench`, and its arguments. */
+  /** Its module's file, and its arguments. */
   readonly script: string;
   readonly args: readonly string[];
   /** Decides which TVM runs it. */
@@ -40,20 +40,18 @@ export async function perform<R>(script: Script<R>, folder: string, signal: Abor
   return script.result.parse(JSON.parse(await readFile(out, "utf8")));
 }
 
-/** Runs a program of `bench` until it ends, or until `signal` ends it and all it started. */
+/** Runs a program of `familyseer.experiments`, by its file, until it ends, or until `signal` ends it and all it started. */
 export async function runScript(command: readonly string[], python: string, signal: AbortSignal): Promise<void> {
   const [script = "", ...args] = command;
-  const env = {
-    PYTHONPATH: pythonPath(["python", "test/python", "bench"].map((folder) => join(packageRoot, folder))),
-    FAMILYSEER_HOME: home(),
-  };
-  const { reason, lines } = await untilEnd(python, [join(packageRoot, "bench", script), ...args], env, signal);
+  const started = pythonArguments(`familyseer.experiments.${parse(script).name}`, ...args);
+  const env = { PYTHONPATH: pythonPath(), FAMILYSEER_HOME: home() };
+  const { reason, lines } = await untilEnd(python, started, env, signal);
   if (signal.aborted) {
-    throw new CancelledError(`bench/${script} was ended.`);
+    throw new CancelledError(`${script} was ended.`);
   }
   if (reason !== "exited with code 0") {
     const last = lines.slice(-SHOWN_LINES).join("\n  ");
-    throw new WorkerFailureError(`bench/${command.join(" ")} ${reason}. Its last lines of output:\n  ${last}`);
+    throw new WorkerFailureError(`${command.join(" ")} ${reason}. Its last lines of output:\n  ${last}`);
   }
 }
 

@@ -18,6 +18,7 @@ from typing import Any, Callable
 import pytest
 from familyseer.devices import start_devices
 from familyseer.errors import DevicesError, RequestError
+from familyseer.experiments.programs_in_c import compile_c
 from familyseer.measuring import devices as devices_module
 from familyseer.measuring import tracker as trackers
 from familyseer.measuring.build import link_here
@@ -27,7 +28,6 @@ from familyseer.measuring.run import Timing
 from familyseer.measuring.servers import LocalServers
 from familyseer.measuring.tracker import Tracker
 from familyseer.measuring.tvm_runner import Streaming
-from programs_in_c import compile_c
 from tvm import auto_scheduler
 from tvm.auto_scheduler.measure import MeasureErrorNo
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test

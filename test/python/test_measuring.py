@@ -18,6 +18,7 @@ from typing import Any, Callable
 
 import psutil
 import pytest
+from familyseer.experiments.programs_in_c import linked_from_c
 from familyseer.measuring import engine as engine_module
 from familyseer.measuring import fork_server
 from familyseer.measuring.build import link_here
@@ -25,7 +26,6 @@ from familyseer.measuring.device import LocalDevice, LocalDevices
 from familyseer.measuring.engine import Engine, EngineSettings, Measured
 from familyseer.measuring.run import FAILED_COST, Timing
 from familyseer.measuring.tvm_runner import Streaming
-from programs_in_c import linked_from_c
 from tvm import auto_scheduler
 from tvm.auto_scheduler.measure import MeasureErrorNo
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test

@@ -3,7 +3,7 @@ bench/paper_networks.py, as finding them takes minutes."""
 
 import pytest
 from familyseer.ansor.networks import build_network
-from published import cores_of_dags, cores_of_module, published_dags
+from familyseer.experiments.published import cores_of_dags, cores_of_module, published_dags
 
 PUBLISHED = ["resnet50_v1", "mobilenet0.5", "mobilenetv2_0.5", "vit_huge", "bert_large", "gpt2"]
 

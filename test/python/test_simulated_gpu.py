@@ -9,9 +9,9 @@ from familyseer.ansor.core_operation import core_operation
 from familyseer.ansor.schedules import state_of, steps_of
 from familyseer.ansor.tasks import GPU_LIMITS, TaskList, extract, parse_target
 from familyseer.errors import RequestError
+from familyseer.experiments.published import PublishedProgram, published_programs
 from familyseer.operations import Operations
 from familyseer.simulated.gpu import InvalidProgramError, simulated_seconds
-from published import PublishedProgram, published_programs
 from tvm import auto_scheduler
 from tvm.auto_scheduler.feature import get_per_store_features_from_states
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test

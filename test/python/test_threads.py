@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import tvm
 from familyseer.errors import RequestError
+from familyseer.experiments.programs_in_c import compile_c, linked_from_c
 from familyseer.measuring.cpus import cpus_for, find_threads, real_cores, tvm_threads
 from familyseer.measuring.engine import Engine, EngineSettings
 from familyseer.measuring.run import Timing
 from familyseer.operations import Operations
-from programs_in_c import compile_c, linked_from_c
 from tvm import auto_scheduler
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
 

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import tvm
-from familyseer.ansor.schedules import state_of
 from tvm import auto_scheduler, relay
+
+from ..ansor.schedules import state_of
 
 if TYPE_CHECKING:
     from tvm.auto_scheduler.loop_state import StateObject
 
-RECORDS = Path(__file__).parents[2] / "data/paper/records"
-DATA = Path(__file__).parents[2] / "data/paper/networks"
+_PAPER = Path(__file__).resolve().parents[3] / "data/paper"
+RECORDS, DATA = _PAPER / "records", _PAPER / "networks"
 RELAY_OPERATORS = ("nn.conv2d", "nn.dense", "nn.batch_matmul")
 # What TVM names the operation in a compute DAG, of 2021 and of today.
 DAG_OPERATIONS = (

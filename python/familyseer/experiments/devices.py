@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from familyseer.measuring.devices import TrackerDevices
-from familyseer.measuring.engine import Engine, EngineSettings, Measured
-from familyseer.measuring.run import Timing
-from familyseer.measuring.servers import LocalServers
-from programs_in_c import linked_from_c
 from tvm import auto_scheduler
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
+
+from ..measuring.devices import TrackerDevices
+from ..measuring.engine import Engine, EngineSettings, Measured
+from ..measuring.run import Timing
+from ..measuring.servers import LocalServers
+from .programs_in_c import linked_from_c
 
 REPEATS = 3
 PROGRAMS_PER_DEVICE = 12

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from familyseer.ansor.core_operation import core_operation
-from familyseer.ansor.tasks import extract, parse_target
-from familyseer.learning.cost_model import BoundedModel
-from training import Programs
 from tvm import auto_scheduler
 from tvm.auto_scheduler.feature import get_per_store_features_from_measure_pairs
+
+from ..ansor.core_operation import core_operation
+from ..ansor.tasks import extract, parse_target
+from ..learning.cost_model import BoundedModel
+from .training import Programs
 
 SHARES = (0.25, 0.5, 1.0)
 FASTEST = 0.25

@@ -12,9 +12,10 @@ import statistics
 from pathlib import Path
 
 import tvm
-from familyseer.ansor.latency import compile_network, time_network
-from familyseer.ansor.networks import build_network
-from familyseer.ansor.tasks import parse_target
+
+from ..ansor.latency import compile_network, time_network
+from ..ansor.networks import build_network
+from ..ansor.tasks import parse_target
 
 # By kind of target: the library, and a function that is there if TVM was built with it.
 LIBRARIES = {

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from familyseer import cuda
-from familyseer.ansor.networks import LAYOUTS
-from familyseer.ansor.tasks import extract, parse_target
-from familyseer.drop_in.task_scheduler import TVM_TASK_SCHEDULER, TaskScheduler
 from tvm import auto_scheduler
 from tvm.auto_scheduler.measure import PythonBasedMeasureCallback
 from tvm.auto_scheduler.task_scheduler import PrintTableInfo, TaskSchedulerCallback
+
+from .. import cuda
+from ..ansor.networks import LAYOUTS
+from ..ansor.tasks import extract, parse_target
+from ..drop_in.task_scheduler import TVM_TASK_SCHEDULER, TaskScheduler
 
 SCHEDULERS = {"tvm": (TVM_TASK_SCHEDULER, "default"), "familyseer": (TaskScheduler, "sketch.xgb.family_op")}
 

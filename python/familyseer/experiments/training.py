@@ -28,9 +28,6 @@ from unittest import mock
 import numpy as np
 import tvm
 import xgboost
-from familyseer.ansor.tasks import extract, parse_target
-from familyseer.learning import cost_model
-from familyseer.learning.cost_model import GROWTH, BoundedModel, device_parameters
 from tvm import auto_scheduler
 from tvm.auto_scheduler.cost_model import xgb_model
 from tvm.auto_scheduler.cost_model.cost_model import PythonBasedModel
@@ -40,6 +37,10 @@ from tvm.auto_scheduler.feature import (
     get_per_store_features_from_states,
 )
 from tvm.auto_scheduler.measure_record import dump_record_to_string
+
+from ..ansor.tasks import extract, parse_target
+from ..learning import cost_model
+from ..learning.cost_model import GROWTH, BoundedModel, device_parameters
 
 if TYPE_CHECKING:
     from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
