@@ -37,17 +37,20 @@ export class ScriptedTuning {
     return `${this.log}.journal.jsonl`;
   }
 
+  /** The command line's `tune`, for another program to run. */
+  command(...args: readonly string[]): string[] {
+    const options = ["--model", "scripted", "--log", this.log, "--tvm-python", this.python, ...args];
+    return ["env", "FAMILYSEER_TVM_PYTHON=", "node", resolve("scripts/familyseer.js"), "tune", ...options];
+  }
+
   /** Starts a job; it is killed when it has told of `killAfter` events. */
   async run(
     args: readonly string[],
     killAfter = Number.POSITIVE_INFINITY,
     env: Readonly<Record<string, string>> = {},
   ): Promise<Ended> {
-    const tuning = ["tune", "--json", "--model", "scripted", "--log", this.log, "--tvm-python", this.python, ...args];
-    const running = execa("node", [resolve("scripts/familyseer.js"), ...tuning], {
-      reject: false,
-      env: { FAMILYSEER_TVM_PYTHON: "", ...env },
-    });
+    const [command = "", ...tuning] = this.command("--json", ...args);
+    const running = execa(command, tuning, { reject: false, env });
     const events: Ended["events"][number][] = [];
     for await (const line of createInterface({ input: running.stdout })) {
       events.push(JSON.parse(line));

@@ -7,6 +7,7 @@ import { setImmediate } from "node:timers/promises";
 import { execa } from "execa";
 import { readLog } from "../../src/records/log.js";
 import { tvmPython } from "../../src/worker/installation.js";
+import { requireOneCasing } from "../helpers/casing.js";
 import { processesWith } from "../helpers/processes-with.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
@@ -125,12 +126,14 @@ describe("the command line", function () {
       });
     const { stdout: first } = await list("tasks", "--json");
     assert.equal(JSON.parse(first).length, 4);
+    requireOneCasing(JSON.parse(first));
     assert.equal((await list("tasks", "--json")).stdout, first);
     assert.match((await list("families")).stdout, /family group : nn.dense --- \[/);
+    assert.deepEqual(Object.keys(JSON.parse((await list("families", "--json")).stdout)), ["nn.dense", "nn.softmax"]);
     assert.equal((await list("tasks", "--json", "--batch", "2")).stdout === first, false);
     const modules = (await readFile(started, "utf8")).trim().split("\n");
     const [described, worker] = ["familyseer.descriptions", "familyseer.worker"];
-    assert.deepEqual(modules, [described, worker, described, described, described, worker]);
+    assert.deepEqual(modules, [described, worker, described, described, described, described, worker]);
   });
 
   it("tunes a real network: records TVM reads, a journal, cost models, a table, and a page while it runs", async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type JournalEntry, journalEntries } from "../../src/records/journal.js";
 import { roundLine, taskTable } from "../../src/report/format.js";
+import { ScriptedTuning } from "../helpers/scripted-tuning.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 import { Terminal } from "../helpers/terminal.js";
 
@@ -134,4 +135,26 @@ describe("a job on a terminal", function () {
     );
     assert.ok(!lines.some((line) => BAR.test(line)), lines.join("\n"));
   });
+});
+
+describe("a terminal that shows no bar", function () {
+  this.timeout(MINUTE);
+
+  for (const [what, env] of [
+    ["a dumb one", { TERM: "dumb" }],
+    ["one whose user wants no colours", { NO_COLOR: "1" }],
+  ] as const) {
+    it(`has plain lines, none wider than it: ${what}`, async () => {
+      const tuning = (await ScriptedTuning.make()).command("--trials", "40");
+      const terminal = new Terminal({ columns: 80, rows: ROWS }, tuning, env);
+      assert.equal(await terminal.end(), 0, terminal.output);
+      assert.match(terminal.output, /^round \d+: /m);
+      const controls = terminal.output
+        .replaceAll(/\r?\n/g, "")
+        .split("")
+        .filter((character) => character < " ");
+      assert.deepEqual(controls, []);
+      assert.equal(terminal.shown.broken, 0);
+    });
+  }
 });

@@ -1,15 +1,12 @@
 import assert from "node:assert/strict";
-import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
 import { z } from "zod";
 import { CancelledError } from "../../../src/errors.js";
 import type { Budget } from "../../../src/experiments/budgets.js";
-import { comparison } from "../../../src/experiments/compare.js";
 import { conduct, duration, folderOf } from "../../../src/experiments/conduct.js";
 import type { Experiment, Run, Settings } from "../../../src/experiments/experiment.js";
 import { EXPERIMENTS } from "../../../src/experiments/experiments.js";
 import { Latency, tuneRun } from "../../../src/experiments/methods.js";
-import { csv, writeConclusion } from "../../../src/experiments/output.js";
+import { csv } from "../../../src/experiments/output.js";
 import { temporaryFolder } from "../../helpers/temporary-folder.js";
 
 const SETTINGS: Settings = { scale: "small", device: "cpu", networks: null, seeds: null };
@@ -104,49 +101,6 @@ describe("an experiment", () => {
     const plans = await Promise.all(Object.values(EXPERIMENTS).map((experiment) => experiment.plan(SETTINGS)));
     const runs = new Map(plans.flatMap((plan) => plan.runs.map((run) => [folderOf(run), run.seconds])));
     assert.ok([...runs.values()].reduce((sum, seconds) => sum + seconds, 0) < 3600);
-  });
-
-  it("tunes, compares and writes data, figures and a page, which says that a device is simulated", async function () {
-    this.timeout(120_000);
-    const settings = { ...SETTINGS, device: "simulated" } as const;
-    const budget: Budget = {
-      model: "mobilenetv2_0.5",
-      onlyTasks: [10, 14],
-      trials: 12,
-      trialsPerRound: 4,
-      foreseeTrials: 2,
-      population: 16,
-      generations: 1,
-    };
-    const tiny: Experiment = {
-      title: "Foresee rounds",
-      description: "tiny",
-      devices: ["simulated"],
-      plan: async () => {
-        const entries = (["without foresee", "FamilySeer"] as const).map((method) => ({
-          method,
-          network: budget.model,
-          seed: 0,
-          run: tuneRun(method, budget, 0, settings),
-        }));
-        return comparison("Foresee rounds", "without foresee", entries, settings);
-      },
-    };
-    const conclusion = await conduct(tiny, settings, join(folder, "runs"), never, () => undefined);
-    assert.deepEqual(
-      conclusion.rows.map(({ tuner }) => tuner),
-      ["without foresee", "FamilySeer"],
-    );
-    assert.ok(conclusion.rows.every(({ programs }) => Number(programs) >= 12));
-    await writeConclusion(join(folder, "out"), tiny.title, tiny.description, conclusion);
-    const page = await readFile(join(folder, "out", "index.html"), "utf8");
-    assert.match(page, /<svg[\s\S]*simulated GPU/);
-    assert.doesNotMatch(page, /<script|src="http/);
-    assert.match(await readFile(join(folder, "out", "data.csv"), "utf8"), /^network,seed,tuner,/);
-    assert.equal(JSON.parse(await readFile(join(folder, "out", "data.json"), "utf8")).device, "simulated");
-    const png = await readFile(join(folder, "out", "latency.png"));
-    assert.equal(png.toString("latin1", 1, 4), "PNG");
-    assert.ok((await stat(join(folder, "out", "latency.svg"))).size > 1000);
   });
 });
 

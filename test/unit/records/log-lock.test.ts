@@ -42,7 +42,7 @@ describe("the lock of a log", () => {
   it("ends with its process, also where that is killed and what it started lives on", async () => {
     const script = `
       import { spawn } from "node:child_process";
-      import { LogLock } from "../../records/dist/src/records/log-lock.js";
+      import { LogLock } from "./dist/src/records/log-lock.js";
       await LogLock.take(process.argv[1], null);
       const child = spawn("sleep", ["60"], { detached: true });
       console.log(child.pid);`;

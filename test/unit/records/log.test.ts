@@ -110,7 +110,7 @@ describe("log", () => {
   it("has a line whole or not at all where the disk is full", async () => {
     // A limit on the size of files is to a process what a full disk is: its write ends in the middle of a line.
     const script = `
-      import { AppendOnlyFile } from "../../records/dist/src/records/append-only-file.js";
+      import { AppendOnlyFile } from "./dist/src/records/append-only-file.js";
       process.on("SIGXFSZ", () => undefined);
       const log = await AppendOnlyFile.open(process.argv[1]);
       try {

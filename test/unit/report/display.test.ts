@@ -1,31 +1,13 @@
 import assert from "node:assert/strict";
 import { execa } from "execa";
 import { ScriptedTuning } from "../../helpers/scripted-tuning.js";
-import { Terminal } from "../../helpers/terminal.js";
-
-const SIZE = { columns: 80, rows: 24 };
 
 async function tuning(...more: string[]): Promise<string[]> {
-  const { log, python } = await ScriptedTuning.make();
-  const options = ["--model", "scripted", "--log", log, "--tvm-python", python, "--trials", "40", ...more];
-  return ["env", "FAMILYSEER_TVM_PYTHON=", "node", "scripts/familyseer.js", "tune", ...options];
+  return (await ScriptedTuning.make()).command("--trials", "40", ...more);
 }
 
 describe("what tune prints", function () {
   this.timeout(60_000);
-
-  for (const [what, env] of [
-    ["a dumb terminal", { TERM: "dumb" }],
-    ["a terminal whose user wants no colours", { NO_COLOR: "1" }],
-  ] as const) {
-    it(`is plain lines on ${what}, none wider than it`, async () => {
-      const terminal = new Terminal(SIZE, await tuning(), env);
-      assert.equal(await terminal.end(), 0, terminal.output);
-      assert.match(terminal.output, /^round \d+: /m);
-      assert.deepEqual(controls(terminal.output.replaceAll("\r\n", "\n")), []);
-      assert.equal(terminal.shown.broken, 0);
-    });
-  }
 
   it("is plain lines in a file, each of them one line", async () => {
     const { stdout } = await run(await tuning());
