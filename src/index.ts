@@ -42,7 +42,7 @@ export { type ExtractedTasks, extractTasks, type NetworkOptions } from "./networ
 export { FAST_DEFAULTS, TUNE_DEFAULTS, TUNE_MODES, type TuneMode, type TuneOptions } from "./options/options.js";
 export { type BestRecord, bestRecords } from "./records/best.js";
 export { type LogRecord, logRecords, readLog } from "./records/log.js";
-export { isSimulated, SIMULATED_TARGET } from "./records/simulated.js";
+export { isSimulated, SIMULATED_TARGET } from "./target.js";
 export { CHANNELS, type ChannelName } from "./worker/channel.js";
 export { startWorker, type WorkerOptions } from "./worker/start.js";
 export { Worker } from "./worker/worker.js";

@@ -5,11 +5,11 @@ import { InvalidRequestError } from "../errors.js";
 import { type BestRecord, bestRecords } from "../records/best.js";
 import { type JobEnd, readJobEnd } from "../records/job-history.js";
 import { logRecords } from "../records/log.js";
-import { isSimulated } from "../records/simulated.js";
 import { describeSkipped, SkippedLines } from "../records/skipped.js";
 import { describeWorkload, parseWorkload } from "../records/workload.js";
 import { describeEnd, ms, table } from "../report/format.js";
 import { widthOf } from "../report/screen.js";
+import { isSimulated } from "../target.js";
 import { example, type Finish } from "./command.js";
 
 export function addBest(program: Command, finish: Finish): void {

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { DEFAULT_MEANS, type Means } from "../core/fast/recipe.js";
-import { STRATEGIES } from "../core/reference/scheduler.js";
+import { STRATEGIES } from "../core/search-policy.js";
 import { requireRan } from "../job/attempts.js";
 import type { TuneEvent } from "../job/events.js";
 import { Tuner } from "../job/tuner.js";

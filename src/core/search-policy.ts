@@ -3,9 +3,12 @@ import { InvalidSearchPolicyError } from "../errors.js";
 export const SEARCHES = ["sketch"] as const;
 export const COST_MODELS = ["xgb", "random"] as const;
 export const FAMILY_ALGORITHMS = ["op", "hash", "ind"] as const;
+/** How the next task is chosen: by its gradient, or each in its turn. */
+export const STRATEGIES = ["gradient", "round-robin"] as const;
 
 export type CostModelKind = (typeof COST_MODELS)[number];
 export type FamilyAlgorithm = (typeof FAMILY_ALGORITHMS)[number];
+export type Strategy = (typeof STRATEGIES)[number];
 
 /** A search policy's name taken apart. Without families (`null`) the scheduler is TVM's own. */
 export interface SearchPolicy {

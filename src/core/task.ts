@@ -1,6 +1,7 @@
 /**
- * Cost of a task of which no program ran yet, in seconds. TVM's schedulers put this number into the objective
- * (`best_costs` in auto_scheduler/task_scheduler.py), so decisions agree with theirs only if ours do too.
+ * Cost of a task of which no program ran yet, in seconds: TVM's own mark, also in the records of programs that failed. Its
+ * schedulers put this number into the objective (`best_costs` in auto_scheduler/task_scheduler.py), so decisions agree with
+ * theirs only if ours do too.
  */
 export const UNMEASURED_COST = 1e10;
 

@@ -7,7 +7,7 @@ import { tune } from "../job/tuner.js";
 import { evaluate } from "../network/evaluate.js";
 import { FAST_DEFAULTS, TUNE_DEFAULTS, type TuneOptions } from "../options/options.js";
 import { logRecords } from "../records/log.js";
-import { SIMULATED_TARGET } from "../records/simulated.js";
+import { SIMULATED_TARGET } from "../target.js";
 import { home, tvmPython } from "../worker/installation.js";
 import { type Budget, secondsOf } from "./budgets.js";
 import type { Device, Run, Settings } from "./experiment.js";

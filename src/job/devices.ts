@@ -2,7 +2,7 @@ import { InvalidRequestError } from "../errors.js";
 import type { TuneOptions } from "../options/options.js";
 import type { Result } from "../protocol/operations/index.js";
 import type { DeviceSettings } from "../protocol/operations/register.js";
-import { SIMULATED_TARGET } from "../records/simulated.js";
+import { SIMULATED_TARGET } from "../target.js";
 import type { Worker } from "../worker/worker.js";
 
 /**

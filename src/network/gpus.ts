@@ -1,6 +1,6 @@
 import { InvalidRequestError } from "../errors.js";
 import type { Params } from "../protocol/operations/index.js";
-import { isCuda } from "../worker/installation.js";
+import { isCuda } from "../target.js";
 import type { Worker } from "../worker/worker.js";
 
 export interface GpuOptions {

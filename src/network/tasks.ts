@@ -5,12 +5,13 @@ import { InvalidRequestError } from "../errors.js";
 import { type DescribedInput, extract } from "../protocol/operations/extract.js";
 import type { Params, Result } from "../protocol/operations/index.js";
 import type { DescribedTask } from "../protocol/shapes.js";
+import { runsOnCpu } from "../target.js";
 import { home, pythonArguments, pythonPath, tvmPython } from "../worker/installation.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
 import { requireTarget } from "./gpus.js";
 import { checkInputs, type NetworkInput } from "./inputs.js";
-import { askThreads, runsOnCpu, type Threads, type ThreadsOptions } from "./threads.js";
+import { askThreads, type Threads, type ThreadsOptions } from "./threads.js";
 
 export interface NetworkOptions extends ThreadsOptions {
   readonly model: string;

@@ -1,7 +1,7 @@
 import { InvalidRequestError } from "../errors.js";
 import type { Result } from "../protocol/operations/index.js";
 import { readThreads } from "../records/journal.js";
-import { isCuda } from "../worker/installation.js";
+import { isCuda } from "../target.js";
 import type { Worker } from "../worker/worker.js";
 
 /** How many threads programs run on, and who says so (protocol, `threads`). */
@@ -26,11 +26,6 @@ export async function askThreads(worker: Worker, options: ThreadsOptions): Promi
     throw new InvalidRequestError(`${threads} threads are asked for. Expected a whole number of at least 1.`);
   }
   return isCuda(target) || tracker !== undefined ? null : await worker.request("threads", { asked: threads });
-}
-
-/** Whether programs for a target, as TVM spells it, run on a CPU. */
-export function runsOnCpu(target: string): boolean {
-  return /^(llvm|c)\b/.test(target);
 }
 
 /** What a user must know of the number of threads, also where the records of a log were timed on another. */

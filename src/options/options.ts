@@ -1,10 +1,10 @@
 import { DEFAULT_MEANS, type Means } from "../core/fast/recipe.js";
 import type { Objective } from "../core/objective.js";
-import type { Strategy } from "../core/reference/scheduler.js";
+import type { Strategy } from "../core/search-policy.js";
 import type { NetworkInput } from "../network/inputs.js";
 import type { TrainingSettings } from "../protocol/operations/register.js";
+import { isCuda } from "../target.js";
 import type { ChannelName } from "../worker/channel.js";
-import { isCuda } from "../worker/installation.js";
 
 export const TUNE_MODES = ["reference", "fast"] as const;
 export type TuneMode = (typeof TUNE_MODES)[number];

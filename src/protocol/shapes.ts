@@ -18,6 +18,3 @@ export const describedTask = z.object({
   similarity_tags: z.array(z.string()),
 });
 export type DescribedTask = z.infer<typeof describedTask>;
-
-/** Where a program can come from. */
-export const ORIGINS = ["sibling", "descent", "evolution", "random"] as const;

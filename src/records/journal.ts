@@ -1,6 +1,8 @@
 import { readFile, stat } from "node:fs/promises";
 import { z } from "zod";
+import { ORIGINS } from "../core/fast/recipe.js";
 import { InvalidRequestError } from "../errors.js";
+import { runsOnCpu } from "../target.js";
 import { type Line, linesOf } from "./lines.js";
 import { renamed } from "./renamed.js";
 
@@ -55,7 +57,7 @@ export async function readThreads(log: string): Promise<(number | null)[]> {
   let onCpu = false;
   for await (const { text } of linesOf(path, cannotBeRead(path))) {
     const entry = /"type":"(started|resumed)"/.test(text) ? jobBegun.safeParse(parsed(text)).data : undefined;
-    onCpu = entry?.target?.startsWith("llvm") ?? onCpu;
+    onCpu = entry?.target === undefined ? onCpu : runsOnCpu(entry.target);
     if (entry && onCpu && entry.threads !== null) {
       numbers.add(entry.threads ?? null);
     }
@@ -87,8 +89,6 @@ const reasonSchema = z.preprocess(
 
 const cost = z.number().nullable();
 const time = z.iso.datetime();
-
-const ORIGINS = ["sibling", "descent", "evolution", "random"] as const;
 
 /** What a job started from, so that it can be gone on with. */
 const basis = z.object({

@@ -1,6 +1,7 @@
 import { access, appendFile, constants, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
+import { UNMEASURED_COST } from "../core/task.js";
 import { InvalidRequestError } from "../errors.js";
 import { type Line, linesOf } from "./lines.js";
 import { SkippedLines } from "./skipped.js";
@@ -26,8 +27,6 @@ const recordSchema = z.object({
 
 /** The versions of the format up to TVM 0.18's. */
 const VERSIONS = /^v0\.[1-6]$/;
-/** Seconds that no program runs: TVM's own mark for one that did not. */
-const NO_TIME = 1e10;
 const NO_RECORD = "that are no records";
 
 /** A line of a log as a record, or why it is none that can be used. */
@@ -41,7 +40,7 @@ export function parseRecord(line: string): LogRecord | string {
   }
   const [[workloadKey, target]] = parsed.data.i;
   const [costs, error, , timestamp] = parsed.data.r;
-  if (error === 0 && !(costs.length > 0 && costs.every((cost) => cost > 0 && cost < NO_TIME))) {
+  if (error === 0 && !(costs.length > 0 && costs.every((cost) => cost > 0 && cost < UNMEASURED_COST))) {
     return "with a time that cannot be";
   }
   const cost = error === 0 ? costs.reduce((sum, each) => sum + each, 0) / costs.length : null;

@@ -1,8 +1,8 @@
 import { InvalidRequestError } from "../errors.js";
 import { journalEntries } from "../records/journal.js";
 import { logRecords } from "../records/log.js";
-import { isSimulated } from "../records/simulated.js";
 import { describeSkipped, SkippedLines } from "../records/skipped.js";
+import { isSimulated } from "../target.js";
 import type { Run } from "./run.js";
 import { RunsSoFar } from "./run-so-far.js";
 

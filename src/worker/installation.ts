@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InstallationError, InvalidRequestError } from "../errors.js";
+import { isCuda } from "../target.js";
 
 export const TVM_VERSION = "0.18.0";
 const TVM_PYTHON = "FAMILYSEER_TVM_PYTHON";
@@ -88,11 +89,6 @@ export function tvmPython(named?: string, target = ""): string {
     );
   }
   return installed;
-}
-
-/** Whether a TVM target, as users write it (`cuda -arch=sm_70`, a tag such as `nvidia/nvidia-v100`, or JSON), is CUDA. */
-export function isCuda(target: string): boolean {
-  return /^\s*(cuda\b|nvidia\/|\{.*("kind"\s*:\s*"cuda"|"tag"\s*:\s*"nvidia\/))/s.test(target);
 }
 
 function pythonAt(named: string, by: string): string {

@@ -7,8 +7,8 @@ import { Tuner, tune } from "../../src/job/tuner.js";
 import { timeTuned } from "../../src/network/evaluate.js";
 import type { TuneOptions } from "../../src/options/options.js";
 import { readLog } from "../../src/records/log.js";
-import { isSimulated } from "../../src/records/simulated.js";
 import { readRuns } from "../../src/report/read-runs.js";
+import { isSimulated } from "../../src/target.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const MINUTE = 60_000;

@@ -37,10 +37,11 @@ export const DEFAULT_MEANS: Means = {
 /** What a round's candidates are to be made of: programs of each origin, whose schedules to fit, how hard to evolve. */
 export interface Recipe {
   readonly programs: Readonly<Record<Origin, number>>;
-  /** Siblings, the most alike first. */
+  /** Siblings whose best schedules are fitted to the task's shapes, the most alike first. */
   readonly donors: readonly number[];
   readonly population: number;
   readonly generations: number;
+  /** Random programs that an analytic estimate finds slow are left out. */
   readonly draft: boolean;
 }
 

@@ -1,8 +1,8 @@
 import { FamilySeerError } from "../../errors.js";
 import { groupFamilies } from "../families.js";
-import { parseSearchPolicy } from "../search-policy.js";
+import { parseSearchPolicy, type Strategy } from "../search-policy.js";
 import { measuredOrNull, type Task } from "../task.js";
-import { Scheduler, type Strategy } from "./scheduler.js";
+import { Scheduler } from "./scheduler.js";
 
 /** A scripted job: instead of measuring, the k-th round on task i gives the first costs of `rounds[i][k]`. */
 export interface Scenario {

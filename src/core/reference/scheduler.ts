@@ -3,14 +3,12 @@ import { checkBudget, requireAtLeast } from "../budget.js";
 import type { Families } from "../families.js";
 import { type ScoreAll, scoreAllBy, weightedSum } from "../objective.js";
 import type { Draw } from "../random.js";
+import { STRATEGIES, type Strategy } from "../search-policy.js";
 import { measuredOrNull, type Task, UNMEASURED_COST } from "../task.js";
 import { slopeOf } from "./gradient.js";
 import { type Candidate, type Gradients, ObjectiveGradients, WeightedSumGradients } from "./gradients.js";
 import { SimilarityGroups } from "./similarity.js";
 import { TaskOrder } from "./task-order.js";
-
-export const STRATEGIES = ["gradient", "round-robin"] as const;
-export type Strategy = (typeof STRATEGIES)[number];
 
 /** Above this cost (seconds) a task counts as not measured when the whole job may stop early; TVM's number. */
 const MEASURED_BELOW = 1e9;

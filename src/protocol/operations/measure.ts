@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { ORIGINS } from "../../core/fast/recipe.js";
 import { MINUTE, type Operation } from "../operation.js";
-import { count, id, ORIGINS } from "../shapes.js";
+import { count, id } from "../shapes.js";
 
 /**
  * A program that was built and run, or failed; sent while `measure` goes on. Costs and times are in seconds. `device` is

@@ -1,17 +1,16 @@
 import { z } from "zod";
+import { ORIGINS, type Origin, type Recipe } from "../../core/fast/recipe.js";
 import { MINUTE, type Operation } from "../operation.js";
 import { count, id } from "../shapes.js";
 
-/** What candidates are to be made of; programs of each origin. */
+/** A {@link Recipe}, field by field. */
 const recipe = z.object({
-  programs: z.object({ sibling: count, descent: count, evolution: count, random: count }),
-  /** Tasks whose best schedules are fitted to this one's shapes, the most alike first. */
+  programs: z.object(Object.fromEntries(ORIGINS.map((origin) => [origin, count])) as Record<Origin, typeof count>),
   donors: z.array(id),
   population: z.number().int().min(1),
   generations: count,
-  /** Random programs that an analytic estimate finds slow are left out. */
   draft: z.boolean(),
-});
+}) satisfies z.ZodType<Recipe>;
 
 /**
  * Searches for candidates on a task, by evolution as TVM does or by a recipe; fewer than asked for, or none, where the

@@ -1,10 +1,11 @@
 import { z } from "zod";
+import { COST_MODELS } from "../../core/search-policy.js";
 import { MINUTE, type Operation } from "../operation.js";
 import { count, host, id, port } from "../shapes.js";
 
 const costModel = z.object({
   name: z.string(),
-  kind: z.enum(["xgb", "random"]),
+  kind: z.enum(COST_MODELS),
   tasks: z.array(id),
   warm_up_records: count,
   model_file: z.string().nullable(),

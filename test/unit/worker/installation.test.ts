@@ -2,13 +2,8 @@ import assert from "node:assert/strict";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InstallationError } from "../../../src/errors.js";
-import {
-  home as installed,
-  isCuda,
-  packageRootAbove,
-  pythonPath,
-  tvmPython,
-} from "../../../src/worker/installation.js";
+import { isCuda } from "../../../src/target.js";
+import { home as installed, packageRootAbove, pythonPath, tvmPython } from "../../../src/worker/installation.js";
 import { temporaryFolder } from "../../helpers/temporary-folder.js";
 
 describe("which TVM is used", () => {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { STRATEGIES } from "../../../core/search-policy.js";
 import type { Operation } from "../../operation.js";
 import { count, describedTask, id } from "../../shapes.js";
 import { PATIENCE_MS } from "./patience.js";
@@ -21,7 +22,7 @@ export const describe = {
     trials: z.number().int(),
     trials_per_round: z.number().int(),
     foresee_trials: z.number().int(),
-    strategy: z.enum(["gradient", "round-robin"]),
+    strategy: z.enum(STRATEGIES),
     alpha: z.number(),
     beta: z.number(),
     gamma: z.number(),
