@@ -6,6 +6,7 @@ import { conduct } from "../experiments/conduct.js";
 import { DEVICES, type Device, type Experiment, SCALES, type Scale } from "../experiments/experiment.js";
 import { EXPERIMENTS } from "../experiments/experiments.js";
 import { writeConclusion } from "../experiments/output.js";
+import { loadDrawing } from "../report/figure.js";
 import { table } from "../report/format.js";
 import { widthOf } from "../report/screen.js";
 import { example, type Finish, wholeNumbers } from "./command.js";
@@ -92,6 +93,8 @@ async function conductUnlessEnded(
 /** Each on every device that makes a difference to it. */
 async function conductAll(chosen: readonly [string, Experiment][], flags: Flags, signal: AbortSignal): Promise<void> {
   const { scale, networks = null, seeds = null, out, json, tvmPython } = flags;
+  // What is missing is said before hours of runs, not after them.
+  await loadDrawing();
   const data: Record<string, unknown> = {};
   for (const [name, experiment] of chosen) {
     for (const device of devicesOf(experiment, flags.device)) {

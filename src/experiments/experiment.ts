@@ -1,5 +1,5 @@
-import type { TopLevelSpec } from "vega-lite";
 import type { z } from "zod";
+import type { Chart } from "../report/figure.js";
 
 export const SCALES = ["small", "paper"] as const;
 export type Scale = (typeof SCALES)[number];
@@ -50,7 +50,7 @@ export interface Conclusion {
   /** The same for people. */
   readonly text: string;
   /** By file name. */
-  readonly figures: Readonly<Record<string, TopLevelSpec>>;
+  readonly figures: Readonly<Record<string, Chart>>;
 }
 
 /** What `familyseer experiment NAME` does. */

@@ -1,4 +1,4 @@
-import type { TopLevelSpec } from "vega-lite";
+import type { Chart } from "../report/figure.js";
 import type { Device, Row } from "./experiment.js";
 
 /** Tells those who cannot tell colours apart by the order, too: light ones are not next to light ones. */
@@ -30,13 +30,13 @@ export interface LinesSpec {
 }
 
 /** A line chart of rows; a field's name is its axis's. */
-export function lines(rows: readonly Row[], of: LinesSpec): TopLevelSpec {
+export function lines(rows: readonly Row[], of: LinesSpec): Chart {
   const chart = {
     width: WIDTH,
     height: HEIGHT,
     mark: {
-      type: "line" as const,
-      interpolate: of.steps ? ("step-after" as const) : ("linear" as const),
+      type: "line",
+      interpolate: of.steps ? "step-after" : "linear",
       point: !of.steps,
     },
     encoding: {
@@ -62,15 +62,15 @@ export interface BarsSpec {
 }
 
 /** A bar chart of rows; a row without a value has no bar. */
-export function bars(rows: readonly Row[], of: BarsSpec): TopLevelSpec {
+export function bars(rows: readonly Row[], of: BarsSpec): Chart {
   const chart = {
     width: { step: 18 },
     height: HEIGHT,
-    mark: "bar" as const,
+    mark: "bar",
     encoding: {
       x: { ...nominal(of.category, rows), title: null, axis: { labelAngle: -30 } },
       xOffset: nominal(of.series, rows),
-      y: { field: plain(of.value), type: "quantitative" as const, title: of.value },
+      y: { field: plain(of.value), type: "quantitative", title: of.value },
       color: { ...nominal(of.series, rows), scale: { range: COLOURS } },
     },
   };
@@ -78,8 +78,8 @@ export function bars(rows: readonly Row[], of: BarsSpec): TopLevelSpec {
 }
 
 function quantity(field: string, log = false) {
-  const scale = log ? { type: "log" as const, nice: false } : { zero: false };
-  return { field: plain(field), type: "quantitative" as const, title: field, scale };
+  const scale = log ? { type: "log", nice: false } : { zero: false };
+  return { field: plain(field), type: "quantitative", title: field, scale };
 }
 
 /** Vega takes dots, brackets and quotes in a field's name for a path. */
@@ -91,15 +91,13 @@ function plain(field: string): string {
 function nominal(field: string, rows: readonly Row[]) {
   return {
     field: plain(field),
-    type: "nominal" as const,
+    type: "nominal",
     title: field,
-    sort: [...new Set(rows.map((row) => row[field]))] as string[],
+    sort: [...new Set(rows.map((row) => row[field]))],
   };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: what kind of chart it is matters to the caller alone.
-// oxlint-disable-next-line typescript/no-explicit-any
-function framed(rows: readonly Row[], of: LinesSpec | BarsSpec, chart: any): TopLevelSpec {
+function framed(rows: readonly Row[], of: LinesSpec | BarsSpec, chart: Chart): Chart {
   const { title, subtitle, facet } = of;
   const { width, height, ...unit } = chart;
   const frame = {

@@ -1,7 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { Resvg } from "@resvg/resvg-js";
-import * as vega from "vega";
-import { type Config, compile, type TopLevelSpec } from "vega-lite";
+import { importOptional } from "../optional-package.js";
 
 const FONT = "DejaVu Sans";
 const FONT_FILES = ["DejaVuSans.ttf", "DejaVuSans-Bold.ttf"].map((name) =>
@@ -10,7 +8,22 @@ const FONT_FILES = ["DejaVuSans.ttf", "DejaVuSans-Bold.ttf"].map((name) =>
 /** Twice the figure's size on a page, so that it stays sharp. */
 const ZOOM = 2;
 
-const CONFIG: Config = {
+/** A Vega-Lite chart, as JSON (https://vega.github.io/vega-lite/docs/spec.html). */
+export type Chart = Readonly<Record<string, unknown>>;
+
+/** What of the packages that draw is used. */
+interface VegaLite {
+  readonly compile: (chart: Chart, options: { config: object }) => { spec: object };
+}
+interface Vega {
+  readonly parse: (spec: object) => object;
+  readonly View: new (runtime: object, options: object) => { toSVG(): Promise<string>; finalize(): void };
+}
+interface Resvg {
+  readonly Resvg: new (svg: string, options: object) => { render(): { asPng(): Buffer } };
+}
+
+const CONFIG = {
   font: FONT,
   background: "white",
   padding: 12,
@@ -20,9 +33,27 @@ const CONFIG: Config = {
   view: { stroke: null },
 };
 
-/** A Vega-Lite chart as SVG and as PNG. */
-export async function drawFigure(spec: TopLevelSpec): Promise<{ svg: string; png: Buffer }> {
-  const view = new vega.View(vega.parse(compile(spec, { config: CONFIG }).spec), { renderer: "none" });
+/**
+ * Loads what charts are drawn with.
+ *
+ * @throws InstallationError if one of the packages is missing.
+ */
+export async function loadDrawing() {
+  const neededBy = "Drawing figures";
+  const { compile } = (await importOptional({ name: "vega-lite", neededBy })) as VegaLite;
+  const vega = (await importOptional({ name: "vega", neededBy })) as Vega;
+  const { Resvg } = (await importOptional({ name: "@resvg/resvg-js", neededBy })) as Resvg;
+  return { compile, vega, Resvg };
+}
+
+/**
+ * A chart as SVG and as PNG.
+ *
+ * @throws InstallationError if a package that draws is missing.
+ */
+export async function drawFigure(chart: Chart): Promise<{ svg: string; png: Buffer }> {
+  const { compile, vega, Resvg } = await loadDrawing();
+  const view = new vega.View(vega.parse(compile(chart, { config: CONFIG }).spec), { renderer: "none" });
   const svg = await view.toSVG();
   view.finalize();
   const font = { fontFiles: FONT_FILES, loadSystemFonts: false, defaultFontFamily: FONT };

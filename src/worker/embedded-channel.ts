@@ -1,10 +1,17 @@
-import { createRequire } from "node:module";
 import { execa } from "execa";
 import { InstallationError } from "../errors.js";
+import { requireOptional } from "../optional-package.js";
 import type { Channel, ChannelEvents } from "./channel.js";
 import { withEnvironment } from "./environment.js";
 import { pythonFolder, pythonPath } from "./installation.js";
 
+const NODE_CALLS_PYTHON = {
+  name: "node-calls-python",
+  neededBy: "The channel node-calls-python",
+  otherwise:
+    "It is compiled then, by a C++ compiler with Python's headers (apt install build-essential python3-dev). " +
+    "Or use the channel zeromq.",
+};
 /** How long one poll waits inside Python for a message. */
 const POLL_SECONDS = 0.05;
 
@@ -31,9 +38,12 @@ export class EmbeddedChannel implements Channel {
   constructor(private readonly python: string) {}
 
   async open(events: ChannelEvents): Promise<void> {
-    const [executable = "", version = "", ...sites] = await askPython(this.python);
     // The interpreter begins when it is loaded, and reads this then.
-    this.#interpreter = await withEnvironment({ PYTHONPATH: pythonPath([]) || undefined }, loadInterpreter);
+    const loaded = withEnvironment({ PYTHONPATH: pythonPath([]) || undefined }, () =>
+      requireOptional(NODE_CALLS_PYTHON),
+    ) as { interpreter: Interpreter };
+    this.#interpreter = loaded.interpreter;
+    const [executable = "", version = "", ...sites] = await askPython(this.python);
     this.#interpreter.addImportPath(pythonFolder);
     this.#module = this.#interpreter.importSync(`${pythonFolder}/familyseer/wire/embedded.py`);
     try {
@@ -101,15 +111,4 @@ export function whyNotOpened(error: unknown): unknown {
     error instanceof Error ? `${error.message}\n${error.stack}` : String(error),
   )?.[1];
   return said === undefined ? error : new InstallationError(`The worker could not start: ${said}`);
-}
-
-function loadInterpreter(): Interpreter {
-  try {
-    const required = createRequire(import.meta.url)("node-calls-python") as { interpreter: Interpreter };
-    return required.interpreter;
-  } catch (error) {
-    throw new InstallationError(
-      `node-calls-python cannot be loaded: ${String(error)}. Run \`npm run setup\`, which builds it, or use the zeromq channel.`,
-    );
-  }
 }

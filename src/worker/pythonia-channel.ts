@@ -1,13 +1,18 @@
+import { requireOptional } from "../optional-package.js";
 import type { Channel, ChannelEvents } from "./channel.js";
 import { whyNotOpened } from "./embedded-channel.js";
 import { withEnvironment } from "./environment.js";
 import { pythonPath } from "./installation.js";
 
+const PYTHONIA = { name: "pythonia", neededBy: "The channel pythonia", otherwise: "Or use the channel zeromq." };
 const POLL_SECONDS = 0.05;
 /** pythonia's own deadline for one call; ours are kept above the channel. */
 const CALL_MS = 60_000;
 
 /** What of pythonia is used; its own types say `any`. */
+interface Pythonia {
+  python: ((module: string) => Promise<unknown>) & { exit(): void };
+}
 interface EmbeddedModule {
   open_worker$(executable: string, version: string, sites: string[], folder: string, options: object): Promise<number>;
   send$(handle: number, text: string, options: object): Promise<unknown>;
@@ -33,8 +38,8 @@ export class PythoniaChannel implements Channel {
       // Its child is a script that imports from the script's own folder.
       PYTHONSAFEPATH: undefined,
     };
-    // pythonia starts its child when it is imported, with the environment of that moment.
-    const { python } = await withEnvironment(environment, () => import("pythonia"));
+    // pythonia starts its child when it is loaded, with the environment of that moment.
+    const { python } = withEnvironment(environment, () => requireOptional(PYTHONIA) as Pythonia);
     this.#exit = () => python.exit();
     this.#module = (await python("familyseer.wire.embedded")) as EmbeddedModule;
     try {
