@@ -6,7 +6,15 @@ export {
   FastScheduler,
   type FastSchedulerOptions,
 } from "./core/fast/fast-scheduler.js";
-export { DEFAULT_MEANS, type Means, type Origin, type Recipe } from "./core/fast/recipe.js";
+export {
+  DEFAULT_FAST_FLAGS,
+  /** @deprecated Called {@link DEFAULT_FAST_FLAGS}. */
+  DEFAULT_FAST_FLAGS as DEFAULT_MEANS,
+  type FastFlags,
+  /** @deprecated Called {@link FastFlags}. */
+  type FastFlags as Means,
+} from "./core/fast/flags.js";
+export type { Origin, Recipe } from "./core/fast/recipe.js";
 export { type Objective, weightedSum } from "./core/objective.js";
 export { type Draw, seededDraw } from "./core/random.js";
 export {

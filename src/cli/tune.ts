@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { DEFAULT_MEANS, type Means } from "../core/fast/recipe.js";
+import { DEFAULT_FAST_FLAGS } from "../core/fast/flags.js";
 import { STRATEGIES } from "../core/search-policy.js";
 import { requireRan } from "../job/attempts.js";
 import type { TuneEvent } from "../job/events.js";
@@ -20,16 +20,15 @@ import {
 } from "./command.js";
 import { interruptible } from "./interrupt.js";
 
-type Flags = Omit<TuneOptions, "worseRatio" | "means"> &
-  Means & {
-    readonly worseRatio: number | false;
-    readonly tableEvery: number;
-    /** A port; true for any that is free. */
-    readonly page?: number | true;
-    readonly json?: boolean;
-    readonly quiet?: boolean;
-    readonly verbose?: boolean;
-  };
+type Flags = Omit<TuneOptions, "worseRatio"> & {
+  readonly worseRatio: number | false;
+  readonly tableEvery: number;
+  /** A port; true for any that is free. */
+  readonly page?: number | true;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+};
 
 export function addTune(program: Command, finish: Finish): void {
   const defaults = TUNE_DEFAULTS;
@@ -41,7 +40,7 @@ export function addTune(program: Command, finish: Finish): void {
 
     .optionsGroup(GROUPS.usual)
     .addOption(
-      new Option("--mode <name>", "decide as the paper does, or by all means that save time (docs/fast.md)")
+      new Option("--mode <name>", "decide as the paper does, or by all that saves time (docs/fast.md)")
         .choices(TUNE_MODES)
         .default(defaults.mode),
     )
@@ -138,7 +137,7 @@ export function addTune(program: Command, finish: Finish): void {
       defaults.backwardWindow,
     )
     .option("--no-share-schedules", "fast mode without fitting siblings' best schedules")
-    .option("--descent", "fast mode with moves of single tile sizes, too", DEFAULT_MEANS.descent)
+    .option("--descent", "fast mode with moves of single tile sizes, too", DEFAULT_FAST_FLAGS.descent)
     .option("--no-draft", "fast mode without the analytic draft of the first programs")
     .option("--no-foresee-by-gain", "fast mode without foresee rounds where the model expects most")
     .option("--no-gain-per-second", "fast mode that counts programs, not seconds")
@@ -153,7 +152,6 @@ export function addTune(program: Command, finish: Finish): void {
       const aside = (line: string) => display.aside(line);
       const options = {
         ...flags,
-        means: meansOf(flags),
         worseRatio: worseRatio === false ? null : worseRatio,
         ...(verbose ? { onOutput: aside } : {}),
       };
@@ -195,9 +193,4 @@ function portNumber(text: string): number {
 
 function perMode(option: keyof typeof FAST_DEFAULTS): string {
   return `${TUNE_DEFAULTS[option]}; ${FAST_DEFAULTS[option]} in fast mode`;
-}
-
-function meansOf(flags: Means): Means {
-  const names = Object.keys(DEFAULT_MEANS) as (keyof Means)[];
-  return Object.fromEntries(names.map((name) => [name, flags[name]])) as unknown as Means;
 }

@@ -6,7 +6,7 @@ import { type Budget, secondsOf, seedsOf, wholeNetworks } from "./budgets.js";
 import { rounded } from "./compare.js";
 import type { Experiment, Row, Run, Settings } from "./experiment.js";
 import { lines, titled } from "./figures.js";
-import { deviceOptions, METHODS, tuned } from "./methods.js";
+import { tuned, tuningIdentity, tuningOptions } from "./methods.js";
 import { perform } from "./script-run.js";
 
 const TITLE = "Family models, one model, one per task";
@@ -17,6 +17,8 @@ const MODELS = {
   ind: "one per task",
 } as const;
 /** Half of them are held out; fewer make no pairs to speak of. */
+/** Its programs are not chosen by a model. */
+const METHOD = "random programs";
 const SMALL_TRIALS_PER_TASK = 16;
 const RANKING_SECONDS = 30;
 
@@ -85,12 +87,12 @@ export const familyModels: Experiment = {
 /** Random programs are measured, and the models learn from some of them: those of a search would be chosen by a model. */
 function rankingRun(budget: Budget, seed: number, settings: Settings): Run<Rankings> {
   const { device, tvmPython } = settings;
-  const options = { ...budget, ...METHODS["random programs"], ...deviceOptions(device), seed };
+  const options = tuningOptions(METHOD, budget, seed, device);
   const { target } = options;
   return {
     name: `${budget.model}, rankings, seed ${seed}, ${device}`,
     seconds: secondsOf(settings, budget) + RANKING_SECONDS,
-    identity: { script: "family_models.py", sampling: { ...options, device } },
+    identity: { script: "family_models.py", sampling: tuningIdentity(METHOD, budget, seed, device) },
     result: rankings,
     async perform(folder, signal) {
       const log = join(folder, "records.json");

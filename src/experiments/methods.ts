@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import type { FastFlags } from "../core/fast/flags.js";
 import { CancelledError } from "../errors.js";
 import { requireRan } from "../job/attempts.js";
 import { tune } from "../job/tuner.js";
@@ -46,26 +47,43 @@ const tuningSchema = z.object({
 export type Tuning = z.infer<typeof tuningSchema>;
 
 /** What a device is to `tune`. */
-export function deviceOptions(device: Device): Pick<TuneOptions, "simulated" | "means"> & { readonly target: string } {
+export function deviceOptions(device: Device): Pick<TuneOptions, "simulated"> & { readonly target: string } {
   switch (device) {
     case "cpu":
       return { target: "native" };
     case "cuda":
       return { target: "cuda" };
     case "simulated":
-      // Its programs take no time that gains could be counted by.
-      return { target: SIMULATED_TARGET, simulated: true, means: { gainPerSecond: false } };
+      return { target: SIMULATED_TARGET, simulated: true };
   }
+}
+
+/** Simulated programs take no time that gains could be counted by. */
+const FLAGS_WHERE_SIMULATED = { gainPerSecond: false } as const satisfies FastFlags;
+
+/** What a tuning of a budget by a method is, but for where it is written. */
+export function tuningOptions(method: Method, budget: Budget, seed: number, device: Device) {
+  const decides = METHODS[method];
+  const common = { ...budget, ...deviceOptions(device), seed };
+  return decides.mode === "fast" && device === "simulated"
+    ? { ...common, ...decides, ...FLAGS_WHERE_SIMULATED }
+    : { ...common, ...decides };
+}
+
+/** What tells a tuning from others: `means` is what the flags were called when the first runs were kept. */
+export function tuningIdentity(method: Method, budget: Budget, seed: number, device: Device): object {
+  const flags = device === "simulated" ? { means: FLAGS_WHERE_SIMULATED } : {};
+  return { ...budget, ...METHODS[method], ...deviceOptions(device), ...flags, seed, device };
 }
 
 /** One tuning of a budget by a method. A whole network is compiled and timed afterwards, where there is a device for it. */
 export function tuneRun(method: Method, budget: Budget, seed: number, settings: Settings): Run<Tuning> {
   const { device, tvmPython } = settings;
-  const options = { ...budget, ...METHODS[method], ...deviceOptions(device), seed };
+  const options = tuningOptions(method, budget, seed, device);
   return {
     name: `${budget.model}, ${method}, seed ${seed}, ${device}`,
     seconds: secondsOf(settings, budget),
-    identity: { ...options, device },
+    identity: tuningIdentity(method, budget, seed, device),
     result: tuningSchema,
     async perform(folder, signal) {
       const log = join(folder, "records.json");

@@ -1,6 +1,5 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { DEFAULT_MEANS } from "../core/fast/recipe.js";
 import { InvalidRequestError } from "../errors.js";
 import { describeLoaded, type LoadedRecords, type LogPart, loadRecords, type Wanted } from "../network/loading.js";
 import type { CompleteTuneOptions } from "../options/options.js";
@@ -147,11 +146,10 @@ function wanted({ acceptOtherTargets, onlyTasks }: CompleteTuneOptions, { tasks 
 
 async function leastCosts(
   worker: Worker,
-  { mode, means }: CompleteTuneOptions,
+  { mode, roofline }: CompleteTuneOptions,
   { tasks }: Network,
 ): Promise<number[] | null> {
-  const asked = mode === "fast" && { ...DEFAULT_MEANS, ...means }.roofline;
-  const bounds = asked ? (await worker.request("bounds", {})).least_costs : null;
+  const bounds = mode === "fast" && roofline ? (await worker.request("bounds", {})).least_costs : null;
   return bounds && tasks.map(({ id }) => bounds[id] ?? 0);
 }
 

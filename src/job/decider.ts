@@ -7,7 +7,7 @@ import {
   type MeasuredProgram,
   type RoundReport,
 } from "../core/fast/fast-scheduler.js";
-import { DEFAULT_MEANS, type Recipe } from "../core/fast/recipe.js";
+import type { Recipe } from "../core/fast/recipe.js";
 import { scoreAllBy } from "../core/objective.js";
 import { seededDraw } from "../core/random.js";
 import {
@@ -79,7 +79,6 @@ function makeDeciderOfPlaces(
       // Each alone, by its number in the network.
       families: families ?? new Map(tasks.map(({ id }, place) => [String(id), [place]])),
       objective: options.objective ?? null,
-      means: { ...DEFAULT_MEANS, ...options.means },
       carriedOver: options.loadModels !== null,
       leastCosts: start.leastCosts ?? [],
     });

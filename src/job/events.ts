@@ -108,7 +108,7 @@ export type TuneEvent =
       readonly outcome: RoundOutcome;
       readonly costs: readonly (number | null)[];
       readonly failures: Failures;
-      /** What each means gave; empty where evolution alone was at work, as in the reference. */
+      /** What each origin gave; empty where evolution alone was at work, as in the reference. */
       readonly origins: Readonly<Record<string, OriginShare>>;
       /** How well the family's model had foreseen the order of the programs; null where it knew too little. */
       readonly accuracy: number | null;

@@ -45,7 +45,7 @@ async function registerAt(
   workers: number,
 ): Promise<Result<"register">> {
   const { options, devices } = registration;
-  const sharesSchedules = options.mode === "fast" && options.means.shareSchedules !== false;
+  const sharesSchedules = options.mode === "fast" && options.shareSchedules;
   return await worker.request("register", {
     cost_models: models,
     schedules: sharesSchedules && options.loadModels !== null ? await schedulesFile(options.loadModels) : null,

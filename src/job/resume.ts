@@ -28,7 +28,7 @@ const DECIDING = ["model", "objective", ...Object.keys(TUNE_DEFAULTS)].filter((n
  */
 export function requireSameOptions(options: CompleteTuneOptions, history: JobHistory): void {
   const defaults: Record<string, unknown> = TUNE_DEFAULTS;
-  const before = history.started.options;
+  const before = flat(history.started.options);
   const now = asJournaled(options);
   const same = (name: string) => {
     switch (name) {
@@ -52,6 +52,11 @@ export function requireSameOptions(options: CompleteTuneOptions, history: JobHis
         "or start another job with another --log.",
     );
   }
+}
+
+/** In earlier journals the flags of the fast mode stand under `means`. */
+function flat({ means, ...options }: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return { ...options, ...(typeof means === "object" ? means : {}) };
 }
 
 /** Options as the journal has them. */

@@ -90,7 +90,14 @@ export class Tuner {
   constructor(options: TuneOptions) {
     const fast = (options.mode ?? TUNE_DEFAULTS.mode) === "fast" ? FAST_DEFAULTS : {};
     const simulated = options.simulated ? { target: simulatedTarget(options.target) } : {};
-    this.options = { ...TUNE_DEFAULTS, ...fast, ...withoutUndefined(options), ...simulated };
+    const { means = {}, ...others } = options;
+    this.options = {
+      ...TUNE_DEFAULTS,
+      ...fast,
+      ...withoutUndefined(means),
+      ...withoutUndefined(others),
+      ...simulated,
+    };
     this.#policy = parseSearchPolicy(this.options.searchPolicy);
     this.#devices = deviceSettings(this.options);
     checkWorkers(this.options);

@@ -1,4 +1,4 @@
-import { DEFAULT_MEANS, type Means } from "../core/fast/recipe.js";
+import { DEFAULT_FAST_FLAGS, type FastFlags } from "../core/fast/flags.js";
 import type { Objective } from "../core/objective.js";
 import type { Strategy } from "../core/search-policy.js";
 import type { NetworkInput } from "../network/inputs.js";
@@ -10,7 +10,7 @@ export const TUNE_MODES = ["reference", "fast"] as const;
 export type TuneMode = (typeof TUNE_MODES)[number];
 
 /** What to tune, how long, and how. Everything but the network, the trials and the log has a default. */
-export interface TuneOptions {
+export interface TuneOptions extends FastFlags {
   /** Name of a network, see `familyseer tune --help`. */
   readonly model: string;
   /** Programs to measure in all. */
@@ -24,10 +24,10 @@ export interface TuneOptions {
   /** A TVM target; `native` is this machine's CPU. */
   readonly target?: string;
   readonly searchPolicy?: string;
-  /** `reference`: the paper's decisions, one for one; `fast`: whatever means have proved to save time. */
+  /** `reference`: the paper's decisions, one for one; `fast`: whatever has proved to save time. */
   readonly mode?: TuneMode;
-  /** Means of the fast mode, where they are to differ from its defaults; one that is false is done without. */
-  readonly means?: Partial<Means>;
+  /** @deprecated These flags of the fast mode are options themselves. */
+  readonly means?: FastFlags;
   /** Tune only these of the network's tasks, by their numbers. */
   readonly onlyTasks?: readonly number[] | null;
   readonly trialsPerRound?: number;
@@ -111,7 +111,6 @@ export const TUNE_DEFAULTS = {
   target: "native",
   searchPolicy: "sketch.xgb.family_op",
   mode: "fast",
-  means: {},
   onlyTasks: null,
   trialsPerRound: 64,
   foreseeTrials: 16,
@@ -144,6 +143,7 @@ export const TUNE_DEFAULTS = {
   threads: null,
   workers: 1,
   channel: "zeromq",
+  ...DEFAULT_FAST_FLAGS,
 } as const satisfies Partial<TuneOptions>;
 
 /** What the fast mode sets otherwise. */
@@ -152,7 +152,7 @@ export const FAST_DEFAULTS = {
   foreseeTrials: 4,
 } as const satisfies Partial<TuneOptions>;
 
-export type CompleteTuneOptions = TuneOptions & Required<Pick<TuneOptions, keyof typeof TUNE_DEFAULTS>>;
+export type CompleteTuneOptions = Omit<TuneOptions, "means"> & Required<Pick<TuneOptions, keyof typeof TUNE_DEFAULTS>>;
 
 /**
  * Whether the search goes on while devices measure. On this machine's CPU it would spoil the timing; beside a simulation, which
@@ -181,7 +181,7 @@ function withoutEffectInMode(options: CompleteTuneOptions): string[] {
     const set = OF_REFERENCE.filter((name) => options[name] !== TUNE_DEFAULTS[name]);
     return set.map((name) => `${name} has no effect in fast mode; --mode reference decides by it.`);
   }
-  const means = { ...DEFAULT_MEANS, ...options.means };
-  const set = (Object.keys(DEFAULT_MEANS) as (keyof Means)[]).filter((name) => means[name] !== DEFAULT_MEANS[name]);
-  return set.map((name) => `${name} is a means of the fast mode; the reference mode is without it anyway.`);
+  const names = Object.keys(DEFAULT_FAST_FLAGS) as (keyof FastFlags)[];
+  const set = names.filter((name) => options[name] !== DEFAULT_FAST_FLAGS[name]);
+  return set.map((name) => `${name} is a flag of the fast mode; the reference mode is without it anyway.`);
 }

@@ -140,14 +140,14 @@ export function roundLine(
     outcome.before === outcome.after
       ? `stays at ${ms(outcome.after)} ms`
       : `${ms(outcome.before)} -> ${ms(outcome.after)} ms`;
-  const means = Object.entries(origins).map(([name, { programs, best }]) => `${name} ${programs} (${ms(best)})`);
+  const byOrigin = Object.entries(origins).map(([name, { programs, best }]) => `${name} ${programs} (${ms(best)})`);
   const took = `${(seconds.propose + seconds.measure + seconds.learn).toFixed(1)} s`;
   const ofPhases = Object.entries({ search: seconds.propose, measure: seconds.measure, learn: seconds.learn });
   const split = ofPhases.map(([name, each]) => `${name} ${each.toFixed(2)}`).join(", ");
   return [
     `round ${round.index}: task ${round.task} (${tasks.find(({ id }) => id === round.task)?.words}), ${describeReason(round.reason)}: ${change}`,
     `${costs.length} measured${failed.length > 0 ? `, failed: ${failed.join(", ")}` : ""}`,
-    ...(means.length > 0 ? [means.join(", ")] : []),
+    ...(byOrigin.length > 0 ? [byOrigin.join(", ")] : []),
     phases ? `${took} (${split})` : took,
     ...(outcome.died === null ? [] : [describeDeath(outcome.died)]),
   ].join("; ");

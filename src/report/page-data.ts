@@ -93,7 +93,7 @@ export interface Decision {
   readonly after: number | null;
   readonly programs: number;
   readonly failed: string;
-  /** Which means gave how many programs, and the best cost of each. */
+  /** Which origins gave how many programs, and the best cost of each. */
   readonly origins: Readonly<Record<string, { readonly programs: number; readonly best: number | null }>>;
   readonly accuracy: number | null;
   readonly phases: Phases;
@@ -115,7 +115,7 @@ export interface DeviceTotal {
   readonly seconds: number;
 }
 
-/** A means that gave programs, in how many rounds, and in how many of these one of them became its task's best. */
+/** An origin that gave programs, in how many rounds, and in how many of these one of them became its task's best. */
 export interface OriginTotal {
   readonly name: string;
   readonly programs: number;

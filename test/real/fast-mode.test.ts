@@ -40,7 +40,7 @@ describe("the fast mode", function () {
   });
 
   it("fits siblings' schedules, moves tile sizes, and says of each round what was at work", async () => {
-    const { rounds: done, events } = await rounds({ ...small("first.log"), alpha: 0.5, means: { descent: true } });
+    const { rounds: done, events } = await rounds({ ...small("first.log"), alpha: 0.5, descent: true });
     const started = events.find((event) => event.type === "started");
     assert.match(started?.notices.join() ?? "", /alpha has no effect in fast mode/);
     assert.deepEqual(
@@ -74,9 +74,9 @@ describe("the fast mode", function () {
     assert.ok("sibling" in (done[0]?.origins ?? {}));
   });
 
-  it("leaves out the means it is told to", async () => {
-    const means = { shareSchedules: false, descent: false, foreseeByGain: false, roofline: false };
-    const { rounds: done } = await rounds({ ...small("evolution.log"), onlyTasks: [7, 23], trials: 20, means });
+  it("leaves out what it is told to", async () => {
+    const flags = { shareSchedules: false, descent: false, foreseeByGain: false, roofline: false };
+    const { rounds: done } = await rounds({ ...small("evolution.log"), onlyTasks: [7, 23], trials: 20, ...flags });
     assert.deepEqual(
       [...new Set(done.flatMap(({ origins }) => Object.keys(origins)))].sort((a, b) => a.localeCompare(b)),
       ["evolution", "random"],

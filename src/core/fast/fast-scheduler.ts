@@ -6,12 +6,13 @@ import type { Objective } from "../objective.js";
 import type { DeathReason, RoundOutcome, StopReason } from "../reference/scheduler.js";
 import { measuredOrNull, type Task, UNMEASURED_COST } from "../task.js";
 import { FamilyOutlook, mixed } from "./family-outlook.js";
-import { DEFAULT_MEANS, type Means, type Origin, type Recipe } from "./recipe.js";
+import { DEFAULT_FAST_FLAGS, type FastFlags } from "./flags.js";
+import type { Origin, Recipe } from "./recipe.js";
 
 /** What a family's model expects a task's best schedules to gain in each sibling, as a share of its throughput. */
 export type ExpectGains = (task: number, siblings: readonly number[]) => Promise<readonly number[]>;
 
-export interface FastSchedulerOptions {
+export interface FastSchedulerOptions extends FastFlags {
   readonly tasks: readonly Task[];
   /** Null: each task is a family of its own. */
   readonly families: Families | null;
@@ -27,7 +28,8 @@ export interface FastSchedulerOptions {
   /** Programs of a generation and generations, where the population does not adapt. */
   readonly population: number;
   readonly generations: number;
-  readonly means?: Means;
+  /** @deprecated These flags are options themselves. */
+  readonly means?: FastFlags;
   /** Whether there may be schedules of an earlier job to fit. */
   readonly carriedOver?: boolean;
   /** A bound on each task's cost from below, in seconds, where one is known. */
@@ -43,7 +45,7 @@ export interface FastSchedulerOptions {
 }
 
 export const FAST_SCHEDULER_DEFAULTS = {
-  means: DEFAULT_MEANS,
+  ...DEFAULT_FAST_FLAGS,
   carriedOver: false,
   leastCosts: [],
   earlyStopping: null,
@@ -131,12 +133,12 @@ interface Ranked {
 }
 
 /**
- * Decides which task to search next, and by what means: first a look at every task, the first of each family a larger
+ * Decides which task to search next, and by which recipe: first a look at every task, the first of each family a larger
  * one, then whatever is expected to lower the objective most per second.
  */
 export class FastScheduler {
   readonly trialsPerRound: number;
-  readonly #options: Required<FastSchedulerOptions>;
+  readonly #options: Required<Omit<FastSchedulerOptions, "means">>;
   readonly #states: State[];
   /** Tasks still to be looked at, the next one last. */
   readonly #toLookAt: number[];
@@ -160,7 +162,7 @@ export class FastScheduler {
 
   /** @throws InvalidRequestError for options that no job can run with. */
   constructor(options: FastSchedulerOptions) {
-    this.#options = { ...FAST_SCHEDULER_DEFAULTS, ...options };
+    this.#options = { ...FAST_SCHEDULER_DEFAULTS, ...options.means, ...options };
     const { tasks, trials, measuredBefore } = this.#options;
     checkBudget(this.#options);
     requireAtLeast("programs of a foresee round", this.#options.foreseeTrials, 1);
@@ -202,7 +204,7 @@ export class FastScheduler {
     return this.#pending;
   }
 
-  /** Takes what the last search action measured; nothing at all says that its means are exhausted. */
+  /** Takes what the last search action measured; nothing at all says that its search space is exhausted. */
   async observe(measured: readonly MeasuredProgram[], report: RoundReport): Promise<RoundOutcome> {
     const action = this.#pending;
     if (!action) {
@@ -302,8 +304,8 @@ export class FastScheduler {
     const donors = this.#donors(task);
     const first = donors.length === 0;
     const programs = this.#programsOfLook(task, first);
-    const { means, carriedOver } = this.#options;
-    const fits = means.shareSchedules && (!first || carriedOver);
+    const { shareSchedules, carriedOver } = this.#options;
+    const fits = shareSchedules && (!first || carriedOver);
     // One at least is random: there may be nothing to fit.
     const fitting = fits ? Math.min(programs - 1, Math.ceil(FITTED_AT_FIRST * programs)) : 0;
     const recipe = this.#recipe(family, donors, { sibling: fitting, random: programs - fitting });
@@ -313,10 +315,10 @@ export class FastScheduler {
   /** Fewer where little of the work is a task's, or, as it is the first of its family, the family's; more at each further look. */
   #programsOfLook(task: number, first: boolean): number {
     const { trialsPerRound } = this;
-    const { means, foreseeTrials } = this.#options;
+    const { sizedLooks, foreseeTrials } = this.#options;
     const { family, work, looks } = this.#state(task);
     const most = first ? 2 * trialsPerRound : Math.min(foreseeTrials, trialsPerRound);
-    const share = means.sizedLooks ? Math.min(1, first ? family.work : work) : 1;
+    const share = sizedLooks ? Math.min(1, first ? family.work : work) : 1;
     return (
       Math.max(Math.min(most, first ? foreseeTrials : LEAST_LOOK), Math.round(most * Math.sqrt(share))) * 2 ** looks
     );
@@ -330,10 +332,10 @@ export class FastScheduler {
     }
     const { task, rate } = most;
     const { family } = this.#state(task);
-    const { means } = this.#options;
-    const donors = means.shareSchedules ? this.#donors(task) : [];
+    const { shareSchedules, descent } = this.#options;
+    const donors = shareSchedules ? this.#donors(task) : [];
     const origins: Origin[] = [];
-    if (means.descent) {
+    if (descent) {
       origins.push("descent");
     }
     if (donors.length > 0) {
@@ -407,8 +409,8 @@ export class FastScheduler {
   async #lookForForeseen(): Promise<void> {
     const after = this.#improved;
     this.#improved = null;
-    const { means, foreseeTrials, expectGains } = this.#options;
-    if (after === null || !means.foreseeByGain || !means.shareSchedules) {
+    const { foreseeByGain, shareSchedules, foreseeTrials, expectGains } = this.#options;
+    if (after === null || !foreseeByGain || !shareSchedules) {
       return;
     }
     const { family } = this.#state(after);
@@ -439,7 +441,7 @@ export class FastScheduler {
   }
 
   get #rateUnit(): RateUnit {
-    return this.#options.means.gainPerSecond ? "second" : "program";
+    return this.#options.gainPerSecond ? "second" : "program";
   }
 
   /** By how much the objective falls per second (or program) if a round takes that share off the task's cost. */
@@ -511,13 +513,13 @@ export class FastScheduler {
   }
 
   #recipe(family: FamilyOutlook, donors: readonly number[], programs: Partial<Record<Origin, number>>): Recipe {
-    const { means, population, generations } = this.#options;
-    const evolution = means.adaptivePopulation ? family.evolution : { population, generations };
+    const { adaptivePopulation, population, generations, draft } = this.#options;
+    const evolution = adaptivePopulation ? family.evolution : { population, generations };
     return {
       programs: { ...NO_PROGRAMS, ...programs },
       donors,
       ...evolution,
-      draft: means.draft,
+      draft,
     };
   }
 

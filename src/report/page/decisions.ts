@@ -76,9 +76,9 @@ function row(
   tasks: readonly PageTask[],
   { round, at, id, task, reason, before, after, programs, failed, origins, accuracy, phases, notes }: Decision,
 ): Content[] {
-  const means = Object.entries(origins).map(([name, each]) => `${each.programs} ${name}`);
+  const byOrigin = Object.entries(origins).map(([name, each]) => `${each.programs} ${name}`);
   const measured = [
-    means.length > 0 ? means.join(", ") : String(programs),
+    byOrigin.length > 0 ? byOrigin.join(", ") : String(programs),
     ...(failed === "" ? [] : [`failed: ${failed}`]),
   ];
   const improved = after !== before;

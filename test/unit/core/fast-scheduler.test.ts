@@ -7,7 +7,7 @@ import {
   type FastSearch,
 } from "../../../src/core/fast/fast-scheduler.js";
 import { Likeness } from "../../../src/core/fast/likeness.js";
-import { DEFAULT_MEANS, type Origin, OriginShares } from "../../../src/core/fast/recipe.js";
+import { type Origin, OriginShares } from "../../../src/core/fast/recipe.js";
 import { weightedSum } from "../../../src/core/objective.js";
 import { seededDraw } from "../../../src/core/random.js";
 import type { Task } from "../../../src/core/task.js";
@@ -71,8 +71,7 @@ async function lookAtAll(of: FastScheduler, tasks: readonly Task[]): Promise<Fas
 
 describe("fast scheduler", () => {
   it("looks at every task once, at the one with most work of each family first and longest", async () => {
-    const means = { ...DEFAULT_MEANS, sizedLooks: false };
-    const looks = await lookAtAll(scheduler(CONVS_AND_DENSE, { means }), CONVS_AND_DENSE);
+    const looks = await lookAtAll(scheduler(CONVS_AND_DENSE, { sizedLooks: false }), CONVS_AND_DENSE);
     assert.deepEqual(
       looks.map((each) => [each.task, each.programs]),
       [
@@ -168,7 +167,7 @@ describe("fast scheduler", () => {
   it("prefers of equal gains the task whose programs take less time", async () => {
     const tasks = [task("nn.conv2d"), task("nn.dense")];
     const choose = async (gainPerSecond: boolean) => {
-      const ours = scheduler(tasks, { means: { ...DEFAULT_MEANS, gainPerSecond } });
+      const ours = scheduler(tasks, { gainPerSecond });
       for (const seconds of [10, 1]) {
         const { programs } = await search(ours);
         const cost = seconds === 10 ? 0.0011 : 0.001;

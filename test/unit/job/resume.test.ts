@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { appendFile, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { DEFAULT_FAST_FLAGS } from "../../../src/core/fast/flags.js";
 import { seededDraw } from "../../../src/core/random.js";
 import { type Ended, ScriptedTuning } from "../../helpers/scripted-tuning.js";
 
@@ -110,6 +111,22 @@ describe("a job that is resumed", function () {
     const { exitCode, stderr } = await tuning.run([...MODES.fast, "--resume", ...y, "--input", "x:1x4"]);
     assert.equal(exitCode, 2);
     assert.match(stderr, /inputs was \[\{"name":"x","shape":\[1,3\]\}/);
+  });
+
+  it("knows the fast mode's flags where its journal has them under `means`, as those of earlier versions do", async () => {
+    await tuning.run(MODES.fast, 60);
+    const [first = "", ...rest] = (await readFile(tuning.journal, "utf8")).split("\n");
+    const started = JSON.parse(first);
+    for (const flag of Object.keys(DEFAULT_FAST_FLAGS)) {
+      delete started.options[flag];
+    }
+    started.options.means = { gainPerSecond: false };
+    await writeFile(tuning.journal, [JSON.stringify(started), ...rest].join("\n"));
+    const refused = await tuning.run([...MODES.fast, "--resume", "--no-roofline"]);
+    assert.match(refused.stderr, /other options: roofline was true and is false\./);
+    const { exitCode, stderr } = await tuning.run([...MODES.fast, "--resume"]);
+    assert.equal(exitCode, 0, stderr);
+    assert.equal((await tuning.records()).length, 150);
   });
 
   it("is refused with other options, each named", async () => {
