@@ -60,7 +60,8 @@ def export(path: str, objects: list[str], **options: object) -> None:
     tar.tar(path, objects, **options)
 
 
-export.output_format = "tar"
+# Where TVM looks for it.
+export.output_format = "tar"  # type: ignore[attr-defined]
 
 
 def _callback(source: str, target: tvm.target.Target | None = None) -> bytearray:

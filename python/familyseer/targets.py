@@ -106,13 +106,14 @@ def _lack(target: tvm.target.Target, tried: _Tried, here: bool) -> str | None:
 
 
 def _refuse_unknown(text: str, target: tvm.target.Target, tried: _Tried) -> None:
-    processor, feature = _PROCESSOR.search(tried.said), _FEATURE.search(tried.said)
-    if processor is None and feature is None:
+    processor = _PROCESSOR.search(tried.said)
+    found = processor or _FEATURE.search(tried.said)
+    if found is None:
         return
-    name = (processor[1] or processor[2]) if processor else feature[1]
+    name = next(filter(None, found.groups()))
     what, option = ("processor", "-mcpu=") if processor else ("feature", "-mattr=+")
     known = tried.processors if processor else tried.features
-    triples = {_triple(part) for part in _llvm_parts(target)} - {None}
+    triples = {triple for triple in map(_triple, _llvm_parts(target)) if triple is not None}
     near = difflib.get_close_matches(name, known, n=3)
     hint = f"Did you mean {' or '.join(option + each for each in near)}? " if near else ""
     if name == "native":

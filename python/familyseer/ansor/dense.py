@@ -29,17 +29,18 @@ def mend_dense() -> None:
     records. A TVM that needs no mending is left as it is."""
     _take_plain_indices()
     # The package has a function of the module's name.
-    dense = importlib.import_module("tvm.topi.nn.dense")
+    dense: Any = importlib.import_module("tvm.topi.nn.dense")
     source = inspect.getsource(dense.matmul)
     # Of a tree with patches/0.18.0/dense.patch, two axes are named.
     if isinstance(dense.te, _NamingAxes) or "*indices" not in source or "lambda i, j" in source:
         return
     dense.te = _NamingAxes(dense.te)
-    dense.matmul = importlib.import_module("tvm.topi.nn").matmul = _mended(dense.matmul)
+    package: Any = importlib.import_module("tvm.topi.nn")
+    dense.matmul = package.matmul = _mended(dense.matmul)
 
 
 def _take_plain_indices() -> None:
-    integration = importlib.import_module("tvm.auto_scheduler.relay_integration")
+    integration: Any = importlib.import_module("tvm.auto_scheduler.relay_integration")
     unchecked = integration.tensor_no_check_call
     if hasattr(unchecked, "__wrapped__"):
         return

@@ -16,7 +16,7 @@ from .dense import mend_dense
 from .networks import Network
 
 if TYPE_CHECKING:
-    import numpy as np
+    from numpy.typing import NDArray
 
     from .records import Record
 
@@ -33,7 +33,7 @@ class CompiledNetwork:
     # Lives as long as what is on the device: TVM 0.8's virtual machine does not hold what it executes.
     built: Any
     target: tvm.target.Target
-    inputs: dict[str, np.ndarray]
+    inputs: dict[str, NDArray[Any]]
 
     @functools.cached_property
     def on_device(self) -> OnDevice:

@@ -96,7 +96,7 @@ def _most_elements(load: tvm.tir.ProducerLoad, operation: te.ComputeOp) -> int:
         for axis in [*operation.axis, *operation.reduce_axis]
     }
     everything: set[tvm.tir.Var] = set()
-    elements = 1
+    elements: float = 1
     for index, extent in zip(load.indices, load.producer.shape):
         used: set[tvm.tir.Var] = set()
         tvm.tir.stmt_functor.post_order_visit(
@@ -104,7 +104,7 @@ def _most_elements(load: tvm.tir.ProducerLoad, operation: te.ComputeOp) -> int:
         )
         elements *= min(int(extent), math.prod(extents[var] for var in used))
         everything |= used
-    return min(elements, math.prod(extents[var] for var in everything))
+    return int(min(elements, math.prod(extents[var] for var in everything)))
 
 
 def _is_here(target: tvm.target.Target) -> bool:
@@ -177,4 +177,5 @@ def _operations_per_second(program: _Program, target: tvm.target.Target) -> floa
         for tensor in program.arguments
     ]
     timer = module.time_evaluator(module.entry_name, device, number=1, repeat=REPEATS)
-    return program.operations / min(timer(*arrays).results)
+    seconds: float = min(timer(*arrays).results)
+    return program.operations / seconds

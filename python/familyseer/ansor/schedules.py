@@ -64,7 +64,8 @@ def stages_of(dag: ComputeDAG) -> tuple[Stage, ...]:
 def steps_of(task: SearchTask, state: StateObject) -> Steps:
     """The steps of a program of a task."""
     record = dump_record_to_string(MeasureInput(task, state), MeasureResult([0.0], 0, "", 0.0, 0.0))
-    return json.loads(record)["i"][1][1]
+    steps: Steps = json.loads(record)["i"][1][1]
+    return steps
 
 
 def state_of(task: SearchTask, steps: Steps) -> StateObject | None:
@@ -214,8 +215,8 @@ def _counterparts(donor: Sequence[Stage], recipient: Sequence[Stage]) -> dict[in
         return {i: i for i in range(len(donor))}
     if _structure(donor[-1]) != _structure(recipient[-1]):
         return None
-    names = [[(stage.name, _structure(stage)) for stage in stages[:-1]] for stages in (donor, recipient)]
-    blocks = SequenceMatcher(None, *names, autojunk=False).get_matching_blocks()
+    theirs, ours = ([(stage.name, _structure(stage)) for stage in stages[:-1]] for stages in (donor, recipient))
+    blocks = SequenceMatcher(None, theirs, ours, autojunk=False).get_matching_blocks()
     pairs = {block.a + i: block.b + i for block in blocks for i in range(block.size)}
     return {**pairs, len(donor) - 1: len(recipient) - 1}
 
@@ -259,10 +260,10 @@ def _translated(
                 moved = _renumbered(step, renumbered, numbers)
             except KeyError:
                 return None
-            moved = _refitted(moved, ours, rounding)
-            if moved is not None:
+            refitted = _refitted(moved, ours, rounding)
+            if refitted is not None:
                 numbers[index] = len(made)
-                add(moved)
+                add(refitted)
         theirs.apply(step)
     return None if missing else made
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tvm.auto_scheduler import SearchTask, TuningOptions
     from tvm.auto_scheduler.search_policy import SearchPolicy
 
-TVM_TASK_SCHEDULER = auto_scheduler.task_scheduler.TaskScheduler
+TVM_TASK_SCHEDULER: Any = auto_scheduler.task_scheduler.TaskScheduler
 # Above this cost, in seconds, a task counts as not measured; TVM's number.
 _MEASURED_BELOW = 1e9
 
@@ -101,7 +101,7 @@ class TaskScheduler(TVM_TASK_SCHEDULER):
 class PrintTableInfo(TaskSchedulerCallback):
     """Prints the tasks before each round: TVM's table, with FamilySeer's column of the latency times the weight."""
 
-    def pre_tune(self, task_scheduler: TVM_TASK_SCHEDULER, task_id: int) -> None:
+    def pre_tune(self, task_scheduler: auto_scheduler.TaskScheduler, task_id: int) -> None:
         if task_scheduler.tune_option.verbose < 1:
             return
         auto_scheduler._ffi_api.PrintTitle("Task Scheduler")

@@ -130,7 +130,8 @@ class UserProcess:
         report: Callable[[dict[str, Any]], None],
         cancelled: Callable[[], bool],
     ) -> dict[str, Any]:
-        return getattr(self, operation)(**params)
+        result: dict[str, Any] = getattr(self, operation)(**params)
+        return result
 
     def close(self) -> None:
         pass
@@ -191,7 +192,7 @@ class UserProcess:
             named = self._settings.search_policy if search_policy is None else search_policy
             scheduler.search_policies = list(self._make_policies(named, scheduler.tasks))
         else:
-            policies = {}
+            policies: dict[int, SearchPolicy] = {}
             for members in families.values():
                 made = self._make_policies(search_policy, [scheduler.tasks[index] for index in members])
                 policies.update(zip(members, made))
@@ -266,7 +267,7 @@ class UserProcess:
         scheduler, settings = self._scheduler, self._settings
         # TVM's own way to make them; a family's cost model is what it makes for the family's tasks alone. By position:
         # TVM 0.8 spells the last parameter otherwise.
-        return tvm_task_scheduler.make_search_policies(
+        policies: list[SearchPolicy] = tvm_task_scheduler.make_search_policies(
             search_policy,
             settings.search_policy_params,
             tasks,
@@ -276,6 +277,7 @@ class UserProcess:
             self._earlier.log,
             settings.adaptive_training,
         )
+        return policies
 
     def _take(self, state: dict[str, Any]) -> None:
         """Makes the attributes say what the orchestrator's state says."""

@@ -85,7 +85,7 @@ def kill_one_of_four(inputs: list[Any]) -> int:
     )
     os.kill(victim.pid, signal.SIGKILL)
     measured = [future.result() for future in futures]
-    failed = sum(each.error_no != 0 for each in measured)
+    failed: int = sum(each.error_no != 0 for each in measured)
     devices = Counter(each.device for each in measured)
     measuring.close()
     print(f"one of four killed half way: {len(measured)} results for {len(futures)} programs, {failed} failed")

@@ -11,8 +11,10 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tvm import auto_scheduler
 from tvm.auto_scheduler.feature import get_per_store_features_from_measure_pairs
 
@@ -38,7 +40,7 @@ def read(log: Path, tasks: list[auto_scheduler.SearchTask]) -> Programs:
     return Programs(inputs, np.array(seconds), [np.asarray(rows, dtype=np.float32) for rows in features])
 
 
-def split(programs: Programs, seed: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+def split(programs: Programs, seed: int) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
     """Of each task, by workload key, the indices of what models may learn from, and of what is held out."""
     of_task = defaultdict(list)
     for index, one in enumerate(programs.inputs):
@@ -61,8 +63,12 @@ def groups(tasks: list[auto_scheduler.SearchTask]) -> dict[str, dict[str, str]]:
 
 
 def scores(
-    programs: Programs, learnt: dict[str, np.ndarray], held_out: dict[str, np.ndarray], group: dict[str, str], seed: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    programs: Programs,
+    learnt: dict[str, NDArray[Any]],
+    held_out: dict[str, NDArray[Any]],
+    group: dict[str, str],
+    seed: int,
+) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
     """Of each task's held-out programs the scores by its group's model, and the seconds."""
     for name in sorted(set(group.values())):
         keys = [key for key in held_out if group[key] == name]
@@ -79,7 +85,7 @@ def scores(
                 yield model.predict(unseen.inputs[0].task, states), unseen.seconds
 
 
-def ranking(scored: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
+def ranking(scored: list[tuple[NDArray[Any], NDArray[Any]]]) -> tuple[float, float]:
     """The share of the pairs of a task that are in order, a tie by half, and of each task's fastest that are found."""
     right = pairs = 0.0
     found = []

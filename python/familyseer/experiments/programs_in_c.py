@@ -24,5 +24,6 @@ def linked_from_c(does: str) -> Callable[..., None]:
     def link(output: str, objects: list[str], options: object = None) -> None:
         compile_c(output, does)
 
-    link.output_format = "so"
+    # Where TVM looks for it.
+    link.output_format = "so"  # type: ignore[attr-defined]
     return link

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tvm
@@ -125,5 +125,5 @@ def _shape(node: relay.Expr) -> tuple[int, ...]:
     return tuple(int(extent) for extent in node.checked_type.shape)
 
 
-def _flat(value: object) -> list[int]:
+def _flat(value: Any) -> list[int]:
     return [value] if isinstance(value, int) else [each for part in value for each in _flat(part)]

@@ -43,6 +43,7 @@ from ..learning import cost_model
 from ..learning.cost_model import GROWTH, BoundedModel, device_parameters
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
 
 SEARCH = {"evolutionary_search_num_iters": 3}
@@ -57,7 +58,7 @@ FEATURES = {name: index for index, name in enumerate(get_per_store_feature_names
 BUFFERS = range(5)
 
 
-def stand_in_seconds(features: list[np.ndarray]) -> np.ndarray:
+def stand_in_seconds(features: list[NDArray[Any]]) -> NDArray[Any]:
     """Programs' times by a roofline of each store, from TVM's features, each [stores, 164], most of them log2(1 + x).
 
     Arithmetic goes as fast as a store's vector and parallel loops allow, and depends on how far it is unrolled. What a
@@ -68,8 +69,8 @@ def stand_in_seconds(features: list[np.ndarray]) -> np.ndarray:
     rows = np.concatenate(features).astype(float)
     starts = np.cumsum([0, *(len(each) for each in features[:-1])])
 
-    def of(name: str) -> np.ndarray:
-        return np.exp2(rows[:, FEATURES[name]]) - 1
+    def of(name: str) -> NDArray[Any]:
+        return np.asarray(np.exp2(rows[:, FEATURES[name]]) - 1)
 
     lanes = np.clip(of("vec_len"), 1, 8)
     cores = np.clip(of("parallel_prod"), 1, 16)
@@ -83,13 +84,14 @@ def stand_in_seconds(features: list[np.ndarray]) -> np.ndarray:
         speed = np.select([distance < 32e3, distance < 1e6, distance < 32e6], [6e10, 2e10, 8e9], 4e9)
         strided = np.where(of(f"B{buffer}.stride") > 1, 2.0, 1.0)
         memory += (of(f"B{buffer}.bytes_d_reuse_ct") + 8 * of(f"B{buffer}.lines")) / speed * strided
-    return np.add.reduceat(np.maximum(compute, memory) / cores + 2e-6 * of("parallel_num") + 1e-9, starts)
+    of_stores = np.maximum(compute, memory) / cores + 2e-6 * of("parallel_num") + 1e-9
+    return np.asarray(np.add.reduceat(of_stores, starts))
 
 
 class StandIn(PythonBasedModel):
     """Scores a program by the stand-in, so that evolution goes where a tuning would."""
 
-    def predict(self, task: SearchTask, states: list[Any]) -> np.ndarray:
+    def predict(self, task: SearchTask, states: list[Any]) -> NDArray[Any]:
         features = get_per_store_features_from_states(states, task)
         return np.where([each.any() for each in features], 1e-6 / stand_in_seconds(features), -np.inf)
 
@@ -99,10 +101,10 @@ class Programs:
     """Programs of several tasks, their times in seconds, and TVM's features of each, [stores, 164]."""
 
     inputs: list[MeasureInput]
-    seconds: np.ndarray
-    features: list[np.ndarray]
+    seconds: NDArray[Any]
+    features: list[NDArray[Any]]
 
-    def chosen(self, indices: np.ndarray) -> Programs:
+    def chosen(self, indices: NDArray[Any]) -> Programs:
         return Programs([self.inputs[i] for i in indices], self.seconds[indices], [self.features[i] for i in indices])
 
     def results(self) -> list[MeasureResult]:
@@ -113,10 +115,10 @@ class Programs:
         """Neither model extracts features meanwhile."""
         table = {one.state.handle.value: rows for one, rows in zip(self.inputs, self.features)}
 
-        def of_pairs(inputs: list[MeasureInput], _results: object) -> tuple[list[np.ndarray], None, None]:
+        def of_pairs(inputs: list[MeasureInput], _results: object) -> tuple[list[NDArray[Any]], None, None]:
             return [table[one.state.handle.value] for one in inputs], None, None
 
-        def of_states(states: list[Any], _task: object) -> list[np.ndarray]:
+        def of_states(states: list[Any], _task: object) -> list[NDArray[Any]]:
             return [table[state.handle.value] for state in states]
 
         with (
@@ -160,10 +162,10 @@ def read_programs(log: Path, tasks: list[SearchTask], features_file: Path, measu
     return Programs(inputs, np.array(seconds) if measured else stand_in_seconds(features), features)
 
 
-def kept_features(file: Path, inputs: list[MeasureInput]) -> list[np.ndarray]:
+def kept_features(file: Path, inputs: list[MeasureInput]) -> list[NDArray[Any]]:
     if not file.exists():
         result = auto_scheduler.MeasureResult([1.0], 0, "", 0, 0)
-        features: list[np.ndarray] = []
+        features: list[NDArray[Any]] = []
         for start in range(0, len(inputs), 2_000):
             chunk = inputs[start : start + 2_000]
             rows = get_per_store_features_from_measure_pairs(chunk, [result] * len(chunk))[0]

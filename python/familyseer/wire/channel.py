@@ -103,7 +103,7 @@ class Channel:
         pending.close()
         socket.close(linger=_LINGER)
 
-    def _watch(self, socket: zmq.Socket, poller: zmq.Poller) -> zmq.Socket | None:
+    def _watch(self, socket: zmq.Socket[bytes], poller: zmq.Poller) -> zmq.Socket[bytes] | None:
         if self._lost is None:
             return None
         socket.heartbeat_ivl = _HEARTBEAT
@@ -121,13 +121,13 @@ class Channel:
             self._lost(f"{self._endpoint} {_REFUSED[zmq.Event(event)]}")
             self._lost = None
 
-    def _transmit(self, socket: zmq.Socket, content: bytes) -> None:
+    def _transmit(self, socket: zmq.Socket[bytes], content: bytes) -> None:
         try:
             socket.send(content)
         except zmq.Again:
             self._notice(zmq.Event.DISCONNECTED)
 
 
-def _bound(socket: zmq.Socket) -> None:
+def _bound(socket: zmq.Socket[bytes]) -> None:
     socket.maxmsgsize = LIMITS["message_bytes"]
     socket.sndhwm = socket.rcvhwm = LIMITS["requests"]

@@ -24,7 +24,7 @@ class ClientKeys:
     secret: bytes = field(repr=False)
     server: bytes
 
-    def apply(self, socket: zmq.Socket) -> None:
+    def apply(self, socket: zmq.Socket[bytes]) -> None:
         """From here on the socket connects to that server alone, encrypted, as this client."""
         socket.curve_publickey = self.public
         socket.curve_secretkey = self.secret

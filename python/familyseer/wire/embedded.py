@@ -10,8 +10,12 @@ import os
 import queue
 import sys
 import threading
+from typing import TYPE_CHECKING
 
-_workers: dict[int, tuple] = {}
+if TYPE_CHECKING:
+    from familyseer.wire.session import Session
+
+_workers: dict[int, tuple[Session, queue.Queue[bytes], threading.Thread]] = {}
 
 
 def open_worker(executable: str, version: str, sites: list[str], package_folder: str) -> int:

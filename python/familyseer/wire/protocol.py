@@ -24,7 +24,7 @@ class ProtocolError(Exception):
 
 def encode(message: dict[str, Any]) -> bytes:
     """Raises ProtocolError for a message of more bytes than may be sent."""
-    content = msgpack.packb(message)
+    content: bytes = msgpack.packb(message)
     most = LIMITS["message_bytes"]
     if len(content) > most:
         raise ProtocolError(f"a {message['type']} message of {len(content)} bytes is too long: at most {most} are sent")
@@ -39,7 +39,9 @@ def decode(content: bytes) -> dict[str, Any]:
     # A few bytes can announce an array of gigabytes.
     items = min(len(content), LIMITS["items"])
     try:
-        message = msgpack.unpackb(content, max_array_len=items, max_map_len=items, max_bin_len=0, max_ext_len=0)
+        message: dict[str, Any] = msgpack.unpackb(
+            content, max_array_len=items, max_map_len=items, max_bin_len=0, max_ext_len=0
+        )
         _to_worker(message)
         if message["type"] == "request":
             _params[message["operation"]](message["params"])

@@ -255,7 +255,8 @@ def _load_onnx(path: Path, batch: int, asked: Sequence[AskedInput]) -> Loaded:
     shapes = {each.name: each.shape for each in inputs}
     dtypes = {each.name: each.dtype for each in inputs}
     with _refusing(path):
-        return relay.frontend.from_onnx(model, shapes, dtypes)
+        loaded: Loaded = relay.frontend.from_onnx(model, shapes, dtypes)
+    return loaded
 
 
 def _of_onnx(onnx: ModuleType, path: Path, given: Any) -> DeclaredInput:
@@ -286,7 +287,8 @@ def _load_torchscript(path: Path, batch: int, asked: Sequence[AskedInput]) -> Lo
     with _refusing(path, "Expected what torch.jit.save writes."):
         script = torch.jit.load(str(path), map_location="cpu").eval()
     expected = "Expected what torch.jit.trace makes; of torch.jit.script's TVM lacks some operators."
-    return from_torchscript(script, path, asked, batch, lambda: _refusing(path, expected))
+    loaded: Loaded = from_torchscript(script, path, asked, batch, lambda: _refusing(path, expected))
+    return loaded
 
 
 _LOADERS = {".json": _load_relay, ".onnx": _load_onnx, ".pt": _load_torchscript, ".pth": _load_torchscript}

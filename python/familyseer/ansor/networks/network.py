@@ -11,6 +11,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     import tvm
+    from numpy.typing import NDArray
     from tvm import relay
 
 LAYOUTS = ("NHWC", "NCHW")
@@ -23,7 +24,7 @@ class Network:
 
     module: tvm.IRModule
     weights: dict[str, tvm.nd.NDArray]
-    inputs: dict[str, np.ndarray]
+    inputs: dict[str, NDArray[Any]]
 
     def described_inputs(self) -> list[dict[str, Any]]:
         """The inputs as the other side knows them (protocol, `extract`)."""
@@ -33,7 +34,7 @@ class Network:
         ]
 
 
-def network_of(output: relay.Expr, inputs: dict[str, np.ndarray]) -> Network:
+def network_of(output: relay.Expr, inputs: dict[str, NDArray[Any]]) -> Network:
     """The network that computes `output` from `inputs`; every other free variable is a weight, and is drawn."""
     import tvm
     from tvm import relay
@@ -64,7 +65,7 @@ def draw_weights(shapes: dict[str, tuple[int, ...]]) -> dict[str, tvm.nd.NDArray
     return {name: drawn[_kind(name), shape] for name, shape in shapes.items()}
 
 
-def example_input(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+def example_input(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
     """Something to run a network on: random numbers from 0 to 1, and for whole numbers zeros, which index anything."""
     if np.issubdtype(np.dtype(dtype), np.floating):
         return np.random.default_rng(SEED).uniform(size=shape).astype(dtype)
@@ -84,7 +85,7 @@ def _kind(name: str) -> str:
     return "shift" if re.search("beta|shift|bias", name) else "weight"
 
 
-def _draw(kind: str, shape: tuple[int, ...]) -> np.ndarray:
+def _draw(kind: str, shape: tuple[int, ...]) -> NDArray[Any]:
     random = np.random.default_rng((SEED, *shape))
     # No exact 0 or 1: TVM would leave such an addition or multiplication out.
     if kind == "scale":

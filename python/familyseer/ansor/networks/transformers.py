@@ -7,13 +7,14 @@ In shapes, B is the batch, S the length of the sequence, C the hidden size, H th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .network import SEED, Network, example_input, network_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from tvm import relay
 
 SEQUENCE = 128
@@ -302,5 +303,5 @@ def _places(sizes: _Sizes) -> relay.Expr:
     return relay.strided_slice(table, (0, 0), (SEQUENCE, sizes.hidden))
 
 
-def _tokens(*shape: int, vocabulary: int) -> np.ndarray:
+def _tokens(*shape: int, vocabulary: int) -> NDArray[Any]:
     return np.random.default_rng(SEED).integers(0, vocabulary, shape).astype("int32")
