@@ -21,12 +21,15 @@ from pathlib import Path
 from typing import Any, Callable
 
 from familyseer.ansor.core_operation import task_words
+from familyseer.ansor.programs import PRELOAD, AnsorProgram
+from familyseer.ansor.results import FAILED_COST, measure_result
 from familyseer.ansor.tasks import extract, parse_target
 from familyseer.cuda import NO_GPU, gpu_count
 from familyseer.measuring.build import link_here
 from familyseer.measuring.cpus import find_threads
-from familyseer.measuring.engine import Engine, EngineSettings, Measured
-from familyseer.measuring.run import FAILED_COST, Timing
+from familyseer.measuring.engine import Engine, EngineSettings
+from familyseer.measuring.program import Measured
+from familyseer.measuring.run import Timing
 from tvm import auto_scheduler
 from tvm.contrib import tar
 
@@ -81,11 +84,13 @@ def by_tvm(inputs: list[Any], build_func: Any = "default") -> Outcome:
 
 def by_engine(engine: Engine, inputs: list[Any]) -> Outcome:
     begun = time.monotonic()
-    measured: list[Measured] = [future.result() for future in [engine.submit(one, TIMING) for one in inputs]]
+    measured: list[Measured] = [
+        future.result() for future in [engine.submit(AnsorProgram(one), TIMING) for one in inputs]
+    ]
     seconds = time.monotonic() - begun
     cores = os.cpu_count() or 1
     floor = sum(each.build_cpu_seconds / cores + each.timing_seconds for each in measured)
-    return Outcome(seconds, [statistics.fmean(each.costs) for each in measured], floor)
+    return Outcome(seconds, [statistics.fmean(each.costs or [FAILED_COST]) for each in measured], floor)
 
 
 def kinds(target: str, only: str | None) -> dict[str, Any]:
@@ -106,8 +111,9 @@ def sampled(task: Any, seed: int) -> tuple[list[Any], list[Any]]:
     population = list(policy.sample_initial_population())
     states = [task.compute_dag.infer_bound_from_state(state).state_object for state in population[:PROGRAMS]]
     random = [auto_scheduler.MeasureInput(task, state) for state in states]
-    engine = Engine(EngineSettings())
-    model.update(random, [future.result().result() for future in [engine.submit(one, TIMING) for one in random]])
+    engine = Engine(EngineSettings(), preload=PRELOAD)
+    futures = [engine.submit(AnsorProgram(one), TIMING) for one in random]
+    model.update(random, [measure_result(future.result()) for future in futures])
     engine.close()
     evolved = policy.evolutionary_search(population, PROGRAMS)
     return random, [auto_scheduler.MeasureInput(task, state) for state in evolved]
@@ -127,9 +133,11 @@ def main() -> None:
     marker = Path(tempfile.mkdtemp()) / "slow-build"
     tvm_slow = slow_build(tar.tar, marker)
     ours_slow = slow_build(tar.tar if arguments.gpu else link_here, marker)
-    plain = Engine(EngineSettings())
-    early = Engine(EngineSettings(adaptive_build_timeout=True, worse_ratio=WORSE_RATIO))
-    slow = Engine(EngineSettings(adaptive_build_timeout=True, worse_ratio=WORSE_RATIO, build_func=ours_slow))
+    plain = Engine(EngineSettings(), preload=PRELOAD)
+    early = Engine(EngineSettings(adaptive_build_timeout=True, worse_ratio=WORSE_RATIO), preload=PRELOAD)
+    slow = Engine(
+        EngineSettings(adaptive_build_timeout=True, worse_ratio=WORSE_RATIO, build_func=ours_slow), preload=PRELOAD
+    )
 
     ratios: dict[str, list[float]] = defaultdict(list)
     totals: dict[str, float] = defaultdict(float)

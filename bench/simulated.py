@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import tvm
 from familyseer.ansor.core_operation import core_operation
+from familyseer.ansor.programs import AnsorProgram
 from familyseer.ansor.tasks import extract, parse_target
 from familyseer.experiments.published import PublishedProgram, published_programs
 from familyseer.simulated.gpu import InvalidProgramError, simulated_seconds
@@ -66,7 +67,7 @@ def rows_of(network: str, random: int, cache: Path) -> list[Row]:
 
 def simulated_or_none(task: auto_scheduler.SearchTask, state: StateObject) -> float | None:
     try:
-        return simulated_seconds(task, state)
+        return simulated_seconds(AnsorProgram(auto_scheduler.MeasureInput(task, state)))
     except InvalidProgramError:
         return None
 

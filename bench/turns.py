@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+from familyseer.ansor.programs import PRELOAD, AnsorProgram
 from familyseer.measuring import engine as engines
-from familyseer.measuring.build import BuildRequest, build, link_here
+from familyseer.measuring.build import build, link_here
 from familyseer.measuring.engine import Engine, EngineSettings
 from familyseer.measuring.run import Timing
 from familyseer.measuring.turns import Turns
@@ -71,9 +72,9 @@ def _costs(programs: int, folder: Path) -> list[float]:
     task = auto_scheduler.SearchTask(func=matmul_auto_scheduler_test, args=(_SIZE,) * 3, target="llvm")
     policy = auto_scheduler.SketchPolicy(task, verbose=0, seed=1)
     states = policy.sample_initial_population()[:programs]
-    inputs = [auto_scheduler.MeasureInput(task, state) for state in states]
-    built = [build(BuildRequest(one.serialize(), link_here)) for one in inputs]
-    engine = Engine(EngineSettings())
+    inputs = [AnsorProgram(auto_scheduler.MeasureInput(task, state)) for state in states]
+    built = [build(one.build_request(link_here)) for one in inputs]
+    engine = Engine(EngineSettings(), preload=PRELOAD)
     try:
         futures = [engine.submit(one, _TIMING, program) for one, program in zip(inputs, built)]
         return [statistics.fmean(future.result().costs) for future in futures]

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
+from familyseer.ansor.programs import PRELOAD, AnsorProgram
 from familyseer.measuring.engine import Engine, EngineSettings
 from familyseer.measuring.run import Timing
 from tvm import auto_scheduler
@@ -80,7 +81,7 @@ def retime(
             missing = wanted({program for program, cost in costs.items() if cost is None}) - costs.keys()
             if not missing:
                 return costs
-            engine = engine or Engine(EngineSettings(build_timeout=BUILD_SECONDS))
+            engine = engine or Engine(EngineSettings(build_timeout=BUILD_SECONDS), preload=PRELOAD)
             inputs = {program: _input(records[program], tasks) for program in missing}
             for index in range(PASSES):
                 _pass(engine, session, index, inputs, seed, lock)
@@ -104,10 +105,10 @@ def _pass(
     for begin in range(0, len(left), BATCH):
         batch = left[begin : begin + BATCH]
         with held(lock):
-            futures = [engine.submit(inputs[program], TIMING) for program in batch]
+            futures = [engine.submit(AnsorProgram(inputs[program]), TIMING) for program in batch]
             for program, future in zip(batch, futures):
                 measured = future.result()
-                times[program] = list(measured.costs) if measured.error_no == 0 else None
+                times[program] = list(measured.costs) if measured.failure is None else None
         session.save()
         print(f"seed {seed}, pass {index + 1} of {PASSES}: {begin + len(batch)} of {len(left)} programs", flush=True)
 

@@ -253,6 +253,7 @@ class Operations:
 
     def _make_engine(self, measure: dict[str, Any]) -> Engine | SimulatedEngine:
         """What measures, or simulates: a simulated target's programs, and no others, are simulated."""
+        from .ansor.programs import PRELOAD
         from .measuring.cpus import allowed_cpus
         from .measuring.devices import make_devices
         from .measuring.engine import Engine, EngineSettings
@@ -269,7 +270,7 @@ class Operations:
         # TVM may have bound this thread to some, and what is started here would inherit that.
         os.sched_setaffinity(0, allowed_cpus())
         settings = EngineSettings(**measure["building"], threads=self._threads)
-        return Engine(settings, make_devices(measure["devices"], str(self._target), self._threads))
+        return Engine(settings, make_devices(measure["devices"], str(self._target), self._threads), PRELOAD)
 
     def _on_threads(self, run: Callable[..., Any], *arguments: Any) -> Any:
         """Runs programs on the threads that were asked for; where none were, on as many as TVM chooses."""

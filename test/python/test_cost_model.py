@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xgboost
-from familyseer.ansor.search import FAILURE_KINDS
+from familyseer.ansor.results import FAILED_COST
 from familyseer.errors import RequestError
 from familyseer.learning import cost_model
 from familyseer.learning.cost_model import BoundedModel, CostModel, TrainingSettings, device_parameters
 from tvm import auto_scheduler
 from tvm.auto_scheduler import MeasureInput, MeasureResult
 from tvm.auto_scheduler.feature import get_per_store_features_from_states
+from tvm.auto_scheduler.measure import MeasureErrorNo
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
 
 HAS_CUDA = device_parameters("cuda")[1] is None
@@ -153,7 +154,7 @@ def test_a_better_program_changes_what_its_tasks_throughputs_are_relative_to(pro
 def test_failures_are_learnt_nothing_from(programs: list[Programs]) -> None:
     model, without = BoundedModel(10), BoundedModel(10)
     inputs, results = programs[0].records(0, 60)
-    failures = [measured(1e10, FAILURE_KINDS.index("compile-host"))] * 10
+    failures = [measured(FAILED_COST, MeasureErrorNo.COMPILE_HOST)] * 10
     model.update(inputs, failures + results[10:])
     assert model.trained_on == 50
     only_failures = BoundedModel(1)

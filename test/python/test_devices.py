@@ -16,20 +16,21 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from familyseer.ansor.programs import PRELOAD, AnsorProgram
 from familyseer.devices import start_devices
 from familyseer.errors import DevicesError, RequestError
 from familyseer.experiments.programs_in_c import compile_c
+from familyseer.measuring import Streaming
 from familyseer.measuring import devices as devices_module
 from familyseer.measuring import tracker as trackers
 from familyseer.measuring.build import link_here
 from familyseer.measuring.devices import DeviceReport, TrackerDevices, make_devices
-from familyseer.measuring.engine import Engine, EngineSettings, Measured
+from familyseer.measuring.engine import Engine, EngineSettings
+from familyseer.measuring.program import Measured
 from familyseer.measuring.run import Timing
 from familyseer.measuring.servers import LocalServers
 from familyseer.measuring.tracker import Tracker
-from familyseer.measuring.tvm_runner import Streaming
 from tvm import auto_scheduler
-from tvm.auto_scheduler.measure import MeasureErrorNo
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
 
 SECONDS = 60
@@ -130,11 +131,11 @@ class Measuring:
     def __init__(self, devices: TrackerDevices, folder: Path, every: str | None = None) -> None:
         self.devices = devices
         self._next = folder / "next"
-        self._engine = Engine(EngineSettings(build_func=link_behaving(folder, every)), devices)
+        self._engine = Engine(EngineSettings(build_func=link_behaving(folder, every)), devices, PRELOAD)
         self.futures: list[Future[Measured]] = []
 
     def submit(self, inputs: list[auto_scheduler.MeasureInput], timing: Timing = QUICK) -> list[Future[Measured]]:
-        futures = [self._engine.submit(one, timing) for one in inputs]
+        futures = [self._engine.submit(AnsorProgram(one), timing) for one in inputs]
         self.futures += futures
         return futures
 
@@ -189,14 +190,19 @@ def until(holds: Callable[[], Any], seconds: float = SECONDS) -> None:
         time.sleep(0.02)
 
 
-def errors_of(futures: list[Future[Measured]]) -> list[int]:
-    return [future.result(SECONDS).error_no for future in futures]
+def kind_of(measured: Measured) -> str | None:
+    return measured.failure.kind if measured.failure else None
+
+
+def kinds_of(futures: list[Future[Measured]]) -> list[str | None]:
+    """Why each failed; None of one that ran."""
+    return [kind_of(future.result(SECONDS)) for future in futures]
 
 
 def used_by(measuring: Measuring, programs: list[auto_scheduler.MeasureInput]) -> int:
     """How many devices these programs ran on."""
     measured = [future.result(SECONDS) for future in measuring.submit(programs)]
-    assert [each.error_no for each in measured] == [0] * len(programs)
+    assert [kind_of(each) for each in measured] == [None] * len(programs)
     return len({each.device for each in measured})
 
 
@@ -210,7 +216,7 @@ def test_programs_go_to_all_servers_and_each_gets_one_result(
     measure: Callable[..., Measuring], servers: LocalServers, programs: list[Any]
 ) -> None:
     measuring = measure(servers, every=WAITS)
-    assert errors_of(measuring.submit(programs[:12])) == [0] * 12
+    assert kinds_of(measuring.submit(programs[:12])) == [None] * 12
     did = [report.programs for report in measuring.devices.report()]
     assert sum(did) == 12
     assert all(count > 1 for count in did)
@@ -224,7 +230,7 @@ def test_real_programs_are_timed_one_at_a_time_on_servers_of_this_machine(
 ) -> None:
     measuring = measure(servers, exclusive=True)
     futures = measuring.submit(programs[:8])
-    assert errors_of(futures) == [0] * 8
+    assert kinds_of(futures) == [None] * 8
     ended = sorted((future.result().timestamp, future.result().timing_seconds) for future in futures)
     assert all(later - timing >= earlier for (earlier, _), (later, timing) in zip(ended, ended[1:]))
 
@@ -256,7 +262,7 @@ def test_a_killed_server_costs_no_program_and_is_taken_back(
     until(lambda: sum(future.done() for future in futures) >= 4)
     victim = next(iter(servers.processes()))
     os.killpg(victim, signal.SIGKILL)
-    assert errors_of(futures) == [0] * 16
+    assert kinds_of(futures) == [None] * 16
     assert sum(report.programs for report in measuring.devices.report()) == 16
     assert [report.lost for report in measuring.devices.report() if report.lost] == [1]
     until(lambda: used_by(measuring, programs[:4]) == 2)
@@ -267,8 +273,8 @@ def test_a_program_that_crashes_fails_alone_and_its_server_comes_back(
 ) -> None:
     measuring = measure(servers)
     measured = measuring.behave(programs[0], CRASHES)
-    assert measured.error_no == MeasureErrorNo.RUNTIME_DEVICE
-    assert errors_of(measuring.submit(programs[:6])) == [0] * 6
+    assert kind_of(measured) == "runtime"
+    assert kinds_of(measuring.submit(programs[:6])) == [None] * 6
     assert sum(report.failures for report in measuring.devices.report()) == 1
     until(lambda: all(report.there for report in measuring.devices.report()))
     until(lambda: servers.known() == 2)
@@ -279,8 +285,8 @@ def test_a_program_that_never_ends_is_timed_out_and_its_server_comes_back(
 ) -> None:
     measuring = measure(servers)
     timing = Timing(timeout=1, number=1, repeat=1, min_repeat_ms=1)
-    assert measuring.behave(programs[0], NEVER_ENDS, timing).error_no == MeasureErrorNo.RUN_TIMEOUT
-    assert errors_of(measuring.submit(programs[:6])) == [0] * 6
+    assert kind_of(measuring.behave(programs[0], NEVER_ENDS, timing)) == "run-timeout"
+    assert kinds_of(measuring.submit(programs[:6])) == [None] * 6
     until(lambda: servers.known() == 2)
 
 
@@ -289,9 +295,9 @@ def test_the_users_tracker_gets_its_servers_back_where_there_is_nothing_to_measu
 ) -> None:
     monkeypatch.setattr(devices_module, "_IDLE_SECONDS", 0.5)
     measuring = measure(users)
-    assert errors_of(measuring.submit(programs[:4])) == [0] * 4
+    assert kinds_of(measuring.submit(programs[:4])) == [None] * 4
     until(lambda: users.free() == 2)
-    assert errors_of(measuring.submit(programs[:4])) == [0] * 4
+    assert kinds_of(measuring.submit(programs[:4])) == [None] * 4
 
 
 def test_a_session_that_was_long_enough_is_opened_anew(
@@ -299,7 +305,7 @@ def test_a_session_that_was_long_enough_is_opened_anew(
 ) -> None:
     monkeypatch.setattr(devices_module, "_HOLD_SECONDS", 0.5)
     measuring = measure(users, every=WAITS)
-    assert errors_of(measuring.submit(programs[:16])) == [0] * 16
+    assert kinds_of(measuring.submit(programs[:16])) == [None] * 16
     assert sum(report.lost for report in measuring.devices.report()) == 0
 
 
@@ -310,8 +316,8 @@ def test_a_program_that_never_ends_keeps_the_users_server_no_longer_than_a_sessi
     monkeypatch.setattr(devices_module, "CONNECT_SECONDS", 1)
     measuring = measure(users)
     timing = Timing(timeout=1, number=1, repeat=1, min_repeat_ms=1)
-    assert measuring.behave(programs[0], NEVER_ENDS, timing).error_no == MeasureErrorNo.RUN_TIMEOUT
-    assert errors_of(measuring.submit(programs[:4])) == [0] * 4
+    assert kind_of(measuring.behave(programs[0], NEVER_ENDS, timing)) == "run-timeout"
+    assert kinds_of(measuring.submit(programs[:4])) == [None] * 4
     until(lambda: users.free() == 2)
 
 
@@ -322,7 +328,7 @@ def test_a_killed_server_of_the_user_costs_no_program_and_is_taken_back(
     futures = measuring.submit(programs[:16])
     until(lambda: sum(future.done() for future in futures) >= 4)
     users.kill("server 0")
-    assert errors_of(futures) == [0] * 16
+    assert kinds_of(futures) == [None] * 16
     (lost,) = [report.name for report in measuring.devices.report() if report.lost]
     users.start_server(0)
     until(lambda: len(users.listed()) == 2)
@@ -337,7 +343,7 @@ def test_measuring_goes_on_when_a_killed_tracker_is_back(
     users.kill("tracker")
     futures = measuring.submit(programs[:6])
     users.start_tracker()
-    assert errors_of(futures) == [0] * 6
+    assert kinds_of(futures) == [None] * 6
 
 
 def test_a_tracker_that_stays_away_is_told_to_whoever_waits(
@@ -372,7 +378,7 @@ def test_a_device_of_another_speed_is_told_and_not_mixed_into_a_task(
 ) -> None:
     measuring = measure(unlike, every='usleep(*getenv("SLOW") ? 390000 : 200000);', exclusive=True)
     futures = measuring.submit(programs[:16])
-    assert errors_of(futures) == [0] * 16
+    assert kinds_of(futures) == [None] * 16
     costs = [future.result().costs[0] for future in futures]
     assert max(costs) < 1.3 * min(costs)
     assert len({future.result().device for future in futures}) in (1, 2)

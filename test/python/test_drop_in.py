@@ -262,7 +262,7 @@ def test_prints_the_first_error_once_if_no_program_of_the_first_round_ran(capsys
 UNMENDED = """
 import numpy, tvm
 from familyseer import TaskScheduler
-from familyseer.measuring.tvm_runner import Streaming
+from familyseer.measuring import Streaming
 from tvm import auto_scheduler, relay
 
 data, weight = relay.var("data", shape=(4, 24)), relay.var("weight", shape=(20, 24))

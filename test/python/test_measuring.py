@@ -18,16 +18,16 @@ from typing import Any, Callable
 
 import psutil
 import pytest
+from familyseer.ansor.programs import PRELOAD, AnsorProgram
 from familyseer.experiments.programs_in_c import linked_from_c
+from familyseer.measuring import Streaming, fork_server
 from familyseer.measuring import engine as engine_module
-from familyseer.measuring import fork_server
 from familyseer.measuring.build import link_here
 from familyseer.measuring.device import LocalDevice, LocalDevices
-from familyseer.measuring.engine import Engine, EngineSettings, Measured
-from familyseer.measuring.run import FAILED_COST, Timing
-from familyseer.measuring.tvm_runner import Streaming
+from familyseer.measuring.engine import Engine, EngineSettings
+from familyseer.measuring.program import Measured
+from familyseer.measuring.run import Timing
 from tvm import auto_scheduler
-from tvm.auto_scheduler.measure import MeasureErrorNo
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
 
 TIMING = Timing(timeout=5, number=1, repeat=2, min_repeat_ms=10)
@@ -42,11 +42,16 @@ def programs(count: int, size: int = 32) -> list[Any]:
 
 
 def measure(engine: Engine, inputs: list[Any], timing: Timing = TIMING) -> list[Measured]:
-    return results([engine.submit(one, timing) for one in inputs])
+    return results([engine.submit(AnsorProgram(one), timing) for one in inputs])
 
 
 def results(futures: list[Future[Measured]]) -> list[Measured]:
     return [future.result(timeout=WITHIN_SECONDS) for future in futures]
+
+
+def kinds(measured: list[Measured]) -> list[str | None]:
+    """Why each failed; None of one that ran."""
+    return [each.failure.kind if each.failure else None for each in measured]
 
 
 @pytest.fixture
@@ -54,7 +59,7 @@ def engine() -> Iterator[Callable[..., Engine]]:
     engines = []
 
     def make(**settings: Any) -> Engine:
-        engines.append(Engine(EngineSettings(**settings)))
+        engines.append(Engine(EngineSettings(**settings), preload=PRELOAD))
         return engines[-1]
 
     yield make
@@ -68,7 +73,7 @@ def engine() -> Iterator[Callable[..., Engine]]:
 def test_measures_in_order_of_submission_what_tvm_measures(engine: Callable[..., Engine]) -> None:
     inputs = programs(8)
     measured = measure(engine(), inputs)
-    assert [each.error_no for each in measured] == [MeasureErrorNo.NO_ERROR] * 8
+    assert kinds(measured) == [None] * 8
     assert all(len(each.costs) == 2 and 0 < each.costs[0] < 1 for each in measured)
     assert all(each.device == "local" and each.timing_seconds > 0 and each.build_cpu_seconds > 0 for each in measured)
 
@@ -106,13 +111,13 @@ def linked_but_first(first: Callable[[], None], marker: Path) -> Callable[..., N
 def test_a_crashing_builder_costs_one_program(engine: Callable[..., Engine], tmp_path: Path) -> None:
     link = linked_but_first(lambda: os.kill(os.getpid(), signal.SIGSEGV), tmp_path / "crashed")
     measured = measure(engine(build_func=link, builders=1), programs(4))
-    assert [each.error_no for each in measured] == [MeasureErrorNo.COMPILE_HOST, 0, 0, 0]
+    assert kinds(measured) == ["compile-host", None, None, None]
 
 
 def test_a_build_that_never_ends_costs_one_program_and_its_time(engine: Callable[..., Engine], tmp_path: Path) -> None:
     link = linked_but_first(lambda: time.sleep(1000), tmp_path / "slept")
     measured = measure(engine(build_func=link, builders=1, build_timeout=6), programs(4))
-    assert [each.error_no for each in measured] == [MeasureErrorNo.BUILD_TIMEOUT, 0, 0, 0]
+    assert kinds(measured) == ["build-timeout", None, None, None]
 
 
 def test_a_build_that_takes_much_longer_than_others_is_given_up(engine: Callable[..., Engine], tmp_path: Path) -> None:
@@ -120,35 +125,35 @@ def test_a_build_that_takes_much_longer_than_others_is_given_up(engine: Callable
     begun = time.monotonic()
     adaptive = engine(build_func=link, builders=2, build_timeout=50, adaptive_build_timeout=True)
     measured = measure(adaptive, programs(12))
-    assert sorted(each.error_no for each in measured) == [0] * 11 + [MeasureErrorNo.BUILD_TIMEOUT]
+    assert sorted(map(str, kinds(measured))) == ["None"] * 11 + ["build-timeout"]
     assert time.monotonic() - begun < 50
 
 
 @pytest.mark.parametrize(
-    ("source", "error_no"),
+    ("source", "kind"),
     [
-        ("*(volatile int *)0 = 1;", MeasureErrorNo.RUNTIME_DEVICE),
-        ("abort();", MeasureErrorNo.RUNTIME_DEVICE),
-        ("for (;;);", MeasureErrorNo.RUN_TIMEOUT),
-        ("for (;;) { char *p = malloc(1 << 28); memset(p, 1, 1 << 28); }", MeasureErrorNo.RUNTIME_DEVICE),
+        ("*(volatile int *)0 = 1;", "runtime"),
+        ("abort();", "runtime"),
+        ("for (;;);", "run-timeout"),
+        ("for (;;) { char *p = malloc(1 << 28); memset(p, 1, 1 << 28); }", "runtime"),
     ],
     ids=["segfault", "abort", "endless", "fills memory"],
 )
-def test_a_program_that_ends_its_runner_costs_itself(engine: Callable[..., Engine], source: str, error_no: int) -> None:
+def test_a_program_that_ends_its_runner_costs_itself(engine: Callable[..., Engine], source: str, kind: str) -> None:
     stream, bad = engine(), engine(build_func=linked_from_c(source), memory_limit=1 << 30)
-    assert [each.error_no for each in measure(bad, programs(2), Timing(timeout=2))] == [error_no] * 2
-    assert [each.error_no for each in measure(stream, programs(2))] == [0, 0]
+    assert kinds(measure(bad, programs(2), Timing(timeout=2))) == [kind] * 2
+    assert kinds(measure(stream, programs(2))) == [None, None]
 
 
 def test_a_killed_builder_or_runner_is_replaced(engine: Callable[..., Engine]) -> None:
     stream = engine()
-    futures = [stream.submit(one, TIMING) for one in programs(24)]
+    futures = [stream.submit(AnsorProgram(one), TIMING) for one in programs(24)]
     futures[2].result(timeout=WITHIN_SECONDS)
     (server,) = psutil.Process().children()
     for child in server.children():
         child.send_signal(signal.SIGKILL)
-    failed = [each for each in results(futures) if each.error_no]
-    assert 1 <= len(failed) <= 3 and all(each.costs == (FAILED_COST,) for each in failed)
+    failed = [each for each in results(futures) if each.failure]
+    assert 1 <= len(failed) <= 3 and all(each.costs == () for each in failed)
 
 
 def test_a_stopped_runner_is_a_timeout(engine: Callable[..., Engine]) -> None:
@@ -158,7 +163,7 @@ def test_a_stopped_runner_is_a_timeout(engine: Callable[..., Engine]) -> None:
     for child in server.children():
         child.send_signal(signal.SIGSTOP)
     measured = measure(stream, programs(3), Timing(timeout=2, min_repeat_ms=10))
-    assert {each.error_no for each in measured} <= {0, MeasureErrorNo.BUILD_TIMEOUT, MeasureErrorNo.RUN_TIMEOUT}
+    assert set(kinds(measured)) <= {None, "build-timeout", "run-timeout"}
 
 
 class DevicesThatComeOnceAllIsBuilt(LocalDevices):
@@ -167,7 +172,7 @@ class DevicesThatComeOnceAllIsBuilt(LocalDevices):
     engine: Engine | None = None
 
     def now(self, waiting: int) -> Sequence[LocalDevice]:
-        building = list(self.engine._building) if self.engine else []
+        building = list(self.engine._builders.at_work) if self.engine else []
         while waiting and building:
             for connection in wait(building, WITHIN_SECONDS):
                 building.remove(connection)
@@ -180,10 +185,10 @@ def test_a_builder_that_answers_just_before_a_timing_builds_on_where_no_cpu_is_f
     cpus = SimpleNamespace(all={0, 1}, timing={0, 1}, others=set(), bound=())
     monkeypatch.setattr(engine_module, "Cpus", lambda _threads: cpus)
     devices = DevicesThatComeOnceAllIsBuilt()
-    devices.engine = stream = Engine(EngineSettings(builders=2, build_timeout=8), devices)
+    devices.engine = stream = Engine(EngineSettings(builders=2, build_timeout=8), devices, PRELOAD)
     try:
         for inputs in (programs(2), programs(2)):
-            assert [each.error_no for each in measure(stream, inputs)] == [MeasureErrorNo.NO_ERROR] * 2
+            assert kinds(measure(stream, inputs)) == [None] * 2
     finally:
         stream.close()
 
@@ -198,19 +203,19 @@ def test_a_program_runs_that_is_released_before_the_engine_has_accepted_it(engin
 
         def __len__(self) -> int:
             if not futures:
-                futures.append(stream.submit(held, TIMING, hold=True))
+                futures.append(stream.submit(AnsorProgram(held), TIMING, hold=True))
                 stream.release(futures[0])
             return super().__len__()
 
-    stream._released = Released()
+    stream._waiting._released = Released()
     measure(stream, programs(1))
-    assert results(futures)[0].error_no == MeasureErrorNo.NO_ERROR
+    assert results(futures)[0].failure is None
 
 
 def test_nothing_is_left_when_the_process_that_measures_is_killed(tmp_path: Path) -> None:
     script = (
-        "import time\nfrom test_measuring import *\nstream = Engine(EngineSettings())\n"
-        "futures = [stream.submit(one, TIMING) for one in programs(16)]\nfutures[0].result()\n"
+        "import time\nfrom test_measuring import *\nstream = Engine(EngineSettings(), preload=PRELOAD)\n"
+        "futures = [stream.submit(AnsorProgram(one), TIMING) for one in programs(16)]\nfutures[0].result()\n"
         "print('at work', flush=True)\ntime.sleep(1000)"
     )
     process = subprocess.Popen(
@@ -236,7 +241,7 @@ def tell_and_end(pid, number):
     print(pid, psutil.pid_exists(pid), flush=True)
     killpg(pid, number)
 os.killpg = tell_and_end
-fork_server._serve(socket.socket(fileno=int(sys.argv[1])))
+fork_server._serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])
 """
 
 
@@ -277,7 +282,7 @@ def test_what_a_builder_started_ends_with_it(engine: Callable[..., Engine], tmp_
         os.kill(os.getpid(), signal.SIGSEGV)
 
     stream = engine(build_func=linked_but_first(start_another_and_crash, tmp_path / "crashed"), builders=1)
-    assert [each.error_no for each in measure(stream, programs(2))] == [MeasureErrorNo.COMPILE_HOST, 0]
+    assert kinds(measure(stream, programs(2))) == ["compile-host", None]
     try:
         started = psutil.Process(int((tmp_path / "pid").read_text()))
     except psutil.NoSuchProcess:
@@ -287,17 +292,17 @@ def test_what_a_builder_started_ends_with_it(engine: Callable[..., Engine], tmp_
 
 def test_what_is_cancelled_is_not_measured(engine: Callable[..., Engine]) -> None:
     stream = engine(builders=1)
-    futures = [stream.submit(one, TIMING) for one in programs(16)]
+    futures = [stream.submit(AnsorProgram(one), TIMING) for one in programs(16)]
     cancelled = [future for future in reversed(futures) if future.cancel()]
     assert len(cancelled) >= 12
-    assert all(future.result(timeout=WITHIN_SECONDS).error_no == 0 for future in futures if not future.cancelled())
+    assert all(future.result(timeout=WITHIN_SECONDS).failure is None for future in futures if not future.cancelled())
 
 
 def test_clearly_worse_programs_are_timed_once_only(engine: Callable[..., Engine]) -> None:
     inputs = programs(16, size=128)
     timing = Timing(number=1, repeat=3, min_repeat_ms=10)
-    everything = measure(engine(), inputs, timing)
-    ended_early = measure(engine(worse_ratio=1.0), inputs, timing)
+    everything = measure(engine(build_timeout=50), inputs, timing)
+    ended_early = measure(engine(worse_ratio=1.0, build_timeout=50), inputs, timing)
     assert {len(each.costs) for each in everything} == {3}
     assert {len(each.costs) for each in ended_early} == {1, 3}
 

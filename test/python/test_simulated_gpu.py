@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from familyseer.ansor.core_operation import core_operation
+from familyseer.ansor.programs import AnsorProgram
 from familyseer.ansor.schedules import state_of, steps_of
 from familyseer.ansor.tasks import GPU_LIMITS, TaskList, extract, parse_target
 from familyseer.errors import RequestError
@@ -14,9 +15,14 @@ from familyseer.operations import Operations
 from familyseer.simulated.gpu import InvalidProgramError, simulated_seconds
 from tvm import auto_scheduler
 from tvm.auto_scheduler.feature import get_per_store_features_from_states
+from tvm.auto_scheduler.loop_state import StateObject
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
 
 TARGET = "cuda -arch=sm_70 -model=simulated-v100"
+
+
+def seconds_of(task: auto_scheduler.SearchTask, state: StateObject) -> float:
+    return simulated_seconds(AnsorProgram(auto_scheduler.MeasureInput(task, state)))
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +46,7 @@ def test_measured_programs_of_a_kind_are_ranked_nearly_as_on_the_v100(
 ) -> None:
     of_kind = [program for program in programs if core_operation(program.task.compute_dag) == kind]
     measured = np.array([program.seconds for program in of_kind])
-    simulated = np.array([simulated_seconds(program.task, program.state) for program in of_kind])
+    simulated = np.array([seconds_of(program.task, program.state) for program in of_kind])
     ranks = [np.argsort(np.argsort(values)) for values in (measured, simulated)]
     assert np.corrcoef(*ranks)[0, 1] > least
     assert 0.5 < np.median(simulated / measured) < 2
@@ -50,7 +56,7 @@ def test_the_same_program_takes_the_same_time(programs: list[PublishedProgram]) 
     program = programs[4]
     again = state_of(program.task, steps_of(program.task, program.state))
     assert again is not None
-    assert simulated_seconds(program.task, program.state) == simulated_seconds(program.task, again)
+    assert seconds_of(program.task, program.state) == seconds_of(program.task, again)
 
 
 def test_what_verify_gpu_code_rejects_fails_and_nothing_else_does(matmul: auto_scheduler.SearchTask) -> None:
@@ -59,10 +65,10 @@ def test_what_verify_gpu_code_rejects_fails_and_nothing_else_does(matmul: auto_s
     for state in list(policy.sample_initial_population())[:8]:
         bound = matmul.compute_dag.infer_bound_from_state(state).state_object
         if np.any(get_per_store_features_from_states([bound], matmul)[0]):
-            assert 1e-6 < simulated_seconds(matmul, bound) < 1
+            assert 1e-6 < seconds_of(matmul, bound) < 1
         else:
             with pytest.raises(InvalidProgramError, match="VerifyGPUCode"):
-                simulated_seconds(matmul, bound)
+                seconds_of(matmul, bound)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +89,7 @@ def test_too_many_threads_and_none_fail_as_on_a_gpu(rows: int, threads: bool, me
         state.reorder(result, [state[result].iters[1], state[result].iters[0], state[result].iters[2]])
         state.bind(result, state[result].iters[1], "threadIdx.x")
     with pytest.raises(InvalidProgramError, match=message):
-        simulated_seconds(task, task.compute_dag.infer_bound_from_state(state.state_object).state_object)
+        seconds_of(task, task.compute_dag.infer_bound_from_state(state.state_object).state_object)
 
 
 @pytest.mark.parametrize(("target", "devices"), [("llvm", "simulated"), (TARGET, "local")])

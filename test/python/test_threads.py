@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import tvm
+from familyseer.ansor.programs import PRELOAD, AnsorProgram
 from familyseer.errors import RequestError
 from familyseer.experiments.programs_in_c import compile_c, linked_from_c
 from familyseer.measuring.cpus import cpus_for, find_threads, real_cores, tvm_threads
@@ -170,9 +171,9 @@ def engines() -> Iterator[list[Engine]]:
 @pytest.mark.parametrize("threads", [1, real_cores(), None])
 def test_a_program_is_timed_on_so_many_threads(engines: list[Engine], told: Path, threads: int | None) -> None:
     build = linked_from_c(TELLS.format(told=told))
-    engines.append(Engine(EngineSettings(build_func=build, threads=threads)))
-    measured = engines[0].submit(measured_program(), Timing(number=1, min_repeat_ms=0)).result(60)
-    assert measured.error_no == 0, measured.error_msg
+    engines.append(Engine(EngineSettings(build_func=build, threads=threads), preload=PRELOAD))
+    measured = engines[0].submit(AnsorProgram(measured_program()), Timing(number=1, min_repeat_ms=0)).result(60)
+    assert measured.failure is None
     if threads is None:
         assert {of for _, of, _ in threads_told(told)} == {tvm_threads()}
     else:
@@ -194,13 +195,13 @@ def test_threads_stay_on_the_cpus_that_the_process_may_use(told: Path, tmp_path:
 
 
 def test_builds_and_timings_take_turns_where_all_cores_are_timed_on(engines: list[Engine]) -> None:
-    engines.append(Engine(EngineSettings(threads=len(os.sched_getaffinity(0)))))
+    engines.append(Engine(EngineSettings(threads=len(os.sched_getaffinity(0))), preload=PRELOAD))
     task = measured_program().task
     policy = auto_scheduler.SketchPolicy(task, verbose=0, params={"evolutionary_search_population": 16}, seed=1)
     states = (list(policy.sample_initial_population()) * 3)[:24]
     timing = Timing(number=1, repeat=1, min_repeat_ms=5)
-    futures = [engines[0].submit(auto_scheduler.MeasureInput(task, state), timing) for state in states]
-    assert [future.result(120).error_no for future in futures] == [0] * len(states)
+    futures = [engines[0].submit(AnsorProgram(auto_scheduler.MeasureInput(task, state)), timing) for state in states]
+    assert [future.result(120).failure for future in futures] == [None] * len(states)
 
 
 def test_a_network_is_evaluated_and_its_tasks_found_for_so_many_threads(told: Path, tmp_path: Path) -> None:

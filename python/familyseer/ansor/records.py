@@ -19,8 +19,8 @@ from tvm import auto_scheduler
 from tvm.auto_scheduler.measure_record import load_record_from_string
 
 from ..errors import RequestError
-from ..measuring.run import FAILED_COST
 from ..targets import KINDS, on_cpu
+from .results import FAILED_COST
 from .schedules import Steps, meets_extents, stages_of
 from .tasks import is_simulated
 

@@ -17,13 +17,16 @@ from tvm.auto_scheduler.measure_record import dump_record_to_string
 from ..errors import MESSAGE_LENGTH, RequestError
 from . import candidates as means
 from .candidates import Recipe
+from .programs import AnsorProgram
+from .results import measure_result
 from .task_search import SearchSettings, TaskSearch
 
 if TYPE_CHECKING:
     from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
 
     from ..learning.cost_model import CostModel
-    from ..measuring.engine import Engine, Measured
+    from ..measuring.engine import Engine
+    from ..measuring.program import Measured
     from ..measuring.run import Timing
     from ..simulated.engine import SimulatedEngine
     from .carried import Carried
@@ -34,18 +37,6 @@ _CANCEL_SECONDS = 0.2
 # An earlier job's model that orders fewer of the pairs of so many programs than this is not believed any more.
 _BELIEVED = 0.6
 _CHECKED_BY = 8
-# By auto_scheduler.MeasureErrorNo.
-FAILURE_KINDS = (
-    None,
-    "instantiation",
-    "compile-host",
-    "compile-device",
-    "runtime",
-    "wrong-answer",
-    "build-timeout",
-    "run-timeout",
-    "unknown",
-)
 
 
 class Search:
@@ -133,11 +124,11 @@ class Search:
             raise RequestError(f"Task {task} has no candidate {number}. Expected numbers that propose returned.")
         if number not in search.measuring:
             one = auto_scheduler.MeasureInput(search.task, search.candidates[number].state)
-            search.measuring[number] = self._engine.submit(one, self._timing, hold=True)
+            search.measuring[number] = self._engine.submit(AnsorProgram(one), self._timing, hold=True)
         return search.measuring[number]
 
     def _take(self, task: int, number: int, measured: Measured) -> dict[str, Any]:
-        search, result = self.searches[task], measured.result()
+        search, result = self.searches[task], measure_result(measured)
         candidate = search.candidates.pop(number)
         del search.measuring[number]
         one = auto_scheduler.MeasureInput(search.task, candidate.state)
@@ -199,13 +190,13 @@ def _accuracy(search: TaskSearch, measured: list[tuple[MeasureInput, MeasureResu
 
 
 def _measured(one: MeasureInput, measured: Measured, cost: float | None, origin: str) -> dict[str, Any]:
-    result, error = measured.result(), measured.error_no
+    failure = measured.failure
     return {
         "type": "measured",
-        "record": dump_record_to_string(one, result).rstrip("\n"),
+        "record": dump_record_to_string(one, measure_result(measured)).rstrip("\n"),
         "cost": cost,
-        "failure": FAILURE_KINDS[error] if error < len(FAILURE_KINDS) else "unknown",
-        "message": str(measured.error_msg)[-MESSAGE_LENGTH:] if error else None,
+        "failure": failure.kind if failure else None,
+        "message": str(failure.message)[-MESSAGE_LENGTH:] if failure else None,
         "device": measured.device,
         "origin": origin,
         "seconds": measured.all_seconds,

@@ -5,7 +5,9 @@ TVM builds a batch, waits, and runs it. To have programs flow, our builder build
 
 from __future__ import annotations
 
+import functools
 import itertools
+import threading
 import weakref
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,13 @@ import tvm
 from tvm import auto_scheduler
 from tvm.auto_scheduler.measure import BuildResult, MeasureErrorNo, MeasureInput, MeasureResult
 
-from .build import Argument, Built
-from .device import Devices
-from .engine import Engine, EngineSettings
-from .run import Timing
+from ..measuring.build import Built, not_built
+from ..measuring.device import Devices
+from ..measuring.engine import Engine, EngineSettings
+from ..measuring.run import Timing
+from . import programs
+from .programs import AnsorProgram, arguments_of
+from .results import failure_of, measure_result
 
 _RUN, _BUILD = "auto_scheduler.rpc_runner.run", "auto_scheduler.local_builder.build"
 _PREFIX = "familyseer:"
@@ -28,6 +33,7 @@ _NOT_BUILT = (
 
 _engines: weakref.WeakValueDictionary[str, Engine] = weakref.WeakValueDictionary()
 _numbers = itertools.count()
+_taking_place = threading.Lock()
 
 
 class Streaming:
@@ -46,7 +52,9 @@ class Streaming:
         batch: int = 64,
     ) -> None:
         """Raises InstallationError if no builder can be started."""
-        self._engine = Engine(engine or EngineSettings(), devices)
+        self._engine = Engine(engine or EngineSettings(), devices, programs.PRELOAD)
+        with _taking_place:
+            _tvms_own(_BUILD), _tvms_own(_RUN)
         key = f"{_PREFIX}{next(_numbers)}"
         _engines[key] = self._engine
         # TVM hands a builder twice as many programs as it says to build at once.
@@ -82,24 +90,24 @@ class _StreamingRunner(auto_scheduler.RPCRunner):
 
 def _build(inputs: Any, timeout: int, n_parallel: int, build_func: str = "default", verbose: int = 1) -> Any:
     if build_func not in _engines:
-        return _tvm_build(inputs, timeout, n_parallel, build_func, verbose)
+        return _tvms_own(_BUILD)(inputs, timeout, n_parallel, build_func, verbose)
     return [BuildResult("", [], MeasureErrorNo.UNKNOWN_ERROR, _NOT_BUILT, 0.0) for _ in inputs]
 
 
 def _run(inputs: list[MeasureInput], builds: list[BuildResult], key: str, *settings: Any) -> list[MeasureResult]:
     engine = _engines.get(str(key))
     if engine is None:
-        return _tvm_run(inputs, builds, key, *settings)
+        return _tvms_own(_RUN)(inputs, builds, key, *settings)
     _host, _port, _priority, _parallel, timeout, *how, flush, verbose = settings[:11]
     timing = Timing(timeout, *how, bool(flush), *(int(device) for device in settings[11:]))
-    futures = [engine.submit(one, timing, _built(build)) for one, build in zip(inputs, builds)]
+    futures = [engine.submit(AnsorProgram(one), timing, _built(build)) for one, build in zip(inputs, builds)]
     results = []
     try:
         for future in futures:
             measured = future.result()
-            results.append(measured.result())
+            results.append(measure_result(measured))
             if verbose >= 1:
-                print("*" if measured.error_no == 0 else "*E", end="", flush=True)
+                print("*" if measured.failure is None else "*E", end="", flush=True)
     except BaseException:
         # An interrupted job leaves nothing to measure.
         for future in futures:
@@ -114,14 +122,16 @@ def _built(build: BuildResult) -> Built | None:
     """What another builder built; None if it is still to be built."""
     if build.error_no == MeasureErrorNo.UNKNOWN_ERROR and build.error_msg == _NOT_BUILT:
         return None
-    message = str(build.error_msg) if build.error_msg else None
-    arguments = tuple(
-        Argument(tuple(int(extent) for extent in tensor.shape), str(tensor.dtype)) for tensor in build.args
-    )
-    path = Path(str(build.filename)) if build.filename else Path()
-    return Built(str(path.parent), path.name, arguments, int(build.error_no), message, float(build.time_cost), 0.0)
+    failure, seconds = failure_of(build), float(build.time_cost)
+    if failure is not None:
+        return not_built(failure, seconds)
+    path = Path(str(build.filename))
+    return Built(str(path.parent), path.name, arguments_of(build.args), None, seconds, 0.0)
 
 
-_tvm_build, _tvm_run = tvm.get_global_func(_BUILD), tvm.get_global_func(_RUN)
-tvm.register_func(_BUILD, _build, override=True)
-tvm.register_func(_RUN, _run, override=True)
+@functools.cache
+def _tvms_own(name: str) -> Any:
+    """TVM's function of a name, in whose place ours is from the first time on that this is asked for."""
+    function = tvm.get_global_func(name)
+    tvm.register_func(name, {_BUILD: _build, _RUN: _run}[name], override=True)
+    return function

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tvm.auto_scheduler.loop_state import StateObject
 
     from ..learning.cost_model import CostModel
-    from ..measuring.engine import Measured
+    from ..measuring.program import Measured
 
 _GPU_PASSES = tvm.get_global_func("driver.mixed_mod_passes", allow_missing=True)
 

@@ -26,6 +26,7 @@ from tvm.auto_scheduler import task_scheduler as tvm_task_scheduler
 from ..ansor.core_operation import core_operation
 from ..ansor.dense import FAULT as DENSE_FAULT
 from ..ansor.records import read_records, usable_copy
+from ..ansor.results import FAILED_COST
 from ..ansor.tasks import similarity_tags
 from ..errors import OrchestratorLostError, RequestError
 from ..measuring.cpus import are_threads_told, real_cores, tvm_threads
@@ -46,7 +47,6 @@ FORESEE_TRIALS = 16
 # How long the orchestrator has to end after its last word, in seconds.
 _GRACE = 3.0
 _INSIST_SECONDS = 1.0
-_UNMEASURED_COST = 1e10
 
 
 class TuningSettings:
@@ -235,7 +235,7 @@ class UserProcess:
 
     def _say_if_dense(self, task: int, results: Sequence[Any]) -> None:
         """Says once how to have dense layers tuned, where every program of a task fails by TVM's fault with them."""
-        never_ran = self._scheduler.best_costs[task] >= _UNMEASURED_COST
+        never_ran = self._scheduler.best_costs[task] >= FAILED_COST
         if self._said_dense or len(results) == 0 or not never_ran or not all(map(_fails_as_dense, results)):
             return
         self._said_dense = True
@@ -467,4 +467,4 @@ def _mean(costs: Any) -> float | None:
     """The mean of a result's costs in seconds; None for what no number comes of."""
     values = [float(cost.value if hasattr(cost, "value") else cost) for cost in costs]
     mean = sum(values) / len(values) if values else math.nan
-    return mean if math.isfinite(mean) and mean < _UNMEASURED_COST else None
+    return mean if math.isfinite(mean) and mean < FAILED_COST else None

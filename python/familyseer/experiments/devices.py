@@ -19,8 +19,10 @@ import psutil
 from tvm import auto_scheduler
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
 
+from ..ansor.programs import PRELOAD, AnsorProgram
 from ..measuring.devices import TrackerDevices
-from ..measuring.engine import Engine, EngineSettings, Measured
+from ..measuring.engine import Engine, EngineSettings
+from ..measuring.program import Measured
 from ..measuring.run import Timing
 from ..measuring.servers import LocalServers
 from .programs_in_c import linked_from_c
@@ -46,13 +48,13 @@ class Measuring:
         self._servers = LocalServers(count)
         devices = TrackerDevices(self._servers.tracker, self._servers.key, self._servers, exclusive=False)
         link = linked_from_c(f"usleep({SLEEP_MICROSECONDS});")
-        self._engine = Engine(EngineSettings(build_func=link), devices)
+        self._engine = Engine(EngineSettings(build_func=link), devices, PRELOAD)
         self._inputs = inputs
         self.measure(2 * count)
 
     def submit(self, count: int) -> list[Any]:
         chosen = (self._inputs[index % len(self._inputs)] for index in range(count))
-        return [self._engine.submit(one, TIMING) for one in chosen]
+        return [self._engine.submit(AnsorProgram(one), TIMING) for one in chosen]
 
     def measure(self, count: int) -> list[Measured]:
         return [future.result() for future in self.submit(count)]
@@ -85,7 +87,7 @@ def kill_one_of_four(inputs: list[Any]) -> int:
     )
     os.kill(victim.pid, signal.SIGKILL)
     measured = [future.result() for future in futures]
-    failed: int = sum(each.error_no != 0 for each in measured)
+    failed = sum(each.failure is not None for each in measured)
     devices = Counter(each.device for each in measured)
     measuring.close()
     print(f"one of four killed half way: {len(measured)} results for {len(futures)} programs, {failed} failed")

@@ -1,4 +1,4 @@
-"""Building one program: from a measure input to a library on disk (TVM: auto_scheduler/measure.py)."""
+"""Building one program: from what a tuner has of it to a library on disk (TVM: auto_scheduler/measure.py)."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ import shutil
 import subprocess
 import tempfile
 import time
-import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
-from tvm import build as tvm_build
-from tvm import transform
-from tvm.auto_scheduler.measure import MeasureErrorNo, MeasureInput
 from tvm.contrib import cc, ndk, tar
-from tvm.target import Target
 
 from .. import cuda as _compile_without_nvcc  # noqa: F401
-from ..errors import MESSAGE_LENGTH
+from .failures import WHILE_COMPILING, WHILE_INSTANTIATING, Failure, raised
 
 
 @dataclass(frozen=True)
@@ -31,10 +26,26 @@ class Argument:
 
 
 @dataclass(frozen=True)
-class BuildRequest:
-    """`serialized` is what `MeasureInput.serialize` gives; `link` makes the library out of object files."""
+class Compiled:
+    """A program as TVM's compiler gives it: a module that can be exported as a library, and what it is called with."""
 
-    serialized: Any
+    module: Any
+    arguments: tuple[Argument, ...]
+
+
+Instantiate = Callable[[Any], Callable[[], Compiled]]
+"""A tuner's function from a program's payload to what compiles it. Both raise whatever goes wrong."""
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What a builder does: `instantiate(payload)()` compiles the program, `link` makes a library out of object files.
+
+    All three are pickled; `instantiate` is a function of a module that the fork server has loaded (`preload`).
+    """
+
+    instantiate: Instantiate
+    payload: Any
     link: Callable[..., Any]
 
 
@@ -45,10 +56,18 @@ class Built:
     folder: str
     library: str
     arguments: tuple[Argument, ...]
-    error_no: int
-    error_msg: str | None
+    failure: Failure | None
     seconds: float
     cpu_seconds: float
+
+    @property
+    def path(self) -> str:
+        return str(Path(self.folder, self.library))
+
+
+def not_built(failure: Failure, seconds: float, cpu_seconds: float = 0.0) -> Built:
+    """What is left of a program that failed."""
+    return Built("", "", (), failure, seconds, cpu_seconds)
 
 
 def link_here(output: str, objects: list[str], options: list[str] | None = None) -> None:
@@ -64,7 +83,7 @@ def link_here(output: str, objects: list[str], options: list[str] | None = None)
         raise RuntimeError(f"The linker {linker} ended with {linked.returncode}:\n{linked.stderr.strip()}")
 
 
-link_here.output_format = "so"
+link_here.output_format = "so"  # type: ignore[attr-defined]
 
 
 def link_function(build_func: str | Callable[..., Any], here: bool) -> Callable[..., Any]:
@@ -81,28 +100,20 @@ def link_function(build_func: str | Callable[..., Any], here: bool) -> Callable[
 def build(request: BuildRequest) -> Built:
     """Builds a program; what goes wrong with it is in the result."""
     begun, cpu_before = time.monotonic(), _cpu_seconds()
-    folder, library, arguments = "", "", ()
-    error_no, error_msg = MeasureErrorNo.INSTANTIATION_ERROR, None
+    folder, kind = "", WHILE_INSTANTIATING
     try:
-        one = MeasureInput.deserialize(request.serialized)
-        task = one.task
-        target = task.target if task.target_host is None else Target(task.target, task.target_host)
-        schedule, tensors = task.compute_dag.apply_steps_from_state(
-            one.state, layout_rewrite=task.layout_rewrite_option
-        )
-        error_no = MeasureErrorNo.COMPILE_HOST
-        with transform.PassContext().current():
-            module = tvm_build(schedule, tensors, target=target)
+        compile_it = request.instantiate(request.payload)
+        kind = WHILE_COMPILING
+        compiled = compile_it()
         folder = tempfile.mkdtemp()
-        library = f"program.{request.link.output_format}"
-        module.export_library(str(Path(folder, library)), fcompile=request.link)
-        arguments = tuple(Argument(tuple(int(extent) for extent in each.shape), each.dtype) for each in tensors)
-        error_no = MeasureErrorNo.NO_ERROR
+        library = f"program.{request.link.output_format}"  # type: ignore[attr-defined]
+        compiled.module.export_library(str(Path(folder, library)), fcompile=request.link)
     except Exception:
-        error_msg = traceback.format_exc().strip()[-MESSAGE_LENGTH:]
+        failure = raised(kind)
         shutil.rmtree(folder, ignore_errors=True)
+        return not_built(failure, time.monotonic() - begun, _cpu_seconds() - cpu_before)
     cpu_seconds = _cpu_seconds() - cpu_before
-    return Built(folder, library, arguments, error_no, error_msg, time.monotonic() - begun, cpu_seconds)
+    return Built(folder, library, compiled.arguments, None, time.monotonic() - begun, cpu_seconds)
 
 
 def _cpu_seconds() -> float:

@@ -22,14 +22,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from tvm.auto_scheduler.measure import MeasureErrorNo
-
 from ..cuda import gpu_count
 from ..errors import DevicesError, RequestError
 from ..targets import on_cpu
 from . import tracker as trackers
 from .device import Devices, LocalDevices
 from .engine import half_of_memory
+from .failures import RUN_TIMEOUT
 from .run import Ran, RunRequest
 from .run_remote import CONNECT_SECONDS, PROBE_SECONDS, Lost, RemoteRequest
 from .servers import LocalServers
@@ -169,8 +168,8 @@ class TrackerDevices:
 
     def ended(self, device: RemoteDevice, ran: Ran | Lost | None) -> None:
         """A program is done on a device; None: its runner had to be ended. After an error the session is too."""
-        failed = not isinstance(ran, Ran) or ran.error_no != MeasureErrorNo.NO_ERROR
-        hangs = ran is None or (isinstance(ran, Ran) and ran.error_no == MeasureErrorNo.RUN_TIMEOUT)
+        failed = not isinstance(ran, Ran) or ran.failure is not None
+        hangs = ran is None or (isinstance(ran, Ran) and ran.failure == RUN_TIMEOUT)
         with self._lock:
             device.busy, device.turn, device.idle_since = False, next(self._turns), time.monotonic()
             report = self._report_of(device.name)

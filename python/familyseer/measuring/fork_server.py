@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Callable
@@ -83,7 +85,9 @@ class Child:
 class ForkServer:
     """Starts processes that do one duty, until it is closed or this process ends; then they end too."""
 
-    def __init__(self) -> None:
+    def __init__(self, preload: Sequence[str] = ()) -> None:
+        """`preload`: modules to load, beside TVM, before anything is forked; none that starts threads."""
+        self._preload = preload
         self._lock = threading.Lock()
         self._forked = False
         self._start()
@@ -116,7 +120,7 @@ class ForkServer:
         self._folder = make_folder("familyseer-measuring-")
         with theirs:
             self._process = subprocess.Popen(
-                interpreter.command(__spec__.name, str(theirs.fileno())),
+                interpreter.command(__spec__.name, str(theirs.fileno()), *self._preload),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
@@ -167,10 +171,12 @@ def _duty(name: str) -> Callable[[Any], Any]:
     return {"build": build.build, "run": run.Runner().run, "run-remote": run_remote.RemoteRunner()}[name]
 
 
-def _serve(control: socket.socket) -> None:
+def _serve(control: socket.socket, preload: Sequence[str]) -> None:
     """Forks what is asked for until the other side is gone."""
     # Loaded before the first fork, and nothing that starts threads.
     _duty("build")
+    for name in preload:
+        importlib.import_module(name)
     # A terminal's Ctrl-C is for the user's process, which ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     children: set[int] = set()
@@ -260,4 +266,4 @@ def limit(memory_limit: int | None) -> None:
 
 
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    _serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import time
-import traceback
 from dataclasses import dataclass
 from typing import Any, Callable
 
 import numpy as np
 import tvm
-from tvm.auto_scheduler.measure import MeasureErrorNo
 
-from ..errors import MESSAGE_LENGTH
 from .build import Argument
 from .cpus import on_cpus
+from .failures import WHILE_LOADING, WHILE_RUNNING, Failure, raised
 
-# The cost of a program that failed, in seconds; TVM's number in records.
-FAILED_COST = 1e10
 RANDOM_FILL = "tvm.contrib.random.random_fill"
 
 
@@ -52,8 +48,7 @@ class Ran:
     """`costs` in seconds, one for each repeat; `timing_seconds` is the time the program itself was running."""
 
     costs: tuple[float, ...]
-    error_no: int
-    error_msg: str | None
+    failure: Failure | None
     seconds: float
     timing_seconds: float
 
@@ -67,24 +62,24 @@ class Runner:
     def run(self, request: RunRequest) -> Ran:
         """Times a program; what goes wrong with it is in the result."""
         begun = time.monotonic()
-        costs, timing_seconds = (FAILED_COST,), 0.0
-        error_no, error_msg = MeasureErrorNo.COMPILE_DEVICE, None
+        costs: tuple[float, ...] = ()
+        failure: Failure | None = None
+        timing_seconds, kind = 0.0, WHILE_LOADING
         try:
             module = tvm.runtime.load_module(request.path)
             device = tvm.device(tvm.target.Target(request.target).kind.name, request.timing.device)
             timer = timer_of(module, device, request.timing)
-            error_no = MeasureErrorNo.RUNTIME_DEVICE
+            kind = WHILE_RUNNING
             arrays = self._arrays.of(request, device)
             timing_begun = time.monotonic()
             with on_cpus(request.cpus):
                 costs = costs_of(module, device, timer, arrays, request)
             timing_seconds = time.monotonic() - timing_begun
-            error_no = MeasureErrorNo.NO_ERROR
         except Exception:
-            error_msg = traceback.format_exc()[-MESSAGE_LENGTH:]
+            costs, failure = (), raised(kind)
         seconds = time.monotonic() - begun
         time.sleep(request.timing.cooldown_interval)
-        return Ran(costs, error_no, error_msg, seconds, timing_seconds)
+        return Ran(costs, failure, seconds, timing_seconds)
 
 
 class Arrays:
@@ -128,6 +123,7 @@ def timer_of(module: Any, device: Any, timing: Timing) -> Any:
 
 
 def costs_of(module: Any, device: Any, timer: Any, arrays: list[Any], request: RunRequest) -> tuple[float, ...]:
+    """Seconds of each repeat; of a program that is clearly worse than its task's best, of one run (early_ending.py)."""
     if request.worse_than is not None:
         once = module.time_evaluator(module.entry_name, device, number=1, repeat=1)
         first = once(*arrays).results

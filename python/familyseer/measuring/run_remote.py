@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as OutOfTime
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ from typing import Any
 
 import tvm
 from tvm import rpc
-from tvm.auto_scheduler.measure import MeasureErrorNo
 
-from ..errors import MESSAGE_LENGTH, last_line
-from .run import FAILED_COST, RANDOM_FILL, Arrays, Ran, RunRequest, costs_of, timer_of
+from ..errors import last_line
+from .failures import RUN_TIMEOUT, WHILE_LOADING, WHILE_RUNNING, Failure, raised
+from .run import RANDOM_FILL, Arrays, Ran, RunRequest, costs_of, timer_of
 from .tracker import Address, Grant
 
 # Seconds to open a session in, in which the server forks, and to find out after an error whether the server is there.
@@ -63,8 +62,8 @@ class RemoteRunner:
         try:
             ran = self._thread.submit(self._run, request.run).result(timeout)
         except OutOfTime:
-            ran = Ran((FAILED_COST,), MeasureErrorNo.RUN_TIMEOUT, None, time.monotonic() - begun, 0.0)
-        if ran.error_no != MeasureErrorNo.NO_ERROR and not self._is_there(ran, request.grant.address):
+            ran = Ran((), RUN_TIMEOUT, time.monotonic() - begun, 0.0)
+        if ran.failure is not None and not self._is_there(ran, request.grant.address):
             return Lost(f"{request.grant.address} went away.", begun=True)
         time.sleep(request.run.timing.cooldown_interval)
         return ran
@@ -78,7 +77,7 @@ class RemoteRunner:
 
     def _is_there(self, ran: Ran, address: Address) -> bool:
         """Whether the server is, after an error. Most errors leave the session as it was."""
-        if ran.error_no != MeasureErrorNo.RUN_TIMEOUT:
+        if ran.failure != RUN_TIMEOUT:
             with contextlib.suppress(Exception):
                 self._thread.submit(self._session.get_function, RANDOM_FILL).result(_ANSWER_SECONDS)
                 return True
@@ -95,8 +94,9 @@ class RemoteRunner:
 
     def _run(self, request: RunRequest) -> Ran:
         begun = time.monotonic()
-        costs, timing_seconds = (FAILED_COST,), 0.0
-        error_no, error_msg = MeasureErrorNo.COMPILE_DEVICE, None
+        costs: tuple[float, ...] = ()
+        failure: Failure | None = None
+        timing_seconds, kind = 0.0, WHILE_LOADING
         # A library of the same name as one that is loaded would be taken for it.
         self._programs += 1
         name = f"program-{self._programs}{Path(request.path).suffix}"
@@ -105,16 +105,15 @@ class RemoteRunner:
             module = self._session.load_module(name)
             device = self._session.device(tvm.target.Target(request.target).kind.name, request.timing.device)
             timer = timer_of(module, device, request.timing)
-            error_no = MeasureErrorNo.RUNTIME_DEVICE
+            kind = WHILE_RUNNING
             arrays = self._arrays.of(request, device)
             timing_begun = time.monotonic()
             costs = costs_of(module, device, timer, arrays, request)
             timing_seconds = time.monotonic() - timing_begun
             self._remove(name)
-            error_no = MeasureErrorNo.NO_ERROR
         except Exception:
-            error_msg = traceback.format_exc()[-MESSAGE_LENGTH:]
-        return Ran(costs, error_no, error_msg, time.monotonic() - begun, timing_seconds)
+            costs, failure = (), raised(kind)
+        return Ran(costs, failure, time.monotonic() - begun, timing_seconds)
 
     def _remove(self, name: str) -> None:
         """Takes the uploaded file, and the library that the server linked from it, off the server."""

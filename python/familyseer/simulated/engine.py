@@ -1,4 +1,4 @@
-"""What stands in for the engine where programs are not measured but simulated (simulated_gpu.py)."""
+"""What stands in for the engine where programs are not measured but simulated (gpu.py)."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from tvm.auto_scheduler.measure import MeasureErrorNo
-
-from ..measuring.engine import Measured
-from ..measuring.run import FAILED_COST
+from ..measuring.failures import WHILE_INSTANTIATING, WHILE_LOADING, Failure
+from ..measuring.program import Measured, failed
 from .gpu import DEVICE, InvalidProgramError, simulated_seconds
 
 if TYPE_CHECKING:
-    from tvm.auto_scheduler import MeasureInput
-
     from ..measuring.run import Timing
+    from .gpu import SimulatedProgram
 
 
 class SimulatedEngine:
@@ -24,9 +21,11 @@ class SimulatedEngine:
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(1, "familyseer simulating")
 
-    def submit(self, one: MeasureInput, timing: Timing, built: None = None, hold: bool = False) -> Future[Measured]:
+    def submit(
+        self, program: SimulatedProgram, timing: Timing, built: None = None, hold: bool = False
+    ) -> Future[Measured]:
         """Simulates a program, held or not: that disturbs no timing. How it would be timed makes no difference."""
-        return self._executor.submit(_simulated, one)
+        return self._executor.submit(_simulated, program)
 
     def release(self, future: Future[Measured]) -> None:
         pass
@@ -38,14 +37,13 @@ class SimulatedEngine:
         self._executor.shutdown(cancel_futures=True)
 
 
-def _simulated(one: MeasureInput) -> Measured:
+def _simulated(program: SimulatedProgram) -> Measured:
     begun = time.monotonic()
-    cost, error_no, error_msg = FAILED_COST, MeasureErrorNo.NO_ERROR, None
     try:
-        cost = simulated_seconds(one.task, one.state)
+        cost = simulated_seconds(program)
     except InvalidProgramError as error:
         # CUDA's compiler finds too much shared memory; the driver, which nothing gets to here, too many threads.
-        error_no, error_msg = MeasureErrorNo.COMPILE_DEVICE, str(error)
+        return failed(Failure(WHILE_LOADING, str(error)), time.monotonic() - begun, DEVICE)
     except Exception as error:
-        error_no, error_msg = MeasureErrorNo.INSTANTIATION_ERROR, str(error)
-    return Measured((cost,), error_no, error_msg, time.monotonic() - begun, time.time(), DEVICE, 0.0, 0.0)
+        return failed(Failure(WHILE_INSTANTIATING, str(error)), time.monotonic() - begun, DEVICE)
+    return Measured((cost,), None, time.monotonic() - begun, time.time(), DEVICE, 0.0, 0.0)

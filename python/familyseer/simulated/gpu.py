@@ -9,17 +9,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-import numpy as np
-from tvm.auto_scheduler.feature import get_per_store_features_from_states
-
-from ..ansor.tasks import GPU_LIMITS
-from .program import WARP, Kernel, Loop, Statement, read_kernels
-
-if TYPE_CHECKING:
-    from tvm.auto_scheduler import SearchTask
-    from tvm.auto_scheduler.loop_state import StateObject
+from .program import WARP, Access, Kernel, Loop, Statement, read_kernels
 
 DEVICE = "simulated V100"
 
@@ -77,23 +69,31 @@ V100 = Gpu()
 FITTED = Constants()
 
 
+class SimulatedProgram(Protocol):
+    """What a tuner brings of a program to simulate."""
+
+    def lowered(self) -> Any:
+        """TVM's IRModule of its loops, before anything is unrolled; raises what TVM does where it cannot lower it."""
+
+    def refusal(self) -> str | None:
+        """Why no such GPU runs it, as far as the tuner finds that; None: it finds nothing."""
+
+
 class InvalidProgramError(ValueError):
     """A program that no such GPU runs; says why."""
 
 
-def simulated_seconds(task: SearchTask, state: StateObject) -> float:
+def simulated_seconds(program: SimulatedProgram) -> float:
     """The time a program takes on the simulated V100; the same for the same program.
 
     Raises InvalidProgramError for one that would not run, TVMError where TVM cannot lower it.
     """
-    kernels = read_kernels(task, state)
+    kernels = read_kernels(program.lowered())
     if not kernels:
         raise InvalidProgramError("Part of this program is bound to no threads.")
-    # TVM gives no features for what it cannot lower, or what VerifyGPUCode finds beyond the limits of a block
-    # (TVM: src/auto_scheduler/feature.cc).
-    if not np.any(get_per_store_features_from_states([state], task)[0]):
-        limits = ", ".join(f"{name} {value}" for name, value in GPU_LIMITS.items() if name.startswith("max_"))
-        raise InvalidProgramError(f"TVM's VerifyGPUCode finds that this program exceeds a limit of the GPU ({limits}).")
+    refusal = program.refusal()
+    if refusal is not None:
+        raise InvalidProgramError(refusal)
     return kernels_seconds(kernels)
 
 
@@ -233,5 +233,5 @@ def _memory_bytes(kernel: Kernel, gpu: Gpu) -> float:
     return max(0.0, total - gpu.second_cache_bytes) if total < 2 * gpu.second_cache_bytes else total
 
 
-def _global_accesses(kernel: Kernel) -> list:
+def _global_accesses(kernel: Kernel) -> list[Access]:
     return [each for statement in kernel.statements for each in statement.accesses if each.scope == "global"]

@@ -9,14 +9,10 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import tvm
-
-if TYPE_CHECKING:
-    from tvm.auto_scheduler import SearchTask
-    from tvm.auto_scheduler.loop_state import StateObject
 
 WARP = 32
 # What an operation counts as; those on whole numbers compute addresses, and a division is a multiplication and shifts.
@@ -108,13 +104,8 @@ class Kernel:
         return math.prod(extent for tag, extent in self.extents.items() if tag.startswith(index))
 
 
-def read_kernels(task: SearchTask, state: StateObject) -> list[Kernel] | None:
-    """The kernels of a program, in order; None where part of it is in no kernel.
-
-    Raises TVMError for a program that TVM cannot lower.
-    """
-    schedule, tensors = task.compute_dag.apply_steps_from_state(state, layout_rewrite=task.layout_rewrite_option)
-    module = tvm.driver.build_module.schedule_to_module(schedule, tensors)
+def read_kernels(module: tvm.IRModule) -> list[Kernel] | None:
+    """The kernels of a program, in order; None where part of it is in no kernel."""
     return _Reader(json.loads(tvm.ir.save_json(module))["nodes"]).read()
 
 

@@ -1,0 +1,65 @@
+"""The programs that wait in the engine: to be built, to be released, or for a device."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Callable
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from .build import Built
+    from .program import Measured, Queued
+
+
+class Waiting:
+    """Keeps programs in the order they were given in. `submit` and `release` are for any thread, the rest is for the
+    engine's."""
+
+    def __init__(self) -> None:
+        self.to_build: deque[Queued] = deque()
+        self.to_run: deque[Queued] = deque()
+        self._on_hold: dict[Future[Measured], Queued] = {}
+        self._submitted: deque[Queued] = deque()
+        self._released: deque[Future[Measured]] = deque()
+
+    def submit(self, program: Queued) -> None:
+        self._submitted.append(program)
+
+    def release(self, future: Future[Measured]) -> None:
+        self._released.append(future)
+
+    def accept(self, take_built: Callable[[Queued, Built], None]) -> None:
+        """Takes in what was submitted and released since; `take_built` is given what was submitted built."""
+        # A program is submitted before it is released: what is released by now is accepted before that counts.
+        released = [self._released.popleft() for _ in range(len(self._released))]
+        while self._submitted:
+            program = self._submitted.popleft()
+            if program.held:
+                self._on_hold[program.future] = program
+            if program.built is None:
+                self.to_build.append(program)
+            elif program.future.set_running_or_notify_cancel():
+                take_built(program, program.built)
+        for future in released:
+            self._let_run(future)
+
+    def is_built(self, program: Queued) -> None:
+        if not program.held:
+            self.to_run.append(program)
+
+    def try_again(self, program: Queued) -> None:
+        """A device went away with it. One that had its result was run to compare devices by."""
+        if not program.future.done():
+            self.to_run.appendleft(program)
+
+    def all(self) -> list[Queued]:
+        return [*self.to_run, *self._on_hold.values(), *self.to_build, *self._submitted]
+
+    def _let_run(self, future: Future[Measured]) -> None:
+        program = self._on_hold.pop(future, None)
+        if program is None or future.done():
+            return
+        program.held = False
+        if program.built is not None:
+            self.to_run.append(program)
