@@ -41,7 +41,9 @@ export interface OriginShare {
 }
 
 /** What a round keeps of a program. */
-export interface Program extends Pick<MeasuredEvent, "cost" | "failure" | "message" | "device" | "origin"> {
+export interface Program extends Pick<MeasuredEvent, "cost" | "message" | "device" | "origin"> {
+  /** One that a journal tells of may be of a kind that is not known here. */
+  readonly failure: string | null;
   /** How long it ran on its device. */
   readonly timingSeconds: number;
 }

@@ -1,5 +1,6 @@
 import { InvalidRequestError } from "../errors.js";
-import { describeSkipped, type Skipped } from "../records/skipped.js";
+import type { Skipped } from "../protocol/skip-reasons.js";
+import { describeSkipped, inWords } from "../records/skipped.js";
 import type { Worker } from "../worker/worker.js";
 
 /** Bytes of a log; to its end if `to` is null. */
@@ -41,13 +42,13 @@ export async function loadRecords(worker: Worker, part: LogPart, wanted: Wanted)
  */
 export function describeLoaded(loaded: LoadedRecords, taskCount: number, target: string): string[] {
   const { log, records, skipped, matched } = loaded;
-  const elsewhere = skipped.filter(({ reason }) => reason.startsWith("for the target"));
+  const elsewhere = skipped.filter(({ reason }) => reason === "other-target" || reason === "other-device");
   if (records.length === 0 && elsewhere.length > 0) {
-    const taken = elsewhere.some(({ reason }) => !reason.endsWith(", another kind of device"));
+    const taken = elsewhere.some(({ reason }) => reason === "other-target");
     const hint = taken
       ? "What is fast there may not be fast here: tune for that target, or pass --accept-other-targets to take these records as they are."
       : "A GPU cannot run a CPU's programs, nor a CPU a GPU's: expected records for this kind of device.";
-    const found = elsewhere.map(({ reason, count }) => `${count} ${reason}`).join(", ");
+    const found = elsewhere.map(inWords).join(", ");
     throw new InvalidRequestError(`${log} has no record for the target ${target}, but ${found}. ${hint}`);
   }
   const ran = records.filter(({ cost }) => cost !== null);

@@ -3,31 +3,39 @@ import { OPERATION_NAMES } from "./operations/index.js";
 import { measuredEvent } from "./operations/measure.js";
 import { id } from "./shapes.js";
 
+const errorKind = z.enum(["invalid-request", "error"]).meta({ title: "ErrorKind" });
+
 export const toWorker = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("welcome") }),
-  z.object({ type: z.literal("refuse"), kind: z.enum(["invalid-request", "error"]), reason: z.string() }),
-  z.object({
-    type: z.literal("request"),
-    id,
-    operation: z.enum(OPERATION_NAMES),
-    params: z.record(z.string(), z.unknown()),
-  }),
-  z.object({ type: z.literal("cancel"), id }),
-  z.object({ type: z.literal("shutdown") }),
+  z.object({ type: z.literal("welcome") }).meta({ title: "Welcome" }),
+  z.object({ type: z.literal("refuse"), kind: errorKind, reason: z.string() }).meta({ title: "Refuse" }),
+  z
+    .object({
+      type: z.literal("request"),
+      id,
+      operation: z.enum(OPERATION_NAMES).meta({ title: "OperationName" }),
+      params: z.record(z.string(), z.unknown()),
+    })
+    .meta({ title: "Request" }),
+  z.object({ type: z.literal("cancel"), id }).meta({ title: "Cancel" }),
+  z.object({ type: z.literal("shutdown") }).meta({ title: "Shutdown" }),
 ]);
 export type ToWorker = z.infer<typeof toWorker>;
 
 export const fromWorker = z.discriminatedUnion("type", [
-  z.object({
-    type: z.literal("hello"),
-    protocol: z.number().int(),
-    tvm_version: z.string(),
-    python_version: z.string(),
-    pid: z.number().int(),
-  }),
-  z.object({ type: z.literal("result"), id, value: z.record(z.string(), z.unknown()), seconds: z.number() }),
-  z.object({ type: z.literal("failure"), id, kind: z.enum(["invalid-request", "error"]), message: z.string() }),
-  z.object({ type: z.literal("progress"), id, event: measuredEvent }),
-  z.object({ type: z.literal("heartbeat") }),
+  z
+    .object({
+      type: z.literal("hello"),
+      protocol: z.number().int(),
+      tvm_version: z.string(),
+      python_version: z.string(),
+      pid: z.number().int(),
+    })
+    .meta({ title: "Hello" }),
+  z
+    .object({ type: z.literal("result"), id, value: z.record(z.string(), z.unknown()), seconds: z.number() })
+    .meta({ title: "Result" }),
+  z.object({ type: z.literal("failure"), id, kind: errorKind, message: z.string() }).meta({ title: "Failure" }),
+  z.object({ type: z.literal("progress"), id, event: measuredEvent }).meta({ title: "Progress" }),
+  z.object({ type: z.literal("heartbeat") }).meta({ title: "Heartbeat" }),
 ]);
 export type FromWorker = z.infer<typeof fromWorker>;

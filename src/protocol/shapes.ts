@@ -8,13 +8,15 @@ export const extents = z.array(z.number().int().min(1));
 export const host = z.string().min(1);
 export const port = z.number().int().min(1).max(65535);
 
-export const describedTask = z.object({
-  workload_key: z.string(),
-  weight: z.number(),
-  description: z.string(),
-  core_operation: z.string().nullable(),
-  words: z.string(),
-  flops: z.number(),
-  similarity_tags: z.array(z.string()),
-});
+export const describedTask = z
+  .object({
+    workload_key: z.string(),
+    weight: z.number(),
+    description: z.string(),
+    core_operation: z.string().nullable(),
+    words: z.string(),
+    flops: z.number(),
+    similarity_tags: z.array(z.string()),
+  })
+  .meta({ title: "DescribedTask" });
 export type DescribedTask = z.infer<typeof describedTask>;

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { UNMEASURED_COST } from "../core/task.js";
 import { InvalidRequestError } from "../errors.js";
 import { type Line, linesOf } from "./lines.js";
-import { SkippedLines } from "./skipped.js";
+import { SkippedLines, type Unusable } from "./skipped.js";
 
 /** One line of TVM's log: a program, what it cost, and on what. */
 export interface LogRecord {
@@ -27,21 +27,20 @@ const recordSchema = z.object({
 
 /** The versions of the format up to TVM 0.18's. */
 const VERSIONS = /^v0\.[1-6]$/;
-const NO_RECORD = "that are no records";
 
 /** A line of a log as a record, or why it is none that can be used. */
-export function parseRecord(line: string): LogRecord | string {
+export function parseRecord(line: string): LogRecord | Unusable {
   const parsed = recordSchema.safeParse(contentOf(line));
   if (!parsed.success) {
-    return NO_RECORD;
+    return { reason: "no-record", of: null };
   }
   if (!VERSIONS.test(parsed.data.v)) {
-    return `of the record version ${parsed.data.v.slice(0, 20)}`;
+    return { reason: "record-version", of: parsed.data.v.slice(0, 20) };
   }
   const [[workloadKey, target]] = parsed.data.i;
   const [costs, error, , timestamp] = parsed.data.r;
   if (error === 0 && !(costs.length > 0 && costs.every((cost) => cost > 0 && cost < UNMEASURED_COST))) {
-    return "with a time that cannot be";
+    return { reason: "impossible-time", of: null };
   }
   const cost = error === 0 ? costs.reduce((sum, each) => sum + each, 0) / costs.length : null;
   return { workloadKey, target, cost, timestamp: typeof timestamp === "number" ? timestamp : null, line };
@@ -72,7 +71,7 @@ export async function* logRecords(
       continue;
     }
     const record = parseRecord(line.text);
-    if (typeof record === "string") {
+    if ("reason" in record) {
       first ??= line;
       skipped.add(record, line.number);
     } else {

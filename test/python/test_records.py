@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from familyseer.ansor.records import OTHER_TASKS, read_records, same_device, usable_copy
+from familyseer.ansor.records import read_records, same_device, usable_copy
 from familyseer.errors import RequestError
 from tvm import auto_scheduler, te, topi
 from tvm.auto_scheduler import MeasureInput, MeasureResult
@@ -76,20 +76,20 @@ def test_takes_the_good_and_tells_reason_and_line_of_the_rest(
 ) -> None:
     log = tmp_path / "t.log"
     bad = {
-        "that are no records": [
+        ("no-record", None): [
             b"\x00\xff\xfe\x07",
             b"[1, 2]",
             lines[0][:40].encode(),
             b'{"i": [[1, 2], []]}',
             b"[" * 5000,
         ],
-        "with a time that cannot be": [costing(lines[0], cost).encode() for cost in (-1.0, 0.0, float("nan"))],
-        "of the record version v9": [changed(lines[0], lambda record: record.update(v="v9")).encode()],
-        "for the target cuda -arch=sm_70, another kind of device": [
+        ("impossible-time", None): [costing(lines[0], cost).encode() for cost in (-1.0, 0.0, float("nan"))],
+        ("record-version", "v9"): [changed(lines[0], lambda record: record.update(v="v9")).encode()],
+        ("other-device", "cuda -arch=sm_70"): [
             changed(lines[0], lambda record: record["i"][0].__setitem__(1, "cuda -arch=sm_70")).encode()
         ],
-        "of other tasks": [changed(lines[0], lambda record: record["i"][0].__setitem__(0, '["x", 1]')).encode()],
-        "that TVM cannot replay": [
+        ("other-task", None): [changed(lines[0], lambda record: record["i"][0].__setitem__(0, '["x", 1]')).encode()],
+        ("cannot-replay", None): [
             changed(lines[0], lambda record: record["i"][1][1].append(["XX", 1])).encode(),
             changed(lines[0], lambda record: record["i"][1][1].append(["CI", 99])).encode(),
         ],
@@ -102,7 +102,7 @@ def test_takes_the_good_and_tells_reason_and_line_of_the_rest(
     assert {reason: len(found) for reason, found in part.skipped.lines.items()} == {
         reason: len(of_reason) for reason, of_reason in bad.items()
     }
-    assert part.skipped.lines["that are no records"] == [2, 3, 4, 5, 6]
+    assert part.skipped.lines["no-record", None] == [2, 3, 4, 5, 6]
     assert log.read_bytes() == b"\n".join(content)
     copy = tmp_path / "usable.log"
     usable_copy(str(log), part.skipped, copy)
@@ -115,7 +115,7 @@ def test_a_part_of_a_log_has_the_line_numbers_of_the_whole(tasks: list[Any], lin
     start = len(lines[0]) + 1
     part = read_records(str(log), tasks, start, start + len(lines[1]) + len("rubbish") + len(lines[2]) + 3)
     assert len(part.records) == 2
-    assert part.skipped.lines == {"that are no records": [3]}
+    assert part.skipped.lines == {("no-record", None): [3]}
     with pytest.raises(RequestError, match="cannot be read"):
         read_records(str(tmp_path / "none.log"), tasks)
 
@@ -181,8 +181,9 @@ def test_an_odd_line_is_skipped_with_a_reason_whatever_is_odd_about_it(
         assert len(part.records) + part.skipped.count == len(odd) + 1
         assert all(record.cost is None or 0 < record.cost < 1e10 for record in part.records)
         for told in part.skipped.described():
-            assert len(told["reason"]) < 250 and told["reason"].isprintable() and told["lines"]
-            told["reason"].encode()
+            said = told["of"] or ""
+            assert len(said) < 250 and said.isprintable() and told["lines"]
+            said.encode()
 
 
 @pytest.mark.parametrize("target", ["cuda -arch=sm_70", "opencl -device=mali"])
@@ -193,7 +194,7 @@ def test_programs_of_gpus_are_none_of_a_cpus_whatever_targets_are_accepted(
     log.write_text(changed(lines[0], lambda content: content["i"][0].__setitem__(1, target)) + "\n" + lines[1])
     part = read_records(str(log), tasks, other_targets=True)
     assert len(part.records) == 1
-    assert part.skipped.lines == {f"for the target {target}, another kind of device": [1]}
+    assert part.skipped.lines == {("other-device", target): [1]}
 
 
 def test_a_workload_whose_key_has_lists_in_lists_is_known_by_its_key(tmp_path: Path) -> None:
@@ -210,7 +211,7 @@ def test_a_workload_whose_key_has_lists_in_lists_is_known_by_its_key(tmp_path: P
     log.write_text(f"{record}\n{other}\n")
     part = read_records(str(log), [task])
     assert [each.cost for each in part.records] == [1e-3]
-    assert part.skipped.lines == {"of other tasks": [2]}
+    assert part.skipped.lines == {("other-task", None): [2]}
 
 
 def test_the_copy_of_a_log_has_only_lines_that_tvm_can_read(tasks: list[Any], lines: list[str], tmp_path: Path) -> None:
@@ -236,7 +237,7 @@ def test_records_of_other_tasks_than_those_asked_for_are_left_out_whatever_names
         part = read_records(str(log), tasks, only=[1])
         assert [record.task for record in part.records] == [1, 1, 1]
         assert part.matched == (3 if written is not lines else 0)
-        assert part.skipped.lines == {OTHER_TASKS: [1, 2, 3]}
+        assert part.skipped.lines == {("other-task", None): [1, 2, 3]}
 
 
 def test_records_of_another_tvm_version_are_taken_where_it_is_sure_of_which_task_they_are(

@@ -21,7 +21,13 @@ from .task_search import Candidate, Donor, TaskSearch
 if TYPE_CHECKING:
     from tvm.auto_scheduler.loop_state import StateObject
 
-SIBLING, DESCENT, EVOLUTION, RANDOM = ORIGINS = ("sibling", "descent", "evolution", "random")
+    from ..wire.messages import Origin
+
+SIBLING: Origin = "sibling"
+DESCENT: Origin = "descent"
+EVOLUTION: Origin = "evolution"
+RANDOM: Origin = "random"
+ORIGINS = (SIBLING, DESCENT, EVOLUTION, RANDOM)
 # So many of a donor's best programs are fitted, and so many of a task's best are moved from.
 _DONATED = 3
 _MOVED_FROM = 3
@@ -37,7 +43,7 @@ _MOST_GAIN = 1.0
 class Recipe:
     """How many programs to take from each origin, whose schedules to fit, and how hard to evolve."""
 
-    programs: dict[str, int]
+    programs: dict[Origin, int]
     donors: list[int]
     population: int
     generations: int
@@ -70,7 +76,7 @@ def by_recipe(search: TaskSearch, donors: list[TaskSearch], recipe: Recipe, prog
         RANDOM: lambda: _sampled(search, programs, recipe.draft),
     }
     taken: list[Candidate] = []
-    found: dict[str, list[StateObject]] = {}
+    found: dict[Origin, list[StateObject]] = {}
     for origin, count in recipe.programs.items():
         if count > 0:
             found[origin] = origins[origin]()

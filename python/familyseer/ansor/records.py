@@ -20,6 +20,7 @@ from tvm.auto_scheduler.measure_record import load_record_from_string
 
 from ..errors import RequestError
 from ..targets import KINDS, on_cpu
+from ..wire import messages
 from .results import FAILED_COST
 from .schedules import Steps, meets_extents, stages_of
 from .tasks import is_simulated
@@ -27,8 +28,7 @@ from .tasks import is_simulated
 if TYPE_CHECKING:
     from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
 
-OTHER_TASKS = "of other tasks"
-_ELSEWHERE = (OTHER_TASKS, "for the target ")
+_ELSEWHERE: frozenset[messages.SkipReason] = frozenset({"other-task", "other-target", "other-device"})
 # Of a target what says for which device it compiles. The rest is how TVM versions spell the same.
 _OPTION = re.compile(r"-([\w-]+)=(\"[^\"]*\"|\S+)")
 _OF_DEVICE = frozenset({"mcpu", "mattr", "mabi", "arch", "model", "device"})
@@ -73,13 +73,13 @@ class Record:
 
 
 class Skipped:
-    """The lines that were left out, by their numbers, for each reason."""
+    """The lines that were left out, by their numbers, for each reason and what the lines say of it."""
 
     def __init__(self) -> None:
-        self.lines: dict[str, list[int]] = {}
+        self.lines: dict[tuple[messages.SkipReason, str | None], list[int]] = {}
 
-    def add(self, reason: str, line: int) -> None:
-        self.lines.setdefault(reason, []).append(line)
+    def add(self, unusable: UnusableError, line: int) -> None:
+        self.lines.setdefault((unusable.reason, unusable.of), []).append(line)
 
     @property
     def count(self) -> int:
@@ -88,30 +88,38 @@ class Skipped:
     @property
     def unusable(self) -> list[int]:
         """Lines that are of use to nobody; not those of other tasks and targets."""
-        return [line for reason, lines in self.lines.items() if not reason.startswith(_ELSEWHERE) for line in lines]
+        return [line for (reason, _), lines in self.lines.items() if reason not in _ELSEWHERE for line in lines]
 
     @property
     def elsewhere(self) -> list[int]:
         """Lines of other tasks and targets."""
-        return [line for reason, lines in self.lines.items() if reason.startswith(_ELSEWHERE) for line in lines]
+        return [line for (reason, _), lines in self.lines.items() if reason in _ELSEWHERE for line in lines]
 
-    def described(self) -> list[dict[str, Any]]:
+    def described(self) -> list[messages.Skipped]:
         """As the protocol has it (`load`)."""
         return [
-            {"reason": reason, "count": len(lines), "lines": lines[:_LINES_TOLD]}
-            for reason, lines in self.lines.items()
+            {"reason": reason, "of": of, "count": len(lines), "lines": lines[:_LINES_TOLD]}
+            for (reason, of), lines in self.lines.items()
         ]
 
     def __str__(self) -> str:
-        return "; ".join(
-            f"{len(lines)} {reason} (line {', '.join(map(str, lines[:_LINES_TOLD]))}"
-            f"{', ...' if len(lines) > _LINES_TOLD else ''})"
-            for reason, lines in self.lines.items()
-        )
+        return "; ".join(_in_words(reason, of, lines) for (reason, of), lines in self.lines.items())
+
+
+def _in_words(reason: messages.SkipReason, of: str | None, lines: list[int]) -> str:
+    """E.g. `2 of other tasks (line 3, 7)`."""
+    words = messages.SKIP_REASONS[reason].replace("{}", of or "")
+    told = ", ".join(map(str, lines[:_LINES_TOLD])) + (", ..." if len(lines) > _LINES_TOLD else "")
+    return f"{len(lines)} {words} (line {told})"
 
 
 class UnusableError(Exception):
-    """Why a line is left out."""
+    """Why a line is left out, and what it says of that: its target, or its version."""
+
+    def __init__(self, reason: messages.SkipReason, of: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.of = of
 
 
 @dataclass(frozen=True)
@@ -184,9 +192,9 @@ class _Reader:
             elif self._shapes[_shapes(key)] == 1:
                 self._unknown.setdefault(key, []).append((number, line, content["i"][1][1]))
             else:
-                raise UnusableError(OTHER_TASKS)
+                raise UnusableError("other-task")
         except UnusableError as unusable:
-            self._skipped.add(str(unusable), number)
+            self._skipped.add(unusable, number)
 
     def finish(self) -> LogPart:
         matched = 0
@@ -195,42 +203,42 @@ class _Reader:
             for number, line, _ in lines:
                 try:
                     if task is None:
-                        raise UnusableError(OTHER_TASKS)
+                        raise UnusableError("other-task")
                     self._records.append((number, self._replayed(task, line)))
                     matched += 1
                 except UnusableError as unusable:
-                    self._skipped.add(str(unusable), number)
+                    self._skipped.add(unusable, number)
         self._records.sort(key=lambda entry: entry[0])
         return LogPart([record for _, record in self._records], self._skipped, matched)
 
     def _usable(self, line: bytes) -> dict[str, Any]:
         content = _content(line)
         if not _VERSIONS.fullmatch(content["v"]):
-            raise UnusableError(f"of the record version {_told(content['v'][:20])}")
+            raise UnusableError("record-version", _told(content["v"][:20]))
         costs, error = content["r"][:2]
         if error == 0 and not (costs and all(0 < cost < FAILED_COST for cost in costs)):
-            raise UnusableError("with a time that cannot be")
+            raise UnusableError("impossible-time")
         target = content["i"][0][1]
         kind = next(iter(target.split()), "")
         # What was only simulated is never taken for measured.
         if is_simulated(target) != is_simulated(self._target):
-            raise UnusableError(f"for the target {_told(target)}")
+            raise UnusableError("other-target", _told(target))
         # A CPU's programs bind no threads of a GPU, and a GPU's do.
         if kind in KINDS and on_cpu(kind) != on_cpu(self._target):
-            raise UnusableError(f"for the target {_told(target)}, another kind of device")
+            raise UnusableError("other-device", _told(target))
         if not (self._other_targets or same_device(target, self._target)):
-            raise UnusableError(f"for the target {_told(target)}")
+            raise UnusableError("other-target", _told(target))
         return content
 
     def _replayed(self, number: int, line: bytes) -> Record:
         if number not in self._wanted:
-            raise UnusableError(OTHER_TASKS)
+            raise UnusableError("other-task")
         task = self._tasks[number]
         try:
             one, result = load_record_from_string(line.decode())
             state = task.compute_dag.infer_bound_from_state(one.state).state_object
         except Exception:
-            raise UnusableError("that TVM cannot replay") from None
+            raise UnusableError("cannot-replay") from None
         costs = [float(cost.value) for cost in result.costs]
         return Record(
             number,
@@ -289,7 +297,7 @@ def _content(line: bytes) -> dict[str, Any]:
         content = json.loads(line)
         _is_record(content)
     except (ValueError, RecursionError, fastjsonschema.JsonSchemaValueException):
-        raise UnusableError("that are no records") from None
+        raise UnusableError("no-record") from None
     return content
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tvm.auto_scheduler.measure import BuildResult, MeasureErrorNo, MeasureResult
 
-from ..measuring.failures import Failure, FailureKind
+from ..measuring.failures import Failure
 from ..measuring.program import Measured
+from ..wire.messages import FailureKind
 
 # What TVM writes as the cost of a program that failed, and holds for that of a task of which none ran; in seconds.
 FAILED_COST = 1e10

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Callable
 
 import numpy as np
 from tvm import auto_scheduler
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..measuring.program import Measured
     from ..measuring.run import Timing
     from ..simulated.engine import SimulatedEngine
+    from ..wire.messages import MeasuredEvent, Origin
     from .carried import Carried
     from .records import Record
 
@@ -90,7 +91,7 @@ class Search:
         self,
         task: int,
         candidates: list[int],
-        report: Callable[[dict[str, Any]], None],
+        report: Callable[[MeasuredEvent], None],
         cancelled: Callable[[], bool],
     ) -> int:
         """Builds and runs candidates, reporting each as it is done (protocol, `measured`); returns how many were."""
@@ -127,7 +128,7 @@ class Search:
             search.measuring[number] = self._engine.submit(AnsorProgram(one), self._timing, hold=True)
         return search.measuring[number]
 
-    def _take(self, task: int, number: int, measured: Measured) -> dict[str, Any]:
+    def _take(self, task: int, number: int, measured: Measured) -> MeasuredEvent:
         search, result = self.searches[task], measure_result(measured)
         candidate = search.candidates.pop(number)
         del search.measuring[number]
@@ -189,7 +190,7 @@ def _accuracy(search: TaskSearch, measured: list[tuple[MeasureInput, MeasureResu
     return float(np.mean((scores[first] > scores[second]) == (costs[first] < costs[second])))
 
 
-def _measured(one: MeasureInput, measured: Measured, cost: float | None, origin: str) -> dict[str, Any]:
+def _measured(one: MeasureInput, measured: Measured, cost: float | None, origin: Origin) -> MeasuredEvent:
     failure = measured.failure
     return {
         "type": "measured",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..learning.cost_model import CostModel
     from ..measuring.program import Measured
+    from ..wire.messages import Origin
 
 _GPU_PASSES = tvm.get_global_func("driver.mixed_mod_passes", allow_missing=True)
 
@@ -44,7 +45,7 @@ class Candidate:
     """A program that is not measured yet, and where it came from."""
 
     state: StateObject
-    origin: str
+    origin: Origin
 
 
 class Donor(Protocol):
@@ -123,7 +124,7 @@ class TaskSearch:
         """The best programs' steps, and a name for each."""
         return [(str(state), steps_of(self.task, state)) for state in self.best(count)]
 
-    def take(self, states: list[StateObject], count: int, origin: str, lowered: bool = False) -> list[Candidate]:
+    def take(self, states: list[StateObject], count: int, origin: Origin, lowered: bool = False) -> list[Candidate]:
         """Candidates from the first `count` states that were never proposed; from now on they count as proposed.
 
         With `lowered` none is taken that TVM cannot lower: a building of it would fail. `refusal` is the last error;

@@ -1,4 +1,4 @@
-"""Why a program failed. The kind is decided here alone; the protocol and the journal have these names.
+"""Why a program failed. The kind is decided here alone; the kinds are the protocol's.
 
 What is raised while a program is built or run has the kind of what was being done (`WHILE_...`). The others are for
 what never comes back: a process that ended, a device that went away, a limit that was reached.
@@ -9,21 +9,12 @@ from __future__ import annotations
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING
 
 from ..errors import MESSAGE_LENGTH
 
-FailureKind = Literal[
-    "instantiation",
-    "compile-host",
-    "compile-device",
-    "runtime",
-    "wrong-answer",
-    "build-timeout",
-    "run-timeout",
-    "unknown",
-]
-FAILURE_KINDS: tuple[FailureKind, ...] = get_args(FailureKind)
+if TYPE_CHECKING:
+    from ..wire.messages import FailureKind
 
 WHILE_INSTANTIATING: FailureKind = "instantiation"
 WHILE_COMPILING: FailureKind = "compile-host"

@@ -18,8 +18,15 @@ export const DTYPES = [
   "bool",
 ] as const;
 
+/** `dtype` null: the file's own. */
+const askedInput = z
+  .object({ name: z.string(), shape: extents, dtype: z.enum(DTYPES).meta({ title: "Dtype" }).nullable() })
+  .meta({ title: "AskedInput" });
+
 /** An input of a network; a scalar has no extents. */
-const describedInput = z.object({ name: z.string(), shape: extents, dtype: z.string() });
+const describedInput = z
+  .object({ name: z.string(), shape: extents, dtype: z.string() })
+  .meta({ title: "DescribedInput" });
 export type DescribedInput = z.infer<typeof describedInput>;
 
 /**
@@ -31,8 +38,8 @@ export const extract = {
     model: z.string(),
     batch: z.number().int(),
     layout: z.string(),
-    /** What the user says of the inputs of a file; `dtype` null: the file's own. */
-    inputs: z.array(z.object({ name: z.string(), shape: extents, dtype: z.enum(DTYPES).nullable() })),
+    /** What the user says of the inputs of a file. */
+    inputs: z.array(askedInput),
     target: z.string(),
     cache: z.string().nullable(),
   }),

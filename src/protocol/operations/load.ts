@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { MINUTE, type Operation } from "../operation.js";
 import { count, id } from "../shapes.js";
+import { skippedLines } from "../skip-reasons.js";
 
 /**
  * Reads the records of a log, or of the bytes `from` to `to` of it, that are of the extracted tasks and target, and keeps
@@ -20,14 +21,7 @@ export const load = {
   result: z.object({
     tasks: z.array(id),
     costs: z.array(z.number().nullable()),
-    skipped: z.array(
-      z.object({
-        reason: z.string(),
-        count,
-        /** The first lines that were, counted from 1. */
-        lines: z.array(z.number().int().min(1)),
-      }),
-    ),
+    skipped: z.array(skippedLines),
     /** How many of the records another TVM version wrote, which names tasks otherwise. */
     matched: count,
   }),

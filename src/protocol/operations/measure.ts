@@ -3,21 +3,36 @@ import { ORIGINS } from "../../core/fast/recipe.js";
 import { MINUTE, type Operation } from "../operation.js";
 import { count, id } from "../shapes.js";
 
+/** How a program can fail. */
+export const FAILURE_KINDS = [
+  "instantiation",
+  "compile-host",
+  "compile-device",
+  "runtime",
+  "wrong-answer",
+  "build-timeout",
+  "run-timeout",
+  "unknown",
+] as const;
+export type FailureKind = (typeof FAILURE_KINDS)[number];
+
 /**
  * A program that was built and run, or failed; sent while `measure` goes on. Costs and times are in seconds. `device` is
  * where it ran, for `timing_seconds`; null if it never did. `origin` is where it came from.
  */
-export const measuredEvent = z.object({
-  type: z.literal("measured"),
-  record: z.string(),
-  cost: z.number().nullable(),
-  failure: z.string().nullable(),
-  message: z.string().nullable(),
-  device: z.string().nullable(),
-  origin: z.enum(ORIGINS),
-  seconds: z.number(),
-  timing_seconds: z.number(),
-});
+export const measuredEvent = z
+  .object({
+    type: z.literal("measured"),
+    record: z.string(),
+    cost: z.number().nullable(),
+    failure: z.enum(FAILURE_KINDS).meta({ title: "FailureKind" }).nullable(),
+    message: z.string().nullable(),
+    device: z.string().nullable(),
+    origin: z.enum(ORIGINS).meta({ title: "Origin" }),
+    seconds: z.number(),
+    timing_seconds: z.number(),
+  })
+  .meta({ title: "MeasuredEvent" });
 export type MeasuredEvent = z.infer<typeof measuredEvent>;
 
 /**

@@ -4,13 +4,17 @@ import { MINUTE, type Operation } from "../operation.js";
 import { count, id } from "../shapes.js";
 
 /** A {@link Recipe}, field by field. */
-const recipe = z.object({
-  programs: z.object(Object.fromEntries(ORIGINS.map((origin) => [origin, count])) as Record<Origin, typeof count>),
-  donors: z.array(id),
-  population: z.number().int().min(1),
-  generations: count,
-  draft: z.boolean(),
-}) satisfies z.ZodType<Recipe>;
+const recipe = z
+  .object({
+    programs: z
+      .object(Object.fromEntries(ORIGINS.map((origin) => [origin, count])) as Record<Origin, typeof count>)
+      .meta({ title: "ProgramsOfOrigins" }),
+    donors: z.array(id),
+    population: z.number().int().min(1),
+    generations: count,
+    draft: z.boolean(),
+  })
+  .meta({ title: "Recipe" }) satisfies z.ZodType<Recipe>;
 
 /**
  * Searches for candidates on a task, by evolution as TVM does or by a recipe; fewer than asked for, or none, where the

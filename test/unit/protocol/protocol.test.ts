@@ -2,12 +2,17 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { pack } from "msgpackr";
 import { decode } from "../../../src/protocol/codec.js";
+import { pythonTypes } from "../../../src/protocol/python-types.js";
 import { protocolSchema } from "../../../src/protocol/schema.js";
 
 describe("protocol", () => {
   it("is written for Python as the code has it (else: node scripts/write-protocol-schema.js)", async () => {
     const written = JSON.parse(await readFile("python/familyseer/wire/protocol.schema.json", "utf8"));
     assert.deepEqual(written, JSON.parse(JSON.stringify(protocolSchema())));
+  });
+
+  it("has its types written for Python, too", async () => {
+    assert.equal(await readFile("python/familyseer/wire/messages.py", "utf8"), pythonTypes());
   });
 
   it("refuses bytes that are no message", () => {

@@ -4,13 +4,17 @@ import type { Operation } from "../../operation.js";
 import { count, describedTask, id } from "../../shapes.js";
 import { PATIENCE_MS } from "./patience.js";
 
-const taskStart = z.object({
-  rounds: count,
-  best_round: count,
-  best_cost: z.number(),
-  history: z.array(z.number()),
-  dead: z.boolean(),
-});
+const taskStart = z
+  .object({
+    rounds: count,
+    best_round: count,
+    best_cost: z.number(),
+    history: z.array(z.number()),
+    dead: z.boolean(),
+  })
+  .meta({ title: "TaskStart" });
+
+const taskCost = z.object({ task: id, cost: z.number().nullable() }).meta({ title: "TaskCost" });
 
 /** What the user wants tuned, and how. */
 export const describe = {
@@ -32,7 +36,7 @@ export const describe = {
     /** Null: as the reference does, TVM 0.18 without families and FamilySeer with them. */
     give_up_unmeasured: z.boolean().nullable(),
     start_at: z.array(taskStart),
-    measured_before: z.array(z.object({ task: id, cost: z.number().nullable() })),
+    measured_before: z.array(taskCost),
   }),
   deadlineMs: PATIENCE_MS,
 } as const satisfies Operation;
