@@ -47,7 +47,16 @@ export {
 } from "./network/evaluate.js";
 export type { Dtype, NetworkInput } from "./network/inputs.js";
 export { type ExtractedTasks, extractTasks, type NetworkOptions } from "./network/tasks.js";
-export { FAST_DEFAULTS, TUNE_DEFAULTS, TUNE_MODES, type TuneMode, type TuneOptions } from "./options/options.js";
+export { FAST_DEFAULTS, TUNE_DEFAULTS } from "./options/defaults.js";
+export {
+  type CommonTuneOptions,
+  type FastTuneOptions,
+  type ReferenceSettings,
+  type ReferenceTuneOptions,
+  TUNE_MODES,
+  type TuneMode,
+  type TuneOptions,
+} from "./options/options.js";
 export { type BestRecord, bestRecords } from "./records/best.js";
 export { type LogRecord, logRecords, readLog } from "./records/log.js";
 export { isSimulated, SIMULATED_TARGET } from "./target.js";

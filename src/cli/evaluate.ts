@@ -1,18 +1,18 @@
 import type { Command } from "commander";
 import { InvalidRequestError } from "../errors.js";
 import { type EvaluateOptions, evaluate, exportLibrary } from "../network/evaluate.js";
+import { GROUPS } from "../options/entry.js";
 import { inputsLine, ms } from "../report/format.js";
 import {
   EXPORT_HELP,
   example,
   exported,
   type Finish,
-  GROUPS,
-  threadsOption,
   wholeNumber,
   withNetworkOptions,
   withWorkerOptions,
 } from "./command.js";
+import { withOptions } from "./flags.js";
 
 type Flags = EvaluateOptions & { readonly json?: boolean; readonly timing: boolean };
 
@@ -24,10 +24,9 @@ export function addEvaluate(program: Command, finish: Finish): void {
     .optionsGroup(GROUPS.required)
     .requiredOption("--log <file>", "log of a tuning")
     .optionsGroup(GROUPS.usual)
-    .option("--repeat <n>", "timings of each build, in turn; the median counts", wholeNumber, 5)
-    .option("--min-repeat-ms <n>", "least time of a timing", wholeNumber, 300)
-    .addOption(threadsOption())
-    .option("--accept-other-targets", "take records that were measured for other targets, too")
+    .option("--repeat <n>", "timings of each build, in turn; the median counts", wholeNumber, 5);
+  withOptions(command, ["minRepeatMs"], { help: "least time of a timing", default: 300, group: "usual" });
+  withOptions(command, ["threads", "acceptOtherTargets"], { group: "usual" })
     .option("--export <file>", EXPORT_HELP)
     .option("--no-timing", "with --export: time nothing, so that the target may be another machine's")
     .option("--json", "print an object")

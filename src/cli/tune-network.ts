@@ -1,20 +1,11 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { CancelledError } from "../errors.js";
 import { ANSOR, type TuneNetworkOptions, tuneNetworkGpu, tuneNetworkX86 } from "../job/tune-network.js";
-import { TUNE_DEFAULTS } from "../options/options.js";
+import { TUNE_DEFAULTS } from "../options/defaults.js";
+import { GROUPS } from "../options/entry.js";
 import { TuneDisplay } from "../report/tune-display.js";
-import {
-  EXPORT_HELP,
-  example,
-  exported,
-  type Finish,
-  GROUPS,
-  inputOption,
-  MODEL_HELP,
-  threadsOption,
-  wholeNumber,
-  withWorkerOptions,
-} from "./command.js";
+import { EXPORT_HELP, example, exported, type Finish, wholeNumber, withWorkerOptions } from "./command.js";
+import { withOptions } from "./flags.js";
 import { interruptible } from "./interrupt.js";
 import { nearest } from "./near-misses.js";
 
@@ -40,15 +31,11 @@ export function addTuneNetwork(program: Command, finish: Finish): void {
 }
 
 function addCommand(program: Command, name: string, run: typeof tuneNetworkGpu, finish: Finish): Command {
-  const defaults = TUNE_DEFAULTS;
-  const command = program
-    .command(name)
-    .optionsGroup(GROUPS.required)
-    .requiredOption("--model <name|path>", MODEL_HELP)
+  const command = withOptions(program.command(name), ["model"])
     .optionsGroup(GROUPS.usual)
     .helpOption("-h, --help", "display help for command")
-    .option("--batch_size <n>", "batch size", wholeNumber, 1)
-    .addOption(inputOption())
+    .option("--batch_size <n>", "batch size", wholeNumber, 1);
+  withOptions(command, ["inputs"])
     .option("--tune", "tune first; otherwise the records of --pre_tuned are taken")
     .option("--mode <name>", "ansor: tune as Ansor does; any other word: with families", modeName, "familyseer")
     .option(
@@ -57,13 +44,14 @@ function addCommand(program: Command, name: string, run: typeof tuneNetworkGpu, 
         "(default: tuning/MODE)",
     )
     .option("--export <file>", EXPORT_HELP)
-    .option("--trials <n>", "programs to measure in all (default: 900 for each task, and 900)", wholeNumber)
-    .option("--trials-per-round <n>", "programs of a round", wholeNumber, defaults.trialsPerRound)
-    .option("--foresee-trials <n>", "programs of a foresee round", wholeNumber, defaults.foreseeTrials)
-    .option("--population <n>", "programs of a generation of the search", wholeNumber, defaults.population)
-    .option("--generations <n>", "generations of the search", wholeNumber, defaults.generations)
-    .option("--min-repeat-ms <n>", "least time of timing a program", wholeNumber, 300)
-    .addOption(threadsOption())
+    .option("--trials <n>", "programs to measure in all (default: 900 for each task, and 900)", wholeNumber);
+  const { trialsPerRound, foreseeTrials } = TUNE_DEFAULTS;
+  withOptions(command, ["trialsPerRound"], { default: trialsPerRound, group: "usual" });
+  const foresee = "programs of a foresee round";
+  withOptions(command, ["foreseeTrials"], { help: foresee, default: foreseeTrials, group: "usual" });
+  withOptions(command, ["population", "generations"], { group: "usual" });
+  withOptions(command, ["minRepeatMs"], { help: "least time of timing a program", default: 300, group: "usual" });
+  withOptions(command, ["threads"], { group: "usual" })
     .option("--json", "print every event as a line of JSON instead, the last of them the time")
     .action(async ({ batch_size, gpu_num, pre_tuned, json, ...options }: Flags) => {
       const display = new TuneDisplay(process.stdout, { tableEvery: 10 });

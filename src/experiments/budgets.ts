@@ -1,8 +1,9 @@
-import { TUNE_DEFAULTS, type TuneOptions } from "../options/options.js";
+import { TUNE_DEFAULTS } from "../options/defaults.js";
+import type { CommonTuneOptions } from "../options/options.js";
 import type { Device, Settings } from "./experiment.js";
 
 /** What one run tunes, and what it may spend: the same for all methods. */
-export type Budget = Pick<TuneOptions, "model" | "trials"> & Partial<TuneOptions>;
+export type Budget = Pick<CommonTuneOptions, "model" | "trials"> & Partial<CommonTuneOptions>;
 
 /** Two convolutions and two depthwise ones of mobilenetv2_0.5, in the same places for both targets. */
 const SOME_TASKS = [3, 10, 14, 31];
@@ -15,14 +16,18 @@ const SMALL = {
   generations: 2,
   number: 1,
   minRepeatMs: 20,
-} as const satisfies Partial<TuneOptions>;
+} as const satisfies Partial<CommonTuneOptions>;
 /** Twice as many programs in a round: what a simulated round takes is its search. */
-const SMALL_SIMULATED = { ...SMALL, trialsPerRound: 16, foreseeTrials: 4 } as const satisfies Partial<TuneOptions>;
+const SMALL_SIMULATED = {
+  ...SMALL,
+  trialsPerRound: 16,
+  foreseeTrials: 4,
+} as const satisfies Partial<CommonTuneOptions>;
 const SMALL_TRIALS = { cpu: 80, cuda: 128, simulated: 160 } as const satisfies Record<Device, number>;
 const SMALL_TRIALS_PER_TASK = 6;
 
 /** The paper's (scripts/tune_network_gpu.py of its artifact). */
-const PAPER = { trialsPerRound: 64, foreseeTrials: 16, minRepeatMs: 300 } as const satisfies Partial<TuneOptions>;
+const PAPER = { trialsPerRound: 64, foreseeTrials: 16, minRepeatMs: 300 } as const satisfies Partial<CommonTuneOptions>;
 const PAPER_TRIALS_PER_TASK = 900;
 
 /** Tasks of the networks, for the budget and the estimate (data/paper/networks, docs/networks.md). */

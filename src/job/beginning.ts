@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { InvalidRequestError } from "../errors.js";
 import { describeLoaded, type LoadedRecords, type LogPart, loadRecords, type Wanted } from "../network/loading.js";
-import type { CompleteTuneOptions } from "../options/options.js";
+import type { CompleteTuneOptions } from "../options/defaults.js";
 import type { JobHistory } from "../records/job-history.js";
 import type { Basis } from "../records/journal.js";
 import { describeSkipped } from "../records/skipped.js";

@@ -17,7 +17,7 @@ import {
   type SearchReason,
   type SearchTarget,
 } from "../core/reference/scheduler.js";
-import type { CompleteTuneOptions } from "../options/options.js";
+import type { CompleteTuneOptions } from "../options/defaults.js";
 import type { NamedTask } from "./events.js";
 
 /**

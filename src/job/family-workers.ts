@@ -2,7 +2,7 @@ import type { Families } from "../core/families.js";
 import { InvalidRequestError } from "../errors.js";
 import { type Measures, requireTarget } from "../network/gpus.js";
 import { extractTasks } from "../network/tasks.js";
-import type { CompleteTuneOptions } from "../options/options.js";
+import type { CompleteTuneOptions } from "../options/defaults.js";
 import { startWorker } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
 

@@ -5,7 +5,8 @@ import { planCostModels } from "../core/cost-models.js";
 import type { Families } from "../core/families.js";
 import type { SearchPolicy } from "../core/search-policy.js";
 import { InvalidRequestError } from "../errors.js";
-import type { CompleteTuneOptions } from "../options/options.js";
+import type { CompleteTuneOptions } from "../options/defaults.js";
+import { settingsFor } from "../options/wire.js";
 import type { Params, Result } from "../protocol/operations/index.js";
 import type { DeviceSettings } from "../protocol/operations/register.js";
 import type { Worker } from "../worker/worker.js";
@@ -49,30 +50,15 @@ async function registerAt(
   return await worker.request("register", {
     cost_models: models,
     schedules: sharesSchedules && options.loadModels !== null ? await schedulesFile(options.loadModels) : null,
-    search: {
-      population: options.population,
-      generations: options.generations,
-      eps_greedy: 0.05,
-      use_measured_ratio: 0.2,
-      seed: options.seed,
-    },
-    training: { mode: options.training, device: options.trainDevice },
+    search: { ...settingsFor("search", options), eps_greedy: 0.05, use_measured_ratio: 0.2 },
+    training: settingsFor("training", options),
     measure: {
       devices,
       building: {
         builders: workers === 1 ? options.parallel : shareOf(options.parallel || availableParallelism(), workers),
-        build_timeout: options.buildTimeout,
-        adaptive_build_timeout: options.adaptiveBuildTimeout,
-        worse_ratio: options.worseRatio,
+        ...settingsFor("building", options),
       },
-      timing: {
-        timeout: options.runTimeout,
-        number: options.number,
-        repeat: options.repeat,
-        min_repeat_ms: options.minRepeatMs,
-        cooldown_interval: 0,
-        enable_cpu_cache_flush: false,
-      },
+      timing: { ...settingsFor("timing", options), cooldown_interval: 0, enable_cpu_cache_flush: false },
     },
   });
 }

@@ -1,48 +1,30 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ExpectGains } from "../core/fast/fast-scheduler.js";
 import { InvalidRequestError } from "../errors.js";
-import { type CompleteTuneOptions, TUNE_DEFAULTS } from "../options/options.js";
+import { type CompleteTuneOptions, valuesOf } from "../options/defaults.js";
+import type { AnyEntries, Entry } from "../options/entry.js";
+import { OPTIONS } from "../options/table.js";
 import type { JobHistory, PastRound } from "../records/job-history.js";
-import { tasksInOrder } from "../records/journal.js";
 import type { Decider } from "./decider.js";
 import type { NamedTask, Program } from "./events.js";
-
-/** Options that say where and how long to measure; a job that goes on may have others. */
-const MAY_DIFFER = new Set<string>([
-  "resume",
-  "wait",
-  "channel",
-  "parallel",
-  "threads",
-  "workers",
-  "buildTimeout",
-  "runTimeout",
-  "trainDevice",
-]);
-const DECIDING = ["model", "objective", ...Object.keys(TUNE_DEFAULTS)].filter((name) => !MAY_DIFFER.has(name));
 
 /**
  * Checks that options are those of a job that is to go on.
  *
  * @throws InvalidRequestError that says which differ.
  */
-export function requireSameOptions(options: CompleteTuneOptions, history: JobHistory): void {
-  const defaults: Record<string, unknown> = TUNE_DEFAULTS;
+export function requireSameOptions(
+  options: CompleteTuneOptions,
+  history: JobHistory,
+  entries: AnyEntries = OPTIONS,
+): void {
+  const defaults = valuesOf("default", entries);
   const before = flat(history.started.options);
-  const now = asJournaled(options);
-  const same = (name: string) => {
-    switch (name) {
-      case "onlyTasks":
-        return isDeepStrictEqual(tasksInOrder(before), tasksInOrder(now));
-      case "inputs":
-        return isDeepStrictEqual(inputsInOrder(before), inputsInOrder(now));
-      default:
-        return isDeepStrictEqual(before[name] ?? defaults[name], now[name]);
-    }
-  };
-  const differing = DECIDING.filter((name) => !same(name)).map(
-    (name) => `${name} was ${JSON.stringify(before[name] ?? defaults[name])} and is ${JSON.stringify(now[name])}`,
-  );
+  const now = asJournaled(options, entries);
+  const valueBefore = (name: string) => before[name] ?? defaults[name];
+  const differing = Object.entries(entries)
+    .filter(([name, entry]) => entry.decides && !isSame(entry, valueBefore(name), now[name]))
+    .map(([name]) => `${name} was ${JSON.stringify(valueBefore(name))} and is ${JSON.stringify(now[name])}`);
   if (options.trials < history.trials) {
     differing.push(`trials were ${history.trials} and are ${options.trials}: they may only be raised`);
   }
@@ -59,17 +41,24 @@ function flat({ means, ...options }: Readonly<Record<string, unknown>>): Record<
   return { ...options, ...(typeof means === "object" ? means : {}) };
 }
 
-/** Options as the journal has them. */
-export function asJournaled(options: CompleteTuneOptions): Record<string, unknown> {
-  const { signal: _signal, onOutput: _onOutput, objective, ...rest } = options;
-  return JSON.parse(JSON.stringify({ ...rest, objective: objective ? "custom" : "weighted sum" }));
+function isSame({ anyOrder }: Entry<unknown>, before: unknown, now: unknown): boolean {
+  return anyOrder && Array.isArray(before) && Array.isArray(now)
+    ? isDeepStrictEqual(new Set(before.map(inOneOrder)), new Set(now.map(inOneOrder)))
+    : isDeepStrictEqual(before, now);
 }
 
-/** An order of `--input` says nothing. */
-function inputsInOrder({ inputs = [] }: Readonly<Record<string, unknown>>): unknown {
-  return Array.isArray(inputs)
-    ? inputs.map((input) => JSON.stringify(input, ["name", "shape", "dtype"])).sort()
-    : inputs;
+/** A part of an option as text, its fields in the order of their names. */
+function inOneOrder(part: unknown): string {
+  return JSON.stringify(part, typeof part === "object" && part !== null ? Object.keys(part).sort() : undefined);
+}
+
+/** Options as the journal has them. */
+export function asJournaled(options: CompleteTuneOptions, entries: AnyEntries = OPTIONS): Record<string, unknown> {
+  const values: Readonly<Record<string, unknown>> = { ...options };
+  const otherwise = Object.entries(entries).flatMap(([name, entry]) =>
+    entry.journaled ? [[name, entry.journaled(values[name])] as const] : [],
+  );
+  return JSON.parse(JSON.stringify({ ...values, ...Object.fromEntries(otherwise) }));
 }
 
 /** @throws InvalidRequestError if the network has other tasks than the job's, or is built for another target. */

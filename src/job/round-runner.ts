@@ -1,7 +1,8 @@
 import { ORIGINS, type Origin, type Recipe } from "../core/fast/recipe.js";
 import type { SearchTarget } from "../core/reference/scheduler.js";
 import { CancelledError } from "../errors.js";
-import { type CompleteTuneOptions, overlaps } from "../options/options.js";
+import type { CompleteTuneOptions } from "../options/defaults.js";
+import { overlaps } from "../options/effect.js";
 import type { Result } from "../protocol/operations/index.js";
 import { type MeasuredEvent, measureDeadlineMs } from "../protocol/operations/measure.js";
 import type { AppendOnlyFile } from "../records/append-only-file.js";

@@ -4,7 +4,7 @@ import { CancelledError, InvalidRequestError } from "../errors.js";
 import { timeTuned } from "../network/evaluate.js";
 import { requireTarget } from "../network/gpus.js";
 import { checkNetwork, chooseTasks, extractTasks } from "../network/tasks.js";
-import type { TuneOptions } from "../options/options.js";
+import type { ReferenceTuneOptions } from "../options/options.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
 import { requireRan } from "./attempts.js";
@@ -23,7 +23,7 @@ const LAYOUT = "NHWC";
 
 /** `trials` and what else `TuneOptions` has stand in for the paper's settings. */
 export interface TuneNetworkOptions
-  extends Partial<Omit<TuneOptions, "batch" | "layout" | "log" | "mode" | "searchPolicy">> {
+  extends Partial<Omit<ReferenceTuneOptions, "batch" | "layout" | "log" | "mode" | "searchPolicy">> {
   readonly model: string;
   readonly batchSize?: number;
   /** Tune first, going on from the records that are there; otherwise only take them. */

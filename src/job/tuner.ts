@@ -9,13 +9,9 @@ import { CancelledError } from "../errors.js";
 import { type Measures, requireTarget } from "../network/gpus.js";
 import { checkNetwork, chooseTasks, extractTasks } from "../network/tasks.js";
 import { describeThreads, type Threads } from "../network/threads.js";
-import {
-  type CompleteTuneOptions,
-  FAST_DEFAULTS,
-  TUNE_DEFAULTS,
-  type TuneOptions,
-  withoutEffect,
-} from "../options/options.js";
+import { type CompleteTuneOptions, complete } from "../options/defaults.js";
+import { withoutEffect } from "../options/effect.js";
+import type { TuneOptions } from "../options/options.js";
 import type { DescribedInput } from "../protocol/operations/extract.js";
 import type { DeviceSettings } from "../protocol/operations/register.js";
 import { AppendOnlyFile } from "../records/append-only-file.js";
@@ -88,16 +84,8 @@ export class Tuner {
   readonly #stopping = new AbortController();
 
   constructor(options: TuneOptions) {
-    const fast = (options.mode ?? TUNE_DEFAULTS.mode) === "fast" ? FAST_DEFAULTS : {};
     const simulated = options.simulated ? { target: simulatedTarget(options.target) } : {};
-    const { means = {}, ...others } = options;
-    this.options = {
-      ...TUNE_DEFAULTS,
-      ...fast,
-      ...withoutUndefined(means),
-      ...withoutUndefined(others),
-      ...simulated,
-    };
+    this.options = { ...complete(options), ...simulated };
     this.#policy = parseSearchPolicy(this.options.searchPolicy);
     this.#devices = deviceSettings(this.options);
     checkWorkers(this.options);
@@ -446,8 +434,4 @@ function expectedBy(workers: FamilyWorkers): ExpectGains {
 
 function recipeOf(action: SearchTarget | FastSearch): Recipe | null {
   return "recipe" in action ? action.recipe : null;
-}
-
-function withoutUndefined<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }

@@ -1,49 +1,43 @@
-import { DEFAULT_FAST_FLAGS, type FastFlags } from "../core/fast/flags.js";
+import type { FastFlags } from "../core/fast/flags.js";
 import type { Objective } from "../core/objective.js";
 import type { Strategy } from "../core/search-policy.js";
 import type { NetworkInput } from "../network/inputs.js";
 import type { TrainingSettings } from "../protocol/operations/register.js";
-import { isCuda } from "../target.js";
 import type { ChannelName } from "../worker/channel.js";
 
 export const TUNE_MODES = ["reference", "fast"] as const;
 export type TuneMode = (typeof TUNE_MODES)[number];
 
-/** What to tune, how long, and how. Everything but the network, the trials and the log has a default. */
-export interface TuneOptions extends FastFlags {
+/** The options of both modes. table.ts says all else of each: its flag, its default, what depends on it. */
+export interface CommonTuneOptions {
   /** Name of a network, see `familyseer tune --help`. */
   readonly model: string;
   /** Programs to measure in all. */
   readonly trials: number;
   /** The file records are appended to; the journal and the cost models are written beside it. */
   readonly log: string;
+  /** Inputs of the network in one run. */
   readonly batch?: number;
+  /** Of the data of convolutions. */
   readonly layout?: "NHWC" | "NCHW";
   /** Of a network from a file: what the file leaves open of its inputs. */
   readonly inputs?: readonly NetworkInput[];
   /** A TVM target; `native` is this machine's CPU. */
   readonly target?: string;
+  /** How programs are searched, which cost model ranks them, and by what tasks form families: `sketch.xgb.family_op`. */
   readonly searchPolicy?: string;
-  /** `reference`: the paper's decisions, one for one; `fast`: whatever has proved to save time. */
-  readonly mode?: TuneMode;
-  /** @deprecated These flags of the fast mode are options themselves. */
-  readonly means?: FastFlags;
   /** Tune only these of the network's tasks, by their numbers. */
   readonly onlyTasks?: readonly number[] | null;
+  /** Programs of a round. */
   readonly trialsPerRound?: number;
+  /** Programs of a foresee round; 0, in the reference mode: there are none. */
   readonly foreseeTrials?: number;
+  /** Of everything that is drawn. */
   readonly seed?: number;
-  readonly strategy?: Strategy;
-  readonly alpha?: number;
-  readonly beta?: number;
-  readonly gamma?: number;
-  readonly backwardWindow?: number;
   /** Stop after this many programs without a better objective. */
   readonly earlyStopping?: number | null;
   /** Stop a task after this many programs without a better one. */
   readonly taskEarlyStopping?: number | null;
-  /** Search a task no further if no program ran of it in warm-up. */
-  readonly giveUpUnmeasured?: boolean;
   /** What to make small; the default is the sum of latencies times weights. Any other is asked once per task and decision. */
   readonly objective?: Objective;
   /** Go on with the job of `log`, by its journal; without one from the records alone. */
@@ -60,14 +54,19 @@ export interface TuneOptions extends FastFlags {
   readonly training?: TrainingSettings["mode"];
   /** Where `bounded` training runs; `auto` is CUDA where the worker's xgboost can, else the CPU. */
   readonly trainDevice?: TrainingSettings["device"];
-  /** Programs in each generation of the evolutionary search, and generations. */
+  /** Programs in each generation of the evolutionary search. */
   readonly population?: number;
+  /** Generations of the evolutionary search. */
   readonly generations?: number;
+  /** Seconds to build a program. */
   readonly buildTimeout?: number;
+  /** Seconds to run a program. */
   readonly runTimeout?: number;
-  /** Timing of one program: runs per repeat, repeats, and the least time of a repeat in milliseconds. */
+  /** Runs of a program per repeat of its timing. */
   readonly number?: number;
+  /** Repeats of timing a program. */
   readonly repeat?: number;
+  /** The least time of a repeat, in milliseconds. */
   readonly minRepeatMs?: number;
   /** Give builds up that take many times as long as the task's others, long before `buildTimeout`. */
   readonly adaptiveBuildTimeout?: boolean;
@@ -84,6 +83,7 @@ export interface TuneOptions extends FastFlags {
   readonly gpus?: number;
   /** Measure on the servers that this TVM RPC tracker, `host:port`, has with `deviceKey`. */
   readonly tracker?: string;
+  /** The key of the servers that `tracker` has. */
   readonly deviceKey?: string;
   /**
    * For experiments on schedulers: times are made up by a model of a V100, and every record says so (docs/simulated-gpu.md).
@@ -94,9 +94,13 @@ export interface TuneOptions extends FastFlags {
   readonly overlap?: boolean | undefined;
   /** Processes that search, each with families of its own, where it goes on while the devices measure (`overlap`). */
   readonly workers?: number;
+  /** The Python that has TVM; the one that set-up installed if left out. */
   readonly tvmPython?: string | undefined;
+  /** How to talk to Python. */
   readonly channel?: ChannelName;
+  /** Where the ZeroMQ channel listens; `ipc` in a folder of its own if left out. */
   readonly endpoint?: string | undefined;
+  /** The folder of keys for a worker that the user starts elsewhere, which is then waited for. */
   readonly keys?: string | undefined;
   /** Told each line that the workers' processes print, TVM's warnings among them. */
   readonly onOutput?: ((line: string) => void) | undefined;
@@ -104,84 +108,38 @@ export interface TuneOptions extends FastFlags {
   readonly signal?: AbortSignal | undefined;
 }
 
-export const TUNE_DEFAULTS = {
-  batch: 1,
-  layout: "NHWC",
-  inputs: [],
-  target: "native",
-  searchPolicy: "sketch.xgb.family_op",
-  mode: "fast",
-  onlyTasks: null,
-  trialsPerRound: 64,
-  foreseeTrials: 16,
-  seed: 0,
-  strategy: "gradient",
-  alpha: 0.2,
-  beta: 2,
-  gamma: 0.5,
-  backwardWindow: 3,
-  earlyStopping: null,
-  taskEarlyStopping: null,
-  giveUpUnmeasured: true,
-  resume: false,
-  wait: false,
-  acceptOtherTargets: false,
-  loadLog: null,
-  loadModels: null,
-  training: "bounded",
-  trainDevice: "cpu",
-  population: 2048,
-  generations: 4,
-  buildTimeout: 15,
-  runTimeout: 10,
-  number: 3,
-  repeat: 1,
-  minRepeatMs: 100,
-  adaptiveBuildTimeout: true,
-  worseRatio: 2,
-  parallel: 0,
-  threads: null,
-  workers: 1,
-  channel: "zeromq",
-  ...DEFAULT_FAST_FLAGS,
-} as const satisfies Partial<TuneOptions>;
-
-/** What the fast mode sets otherwise. */
-export const FAST_DEFAULTS = {
-  trialsPerRound: 8,
-  foreseeTrials: 4,
-} as const satisfies Partial<TuneOptions>;
-
-export type CompleteTuneOptions = Omit<TuneOptions, "means"> & Required<Pick<TuneOptions, keyof typeof TUNE_DEFAULTS>>;
-
-/**
- * Whether the search goes on while devices measure. On this machine's CPU it would spoil the timing; beside a simulation, which
- * takes no time, it wins something in other processes only.
- */
-export function overlaps({ overlap, target, simulated, workers }: CompleteTuneOptions): boolean {
-  return overlap ?? (isCuda(target) && (simulated !== true || workers > 1));
+/** What the reference mode alone decides by: TVM's own names. */
+export interface ReferenceSettings {
+  /** How the next task is chosen. */
+  readonly strategy?: Strategy;
+  /** Weight of the past in a gradient. */
+  readonly alpha?: number;
+  /** How much slower than its like a task may be. */
+  readonly beta?: number;
+  /** Kept for TVM's sake; decides nothing. */
+  readonly gamma?: number;
+  /** Rounds that a gradient looks back. */
+  readonly backwardWindow?: number;
+  /** Search a task no further if no program ran of it in warm-up. */
+  readonly giveUpUnmeasured?: boolean;
 }
 
-/** What only the reference decides by. */
-const OF_REFERENCE = ["strategy", "alpha", "beta", "backwardWindow", "giveUpUnmeasured"] as const;
-
-/** What was asked for and has no say in the mode that was asked for, in a user's words. */
-export function withoutEffect(options: CompleteTuneOptions): string[] {
-  return [...withoutEffectOnSpeed(options), ...withoutEffectInMode(options)];
+interface FlagsOfFastMode extends FastFlags {
+  /** @deprecated These flags are options themselves. */
+  readonly means?: FastFlags;
 }
 
-function withoutEffectOnSpeed(options: CompleteTuneOptions): string[] {
-  return options.workers > 1 && !overlaps(options)
-    ? ["workers has no effect where nothing is searched while a round is measured; --overlap does that."]
-    : [];
+type Without<Other> = { readonly [Name in keyof Other]?: never };
+
+/** A job that decides as the paper does, one for one. */
+export interface ReferenceTuneOptions extends CommonTuneOptions, ReferenceSettings, Without<FlagsOfFastMode> {
+  readonly mode: "reference";
 }
 
-function withoutEffectInMode(options: CompleteTuneOptions): string[] {
-  if (options.mode === "fast") {
-    const set = OF_REFERENCE.filter((name) => options[name] !== TUNE_DEFAULTS[name]);
-    return set.map((name) => `${name} has no effect in fast mode; --mode reference decides by it.`);
-  }
-  const names = Object.keys(DEFAULT_FAST_FLAGS) as (keyof FastFlags)[];
-  const set = names.filter((name) => options[name] !== DEFAULT_FAST_FLAGS[name]);
-  return set.map((name) => `${name} is a flag of the fast mode; the reference mode is without it anyway.`);
+/** A job that decides by whatever has proved to save time. */
+export interface FastTuneOptions extends CommonTuneOptions, FlagsOfFastMode, Without<ReferenceSettings> {
+  readonly mode?: "fast";
 }
+
+/** What to tune, how long, and how. Everything but the network, the trials and the log has a default. */
+export type TuneOptions = ReferenceTuneOptions | FastTuneOptions;

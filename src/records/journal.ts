@@ -280,7 +280,7 @@ class Numbering {
 }
 
 /** Of a job's options the tasks that it is to tune, each once, in their order; null for all. */
-export function tasksInOrder({ onlyTasks }: Readonly<Record<string, unknown>>): readonly number[] | null {
+function tasksInOrder({ onlyTasks }: Readonly<Record<string, unknown>>): readonly number[] | null {
   const numbers = z.array(z.number()).safeParse(onlyTasks).data;
   return numbers ? [...new Set(numbers)].sort((a, b) => a - b) : null;
 }

@@ -1,0 +1,87 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { InvalidRequestError } from "../errors.js";
+import { type AnyEntries, type Entry, GROUPS } from "../options/entry.js";
+import type { TuneOptions } from "../options/options.js";
+import { OPTIONS, type OptionName } from "../options/table.js";
+
+/** What a command says of an option otherwise than `tune`. */
+interface Differently {
+  readonly group?: keyof typeof GROUPS;
+  readonly help?: string;
+  readonly default?: string | number;
+}
+
+/** Gives a command the flags of some options. */
+export function withOptions(command: Command, names: readonly OptionName[], differently?: Differently): Command {
+  return withFlags(
+    command,
+    names.flatMap((name) => flagsOf(name, OPTIONS[name], differently)),
+  );
+}
+
+/** Gives a command the flags of all options. */
+export function withAllOptions(command: Command, entries: AnyEntries = OPTIONS): Command {
+  return withFlags(
+    command,
+    Object.entries(entries).flatMap(([name, entry]) => flagsOf(name, entry)),
+  );
+}
+
+function withFlags(command: Command, flags: readonly Option[]): Command {
+  for (const flag of flags) {
+    command.addOption(flag);
+  }
+  return command;
+}
+
+/** The flags of an option, which has one, none or, where it can be turned off by itself, two. */
+function flagsOf(name: string, entry: Entry<unknown>, differently: Differently = {}): Option[] {
+  if (entry.flag === undefined) {
+    return [];
+  }
+  const { flag, choices, off } = entry;
+  const { help, default: value, group = entry.group } = differently;
+  const [usual, inFast] = [entry.default, entry.inFast].map((each) => JSON.stringify(each));
+  const perMode = inFast === undefined ? "" : ` (default: ${usual}; ${inFast} in fast mode)`;
+  const option = new Option(flag, help ?? `${entry.help}${value === undefined ? perMode : ""}`).helpGroup(
+    GROUPS[group],
+  );
+  option.attributeName = () => name;
+  option.makeOptionMandatory(entry.required === true);
+  if (choices) {
+    option.choices(choices.map(String));
+  }
+  if (entry.parse) {
+    option.argParser(argument(entry.parse));
+  }
+  if (entry.add) {
+    option.argParser(argument(entry.add));
+  }
+  const shown = value ?? (perMode === "" ? entry.default : undefined);
+  if (typeof shown === "string" || typeof shown === "number") {
+    option.default(shown);
+  }
+  return off ? [option, new Option(off.flag, off.help).helpGroup(GROUPS[group])] : [option];
+}
+
+/** The options that flags ask for: what turns one off by itself has a value of its own. */
+export function optionsFrom(flags: object, entries: AnyEntries = OPTIONS): TuneOptions {
+  const values = Object.entries(flags).map(([name, value]) => {
+    const entry = entries[name];
+    return [name, value === false && entry?.flag !== undefined && entry.off ? entry.off.value : value] as const;
+  });
+  return Object.fromEntries(values) as unknown as TuneOptions;
+}
+
+/** A parser of an option's value as commander takes it: what is wrong with a value is said of its flag. */
+export function argument<Rest extends unknown[], T>(
+  parse: (text: string, ...rest: Rest) => T,
+): (text: string, ...rest: Rest) => T {
+  return (text, ...rest) => {
+    try {
+      return parse(text, ...rest);
+    } catch (error) {
+      throw error instanceof InvalidRequestError ? new InvalidArgumentError(error.message) : error;
+    }
+  };
+}
