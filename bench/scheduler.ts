@@ -1,3 +1,4 @@
+import type { Decider } from "../src/core/decider.js";
 import { FastScheduler } from "../src/core/fast/fast-scheduler.js";
 import { scoreAllBy } from "../src/core/objective.js";
 import { groupFamilies, Scheduler, type SchedulerOptions, seededDraw, type Task, weightedSum } from "../src/index.js";
@@ -99,7 +100,7 @@ async function runJob(kind: Kind, taskCount: number, seed: number): Promise<Job>
   };
   const heapBefore = heap();
   const begun = performance.now();
-  const scheduler = kind.fast ? fastScheduler(options) : new Scheduler(options);
+  const scheduler: Decider = kind.fast ? fastScheduler(options) : new Scheduler(options);
   const rounds = tasks.map(() => 0);
   let decisions = 0;
   for (let action = await scheduler.next(); action.type === "search"; action = await scheduler.next()) {
@@ -109,12 +110,8 @@ async function runJob(kind: Kind, taskCount: number, seed: number): Promise<Job>
     const round = rounds[task] ?? 0;
     rounds[task] = round + 1;
     const cost = costs(task, round);
-    if (scheduler instanceof FastScheduler) {
-      const measured = Array.from({ length: programs }, () => ({ cost, origin: "descent" as const }));
-      await scheduler.observe(measured, { seconds: programs, accuracy: 0.8 });
-    } else {
-      await scheduler.observe(Array.from({ length: programs }, () => cost));
-    }
+    const measured = Array.from({ length: programs }, () => ({ cost, origin: "descent" as const }));
+    await scheduler.observe(measured, { seconds: programs, accuracy: 0.8 });
   }
   const seconds = (performance.now() - begun) / 1000;
   // What the scheduler still holds at its end.

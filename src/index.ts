@@ -1,11 +1,15 @@
 export { type CostModelPlan, planCostModels } from "./core/cost-models.js";
+export type {
+  Action,
+  DeathReason,
+  FastAction,
+  FastReason,
+  RoundOutcome,
+  SearchReason,
+  StopReason,
+} from "./core/decider.js";
 export { type Families, groupFamilies } from "./core/families.js";
-export {
-  type FastAction,
-  type FastReason,
-  FastScheduler,
-  type FastSchedulerOptions,
-} from "./core/fast/fast-scheduler.js";
+export { FastScheduler } from "./core/fast/fast-scheduler.js";
 export {
   DEFAULT_FAST_FLAGS,
   /** @deprecated Called {@link DEFAULT_FAST_FLAGS}. */
@@ -14,18 +18,12 @@ export {
   /** @deprecated Called {@link FastFlags}. */
   type FastFlags as Means,
 } from "./core/fast/flags.js";
+export type { FastSchedulerOptions } from "./core/fast/options.js";
 export type { Origin, Recipe } from "./core/fast/recipe.js";
 export { type Objective, weightedSum } from "./core/objective.js";
 export { type Draw, seededDraw } from "./core/random.js";
-export {
-  type Action,
-  type DeathReason,
-  type RoundOutcome,
-  Scheduler,
-  type SchedulerOptions,
-  type SearchReason,
-  type StopReason,
-} from "./core/reference/scheduler.js";
+export type { SchedulerOptions } from "./core/reference/options.js";
+export { Scheduler } from "./core/reference/scheduler.js";
 export { parseSearchPolicy, type SearchPolicy, searchPolicyNames } from "./core/search-policy.js";
 export { type Task, UNMEASURED_COST } from "./core/task.js";
 export * from "./errors.js";

@@ -1,5 +1,6 @@
+import type { SearchReason } from "../core/decider.js";
 import { groupFamilies } from "../core/families.js";
-import { Scheduler, type SearchReason } from "../core/reference/scheduler.js";
+import { Scheduler } from "../core/reference/scheduler.js";
 import { parseSearchPolicy } from "../core/search-policy.js";
 import { toTask } from "../network/tasks.js";
 import type { Result } from "../protocol/operations/index.js";
@@ -41,7 +42,7 @@ export async function driveUserProcess(worker: Worker, explain: (reason: SearchR
     const { task, programs } = action;
     const round = { task, programs, reason: explain(action.reason), state: stateOf(scheduler) };
     const { costs } = await worker.request("search", round);
-    await scheduler.observe(costs);
+    await scheduler.observe(costs.map((cost) => ({ cost })));
     await worker.request("observe", { task, state: stateOf(scheduler) });
   }
 }

@@ -1,6 +1,5 @@
-import type { FastReason } from "../core/fast/fast-scheduler.js";
+import type { FastReason, RoundOutcome, SearchReason, SearchTarget, StopReason } from "../core/decider.js";
 import type { Origin } from "../core/fast/recipe.js";
-import type { RoundOutcome, SearchReason, SearchTarget, StopReason } from "../core/reference/scheduler.js";
 import type { NetworkTask } from "../network/tasks.js";
 import type { DescribedInput } from "../protocol/operations/extract.js";
 import type { MeasuredEvent } from "../protocol/operations/measure.js";

@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
-import type { ExpectGains } from "../core/fast/fast-scheduler.js";
+import type { ExpectGains } from "../core/fast/options.js";
 import { InvalidRequestError } from "../errors.js";
 import { type CompleteTuneOptions, valuesOf } from "../options/defaults.js";
 import type { AnyEntries, Entry } from "../options/entry.js";
 import { OPTIONS } from "../options/table.js";
 import type { JobHistory, PastRound } from "../records/job-history.js";
-import type { Decider } from "./decider.js";
+import type { JobDecider } from "./decider.js";
 import type { NamedTask, Program } from "./events.js";
 
 /**
@@ -119,7 +119,7 @@ export const NOTHING_BEGUN: Begun = { measured: [], seconds: 0 };
 export async function replay(
   log: string,
   rounds: readonly PastRound[],
-  decider: Decider,
+  decider: JobDecider,
   gains: ExpectedGains,
 ): Promise<void> {
   for (const { started, measured, finished } of rounds) {

@@ -1,12 +1,12 @@
+import type { SearchTarget } from "../core/decider.js";
 import { ORIGINS, type Origin, type Recipe } from "../core/fast/recipe.js";
-import type { SearchTarget } from "../core/reference/scheduler.js";
 import { CancelledError } from "../errors.js";
 import type { CompleteTuneOptions } from "../options/defaults.js";
 import { overlaps } from "../options/effect.js";
 import type { Result } from "../protocol/operations/index.js";
 import { type MeasuredEvent, measureDeadlineMs } from "../protocol/operations/measure.js";
 import type { AppendOnlyFile } from "../records/append-only-file.js";
-import type { Decider } from "./decider.js";
+import type { JobDecider } from "./decider.js";
 import type { Program, TuneEvent } from "./events.js";
 import type { FamilyWorkers } from "./family-workers.js";
 import { Recorder } from "./recorder.js";
@@ -16,7 +16,7 @@ import type { Begun } from "./resume.js";
 export interface RoundsOfJob {
   readonly options: CompleteTuneOptions;
   readonly workers: FamilyWorkers;
-  readonly decider: Decider;
+  readonly decider: JobDecider;
   readonly log: AppendOnlyFile;
   readonly journal: AppendOnlyFile;
   readonly emit: (event: TuneEvent) => void;

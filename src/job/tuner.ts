@@ -1,8 +1,8 @@
 import { PassThrough } from "node:stream";
+import type { FastSearch, RoundOutcome, SearchTarget } from "../core/decider.js";
 import { type Families, groupFamilies } from "../core/families.js";
-import type { ExpectGains, FastSearch } from "../core/fast/fast-scheduler.js";
+import type { ExpectGains } from "../core/fast/options.js";
 import type { Recipe } from "../core/fast/recipe.js";
-import type { RoundOutcome, SearchTarget } from "../core/reference/scheduler.js";
 import { parseSearchPolicy, type SearchPolicy } from "../core/search-policy.js";
 import { measuredOrNull } from "../core/task.js";
 import { CancelledError } from "../errors.js";
@@ -23,7 +23,7 @@ import { startWorker } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
 import { Attempts } from "./attempts.js";
 import { type Beginning, basisOf, beginAgain, beginNew } from "./beginning.js";
-import { type Decider, makeDecider } from "./decider.js";
+import { type JobDecider, makeDecider } from "./decider.js";
 import { deviceSettings, simulatedTarget } from "./devices.js";
 import type { Before, EndReason, NamedTask, Resumed, Round, TuneEvent } from "./events.js";
 import { checkWorkers, FamilyWorkers } from "./family-workers.js";
@@ -166,7 +166,7 @@ export class Tuner {
       const gains = new ExpectedGains(expectedBy(workers));
       const decider = makeDecider(this.options, tasks, families, { ...beginning.start, expectGains: gains.ask });
       const { trials } = this.options;
-      const { trialsPerRound } = decider;
+      const { trialsPerRound } = decider.scheduler;
       const noticed = await register(workers, {
         options: this.options,
         costModel: this.#policy.costModel,
@@ -206,13 +206,13 @@ export class Tuner {
       const modelsFolder = await this.#saveModels(workers);
       const reason = this.#stopping.signal.aborted ? CANCELLED : whatEndedIt;
       const seconds = (performance.now() - begun) / 1000;
-      const bestCosts = decider.bestCosts.map(measuredOrNull);
+      const bestCosts = decider.scheduler.bestCosts.map(measuredOrNull);
       const finished = {
         type: "finished",
         reason,
-        trials: decider.trials,
+        trials: decider.scheduler.trials,
         failures,
-        score: bestCosts.includes(null) ? null : decider.score,
+        score: bestCosts.includes(null) ? null : decider.scheduler.score,
         bestCosts,
         seconds,
         overheadSeconds,
@@ -234,7 +234,7 @@ export class Tuner {
     history: JobHistory | null,
     tasks: readonly NamedTask[],
     { inRound, ownBefore }: Beginning,
-    decider: Decider,
+    decider: JobDecider,
     gains: ExpectedGains,
   ): Promise<Past> {
     const programs = new Map(tasks.map(({ id }) => [id, 0]));
@@ -244,7 +244,7 @@ export class Tuner {
     }
     const failed = ownBefore.filter(({ cost }) => cost === null).length;
     if (!history) {
-      const before = { programs: [...programs.values()], bestCosts: decider.bestCosts.map(measuredOrNull) };
+      const before = { programs: [...programs.values()], bestCosts: decider.scheduler.bestCosts.map(measuredOrNull) };
       return {
         before,
         rounds: 0,
@@ -263,7 +263,7 @@ export class Tuner {
     }
     const finishedRounds = rounds.length - (cut ? 1 : 0);
     return {
-      before: { programs: [...programs.values()], bestCosts: decider.bestCosts.map(measuredOrNull) },
+      before: { programs: [...programs.values()], bestCosts: decider.scheduler.bestCosts.map(measuredOrNull) },
       rounds: finishedRounds,
       failures: failed + failures,
       attempts: Attempts.ofPast(tasks.length, failed < ownBefore.length, history),

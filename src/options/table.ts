@@ -1,5 +1,5 @@
 import { DEFAULT_FAST_FLAGS, type FastFlags } from "../core/fast/flags.js";
-import { SCHEDULER_DEFAULTS } from "../core/reference/scheduler.js";
+import { SCHEDULER_DEFAULTS } from "../core/reference/options.js";
 import { STRATEGIES } from "../core/search-policy.js";
 import { parseInput } from "../network/inputs.js";
 import { CHANNELS } from "../worker/channel.js";

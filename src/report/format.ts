@@ -1,6 +1,5 @@
 import Table from "cli-table3";
-import type { FastReason, RateUnit } from "../core/fast/fast-scheduler.js";
-import type { DeathReason, SearchReason } from "../core/reference/scheduler.js";
+import type { DeathReason, FastReason, RateUnit, SearchReason } from "../core/decider.js";
 import { describeNothingRan } from "../job/attempts.js";
 import type { EndReason, NamedTask, TuneEvent } from "../job/events.js";
 import type { DescribedInput } from "../protocol/operations/extract.js";

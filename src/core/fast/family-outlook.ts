@@ -1,6 +1,6 @@
 import type { Task } from "../task.js";
 import { Likeness } from "./likeness.js";
-import { OriginShares } from "./recipe.js";
+import { OriginShares } from "./origin-shares.js";
 
 /**
  * After its first look a task is expected to gain half of what it lacks to the best throughput of its family, within

@@ -67,7 +67,7 @@ export async function replay(scenario: Scenario): Promise<Trace> {
     const round = searched[task] ?? 0;
     searched[task] = round + 1;
     const costs = (scenario.rounds[task]?.[round] ?? []).slice(0, programs);
-    await scheduler.observe(costs.map(measuredOrNull));
+    await scheduler.observe(costs.map((cost) => ({ cost: measuredOrNull(cost) })));
     calls.push([task, programs, costs.length]);
   }
   const { trials, rounds, bestRounds, deadTasks, bestCosts, score } = scheduler;

@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
+import type { FastAction, FastSearch } from "../../../src/core/decider.js";
 import { groupFamilies } from "../../../src/core/families.js";
-import {
-  type FastAction,
-  FastScheduler,
-  type FastSchedulerOptions,
-  type FastSearch,
-} from "../../../src/core/fast/fast-scheduler.js";
+import { FastScheduler } from "../../../src/core/fast/fast-scheduler.js";
 import { Likeness } from "../../../src/core/fast/likeness.js";
-import { type Origin, OriginShares } from "../../../src/core/fast/recipe.js";
+import type { FastSchedulerOptions } from "../../../src/core/fast/options.js";
+import { OriginShares } from "../../../src/core/fast/origin-shares.js";
+import type { Origin } from "../../../src/core/fast/recipe.js";
 import { weightedSum } from "../../../src/core/objective.js";
 import { seededDraw } from "../../../src/core/random.js";
 import type { Task } from "../../../src/core/task.js";

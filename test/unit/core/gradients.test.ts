@@ -22,8 +22,8 @@ describe("a scheduler for the weighted sum", () => {
         for (let action = await kept.next(); action.type === "search"; action = await kept.next()) {
           assert.deepEqual(action, await asking.next(), `seed ${seed}`);
           assert.deepEqual(await kept.likelyNext(), await asking.likelyNext(), `seed ${seed}`);
-          const costs = measure(action.task, action.programs);
-          assert.deepEqual(await kept.observe(costs), await asking.observe(costs), `seed ${seed}`);
+          const measured = measure(action.task, action.programs).map((cost) => ({ cost }));
+          assert.deepEqual(await kept.observe(measured), await asking.observe(measured), `seed ${seed}`);
         }
         assert.deepEqual(await kept.next(), await asking.next(), `seed ${seed}`);
         assert.deepEqual(kept.unlikeTasks, asking.unlikeTasks);

@@ -1,6 +1,6 @@
 import { groupFamilies } from "../../../src/core/families.js";
 import { seededDraw } from "../../../src/core/random.js";
-import type { SchedulerOptions } from "../../../src/core/reference/scheduler.js";
+import type { SchedulerOptions } from "../../../src/core/reference/options.js";
 import type { Task } from "../../../src/core/task.js";
 
 export interface RandomJob {

@@ -3,7 +3,8 @@ import { planCostModels } from "../../../src/core/cost-models.js";
 import { groupFamilies } from "../../../src/core/families.js";
 import { scoreAllBy, weightedSum } from "../../../src/core/objective.js";
 import { seededDraw } from "../../../src/core/random.js";
-import { Scheduler, type SchedulerOptions } from "../../../src/core/reference/scheduler.js";
+import type { SchedulerOptions } from "../../../src/core/reference/options.js";
+import { Scheduler } from "../../../src/core/reference/scheduler.js";
 import { parseSearchPolicy, searchPolicyNames } from "../../../src/core/search-policy.js";
 import type { Task } from "../../../src/core/task.js";
 import { InvalidObjectiveError, InvalidRequestError } from "../../../src/errors.js";
@@ -31,11 +32,16 @@ function scheduler(tasks: readonly Task[], options: Partial<SchedulerOptions> = 
   });
 }
 
+/** Measured programs, by their costs in seconds. */
+function programs(...costs: (number | null)[]): { cost: number | null }[] {
+  return costs.map((cost) => ({ cost }));
+}
+
 async function warmUp(of: Scheduler): Promise<void> {
   for (const cost of [0.004, 0.002, 0.001]) {
     const action = await of.next();
     assert.ok(action.type === "search" && action.reason.type === "warm-up");
-    await of.observe([cost, null]);
+    await of.observe(programs(cost, null));
   }
 }
 
@@ -49,11 +55,11 @@ describe("scheduler", () => {
     assert.ok(main.type === "search");
     assert.equal(main.task, 0);
     assert.equal(main.reason.type, "steepest");
-    await ours.observe([0.003]);
+    await ours.observe(programs(0.003));
     const foresee = await ours.next();
     assert.ok(foresee.type === "search" && foresee.reason.type === "foresee");
     assert.deepEqual([foresee.task, foresee.programs, foresee.reason.after], [1, 16, 0]);
-    await ours.observe([0.001]);
+    await ours.observe(programs(0.001));
     assert.deepEqual(ours.rounds, [2, 1, 1], "a foresee round is not one of the task's rounds");
   });
 
@@ -69,8 +75,8 @@ describe("scheduler", () => {
       assert.ok(action.type === "search");
       foretold += likely?.task === action.task && likely.programs === action.programs ? 1 : 0;
       likely = await asked.likelyNext();
-      await asked.observe(measured);
-      await unasked.observe(measured);
+      await asked.observe(programs(...measured));
+      await unasked.observe(programs(...measured));
     }
     assert.equal(
       foretold,
@@ -82,14 +88,14 @@ describe("scheduler", () => {
   it("never foresees a dead sibling", async () => {
     const ours = scheduler(tasks);
     await ours.next();
-    await ours.observe([0.004]);
+    await ours.observe(programs(0.004));
     await ours.next();
     await ours.observe([]);
     await ours.next();
-    await ours.observe([0.001]);
+    await ours.observe(programs(0.001));
     for (let action = await ours.next(); action.type === "search"; action = await ours.next()) {
       assert.notEqual(action.task, 1);
-      await ours.observe([0.003]);
+      await ours.observe(programs(0.003));
     }
     assert.deepEqual(ours.deadTasks, [1]);
   });
@@ -99,7 +105,7 @@ describe("scheduler", () => {
       await warmUp(ours);
       for (let action = await ours.next(); action.type === "search"; action = await ours.next()) {
         assert.notEqual(action.reason.type, "foresee");
-        await ours.observe([0.001, 0.001, 0.001, 0.001]);
+        await ours.observe(programs(0.001, 0.001, 0.001, 0.001));
       }
       assert.ok(ours.trials >= 100);
     }
@@ -117,7 +123,7 @@ describe("scheduler", () => {
     await warmUp(stuck);
     let action = await stuck.next();
     while (action.type === "search") {
-      await stuck.observe([1, 1, 1, 1]);
+      await stuck.observe(programs(1, 1, 1, 1));
       action = await stuck.next();
     }
     assert.equal(action.reason.type, "no-improvement");
@@ -129,7 +135,7 @@ describe("scheduler", () => {
     const order: string[] = [];
     for (let action = await ours.next(); action.type === "search"; action = await ours.next()) {
       order.push(`${action.reason.type} ${action.task}`);
-      await ours.observe([0.001]);
+      await ours.observe(programs(0.001));
     }
     assert.deepEqual(order.slice(0, 5), [
       "next-in-turn 0",
@@ -152,8 +158,8 @@ describe("scheduler", () => {
   it("gives the same action until it is observed, and the same run for the same seed", async () => {
     const ours = scheduler(tasks);
     assert.equal(await ours.next(), await ours.next());
-    await ours.observe([1]);
-    await assert.rejects(ours.observe([1]), /call next\(\) first/);
+    await ours.observe(programs(1));
+    await assert.rejects(ours.observe(programs(1)), /call next\(\) first/);
     const draw = seededDraw(7);
     const again = seededDraw(7);
     assert.deepEqual(
