@@ -27,6 +27,7 @@ from .needed import allow_import, missing
 
 if TYPE_CHECKING:
     from .wire.curve import ClientKeys
+    from .wire.session import Performer
 
 # How long processes that were killed may take to be gone; one in the kernel's hands may never be.
 _KILLED_SECONDS = 2.0
@@ -70,10 +71,17 @@ def _serve(endpoint: str, keys: str | None, folder: str | None) -> None:
     channel = Channel(endpoint, session.deliver, _keys(keys), lost=_end_without_orchestrator if own else None)
     if not own:
         threading.Thread(target=_end_with_parent, args=(folder,), name="parent watch", daemon=True).start()
-    session.serve(channel.send)
+    session.serve(channel.send, operations)
     channel.close()
     if session.refusal:
         sys.exit(f"The orchestrator ended the session: {session.refusal.reason}")
+
+
+def operations() -> Performer:
+    # Imports TVM, which takes seconds: not before the session's heart beats.
+    from .operations import Operations
+
+    return Operations()
 
 
 def _keys(named: str | None) -> ClientKeys | None:

@@ -73,7 +73,7 @@ def _serve(endpoint: str, sessions: int) -> dict[str, Any]:
     for index in range(sessions):
         session = Session()
         channel = Channel(endpoint, session.deliver)
-        session.serve(channel.send, Echo())
+        session.serve(channel.send, Echo)
         channel.close()
         refused += session.refusal is not None
         if index == sessions // 5:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import tvm
+from numpy.typing import NDArray
 from tvm import transform
 from tvm.auto_scheduler.feature import get_per_store_features_from_states
 from tvm.auto_scheduler.measure import BuildResult, MeasureInput, prepare_runner_args
@@ -41,7 +42,7 @@ class AnsorProgram:
     def build_request(self, link: Callable[..., Any]) -> BuildRequest:
         return BuildRequest(instantiate, self.input.serialize(), link)
 
-    def values(self, arguments: tuple[Argument, ...]) -> tuple[np.ndarray | None, ...]:
+    def values(self, arguments: tuple[Argument, ...]) -> tuple[NDArray[Any] | None, ...]:
         """Anything, but for tasks with inputs of their own (TVM's `task_inputs`)."""
         one = self.input
         if not one.task.task_input_names:

@@ -97,9 +97,11 @@ def _build(inputs: Any, timeout: int, n_parallel: int, build_func: str = "defaul
 def _run(inputs: list[MeasureInput], builds: list[BuildResult], key: str, *settings: Any) -> list[MeasureResult]:
     engine = _engines.get(str(key))
     if engine is None:
-        return _tvms_own(_RUN)(inputs, builds, key, *settings)
-    _host, _port, _priority, _parallel, timeout, *how, flush, verbose = settings[:11]
-    timing = Timing(timeout, *how, bool(flush), *(int(device) for device in settings[11:]))
+        results: list[MeasureResult] = _tvms_own(_RUN)(inputs, builds, key, *settings)
+        return results
+    _host, _port, _priority, _parallel, timeout, number, repeat, min_ms, cooldown, flush, verbose = settings[:11]
+    device = (int(each) for each in settings[11:])
+    timing = Timing(timeout, number, repeat, min_ms, cooldown, bool(flush), *device)
     futures = [engine.submit(AnsorProgram(one), timing, _built(build)) for one, build in zip(inputs, builds)]
     results = []
     try:

@@ -85,7 +85,7 @@ def drive(scheduler: Any, settings: TuningSettings) -> None:
         try:
             with _Interruption(orchestrator, session) as interruption:
                 process = UserProcess(scheduler, settings, earlier, interruption, session.end)
-                session.serve(channel.send, process, raise_errors=True)
+                session.serve(channel.send, lambda: process, raise_errors=True)
                 interruption.check()
             done = process.finished
         except InterruptionError:

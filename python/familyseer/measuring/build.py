@@ -93,7 +93,8 @@ def link_function(build_func: str | Callable[..., Any], here: bool) -> Callable[
     if build_func == "default":
         return link_here if here else tar.tar
     if build_func == "ndk":
-        return ndk.create_shared
+        shared: Callable[..., Any] = ndk.create_shared
+        return shared
     raise ValueError(f"Unknown build_func: {build_func}. Expected default, ndk or a function.")
 
 

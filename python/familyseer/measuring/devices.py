@@ -238,7 +238,7 @@ class TrackerDevices:
             self._look()
             self._release()
             self._ask()
-            wait = [self._wake_receiver, *self._asked]
+            wait: list[Any] = [self._wake_receiver, *self._asked]
             readable, _, _ = select.select(wait, [], [], _LOOK_SECONDS)
             if self._wake_receiver in readable:
                 os.read(self._wake_receiver, 4096)

@@ -168,7 +168,12 @@ def _receive(control: socket.socket, size: int) -> bytes:
 def _duty(name: str) -> Callable[[Any], Any]:
     from . import build, run, run_remote
 
-    return {"build": build.build, "run": run.Runner().run, "run-remote": run_remote.RemoteRunner()}[name]
+    duties: dict[str, Callable[[Any], Any]] = {
+        "build": build.build,
+        "run": run.Runner().run,
+        "run-remote": run_remote.RemoteRunner(),
+    }
+    return duties[name]
 
 
 def _serve(control: socket.socket, preload: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Protocol
 
 if TYPE_CHECKING:
-    import numpy as np
+    from numpy.typing import NDArray
 
     from .build import Argument, BuildRequest, Built
     from .failures import Failure
@@ -33,7 +33,7 @@ class Program(Protocol):
     def build_request(self, link: Callable[..., Any]) -> BuildRequest:
         """How a builder makes a library of it; asked for when one is about to."""
 
-    def values(self, arguments: tuple[Argument, ...]) -> tuple[np.ndarray | None, ...]:
+    def values(self, arguments: tuple[Argument, ...]) -> tuple[NDArray[Any] | None, ...]:
         """What its arguments must hold [arguments], None for anything; asked for when it is about to run."""
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
-import numpy as np
 import tvm
 
 from .build import Argument
 from .cpus import on_cpus
 from .failures import WHILE_LOADING, WHILE_RUNNING, Failure, raised
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 RANDOM_FILL = "tvm.contrib.random.random_fill"
 
@@ -36,7 +38,7 @@ class RunRequest:
 
     path: str
     arguments: tuple[Argument, ...]
-    values: tuple[np.ndarray | None, ...]
+    values: tuple[NDArray[Any] | None, ...]
     target: str
     timing: Timing
     worse_than: float | None

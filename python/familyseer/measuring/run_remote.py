@@ -93,6 +93,7 @@ class RemoteRunner:
         self._grant = request.grant
 
     def _run(self, request: RunRequest) -> Ran:
+        assert self._arrays is not None
         begun = time.monotonic()
         costs: tuple[float, ...] = ()
         failure: Failure | None = None

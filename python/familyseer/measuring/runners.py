@@ -192,8 +192,10 @@ class Runners:
         self._turns.give_back(device.timed_on(program.target, program.timing.device))
         self._devices.ended(device, ran)
         if device.compared(program.target):
-            ran_well = isinstance(ran, Ran) and ran.failure is None
-            cost = statistics.fmean(ran.costs) if ran_well else None if isinstance(ran, Lost) else math.inf
+            if isinstance(ran, Ran) and ran.failure is None:
+                cost: float | None = statistics.fmean(ran.costs)
+            else:
+                cost = None if isinstance(ran, Lost) else math.inf
             self._speeds.ended(device.name, program, cost)
 
 

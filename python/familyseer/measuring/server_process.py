@@ -16,7 +16,7 @@ import socket
 import sys
 import threading
 import time
-from typing import Any, NoReturn
+from typing import Any, Callable, NoReturn
 
 LOOPBACK = "127.0.0.1"
 _ANY_PORT = (9000, 10000)
@@ -28,7 +28,8 @@ def main() -> None:
     answer = os.dup(1)
     os.dup2(2, 1)
     kind, *options = sys.argv[1:]
-    started = {"tracker": _tracker, "server": _server}[kind](*options)
+    kinds: dict[str, Callable[..., Any]] = {"tracker": _tracker, "server": _server}
+    started = kinds[kind](*options)
     os.write(answer, f"{started.port}\n".encode())
     os.close(answer)
     started.proc.join()

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import tvm
+from numpy.typing import NDArray
 
 WARP = 32
 # What an operation counts as; those on whole numbers compute addresses, and a division is a multiplication and shifts.
@@ -152,13 +153,13 @@ class _Reader:
     # ---- nodes ----
 
     def _kind(self, node: int) -> str:
-        return self._nodes[node].get("type_key", "")
+        return str(self._nodes[node].get("type_key", ""))
 
     def _of(self, node: int, name: str) -> int:
         return int(self._nodes[node]["attrs"][name])
 
     def _text(self, node: int, name: str) -> str:
-        return self._nodes[self._of(node, name)].get("repr_str", "")
+        return str(self._nodes[self._of(node, name)].get("repr_str", ""))
 
     def _items(self, node: int) -> list[int]:
         return [int(each) for each in self._nodes[node].get("data", [])]
@@ -356,7 +357,7 @@ class _Reader:
 
     def _addresses(
         self, indices: Sequence[int], extents: Sequence[int], around: _Around, inner: Loop | None
-    ) -> np.ndarray:
+    ) -> NDArray[Any]:
         """Of a block's first warp in the first iteration of all loops, up to four of `inner` [threads, elements]."""
         assert around.kernel is not None
         thread = np.arange(min(WARP, max(1, around.kernel.threads)))[:, None]
@@ -382,7 +383,7 @@ class _Reader:
         return math.prod(max(1, min(extent, high - low + 1)) for (low, high), extent in zip(bounds, shape))
 
     @staticmethod
-    def _sectors(addresses: np.ndarray, element: int) -> int:
+    def _sectors(addresses: NDArray[Any], element: int) -> int:
         return len(np.unique(addresses * element // 32))
 
     def _variables(self, node: int) -> Iterator[int]:
@@ -432,7 +433,7 @@ _OPERATIONS: dict[str, Any] = {
 }
 
 
-def _bank_cycles(addresses: np.ndarray, element: int) -> int:
+def _bank_cycles(addresses: NDArray[Any], element: int) -> int:
     """Threads that read the same word are served at once, those that read other words of a bank one after another."""
     words = np.unique(addresses * element // 4)
     return int(np.bincount(words % 32).max())

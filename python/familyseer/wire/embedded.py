@@ -50,10 +50,12 @@ def open_worker(executable: str, version: str, sites: list[str], package_folder:
         raise RuntimeError(lacking)
     allow_import()
     from familyseer.wire.session import Session
+    from familyseer.worker import operations
 
     outgoing: queue.Queue[bytes] = queue.Queue()
     session = Session()
-    thread = threading.Thread(target=session.serve, args=(outgoing.put,), name="familyseer worker", daemon=True)
+    serving = (outgoing.put, operations)
+    thread = threading.Thread(target=session.serve, args=serving, name="familyseer worker", daemon=True)
     thread.start()
     handle = len(_workers)
     _workers[handle] = (session, outgoing, thread)

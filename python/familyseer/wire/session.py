@@ -99,12 +99,12 @@ class Session:
         self._requests.put(None)
 
     def serve(
-        self, send: Callable[[bytes], None], performer: Performer | None = None, raise_errors: bool = False
+        self, send: Callable[[bytes], None], make_performer: Callable[[], Performer], raise_errors: bool = False
     ) -> None:
         """Says hello, then does what is asked until the session ends.
 
-        `send` must be callable from several threads at once. `performer` is ours unless given. With `raise_errors` the
-        first error is raised here too, after the orchestrator has been told.
+        `send` must be callable from several threads at once. `make_performer` is called once TVM is imported. With
+        `raise_errors` the first error is raised here too, after the orchestrator has been told.
         """
         # TVM is imported under heartbeats: it takes seconds, and a silent worker is taken for lost.
         import tvm
@@ -118,10 +118,7 @@ class Session:
             python_version=platform.python_version(),
             pid=os.getpid(),
         )
-        if performer is None:
-            from ..operations import Operations
-
-            performer = Operations()
+        performer = make_performer()
         while not self.ended:
             request = self._requests.get()
             if request is None:

@@ -1,0 +1,76 @@
+"""Which room imports which: the contracts in pyproject.toml, and what breaks one (`npm run check` runs the same)."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("importlinter")
+
+PYTHON = Path(__file__).parents[2] / "python"
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the package to plant imports in."""
+    shutil.copytree(PYTHON, tmp_path / "python", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "python" / "familyseer"
+
+
+def contracts_of(package: Path) -> tuple[int, str]:
+    """The exit code, and what is said, with single spaces."""
+    lint = Path(sys.executable).with_name("lint-imports")
+    command = [sys.executable, str(lint), "--no-cache", str(package.parent / "pyproject.toml")]
+    environment = {**os.environ, "PYTHONPATH": str(package.parent)}
+    done = subprocess.run(command, cwd=package.parent, env=environment, capture_output=True, text=True)
+    return done.returncode, re.sub(r"\s+", " ", done.stdout + done.stderr)
+
+
+def plant(module: Path, line: str) -> None:
+    module.write_text(f"{module.read_text()}\n\ndef _planted() -> None:\n    {line}\n")
+
+
+def test_the_rooms_keep_the_contracts(package: Path) -> None:
+    code, said = contracts_of(package)
+    assert code == 0, said
+    assert re.search(r"Contracts: [3-9] kept, 0 broken", said)
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "contract", "named"),
+    [
+        (
+            "learning/draft.py",
+            "from ..measuring import engine",
+            "A room imports only from rooms below it BROKEN",
+            "familyseer.learning.draft -> familyseer.measuring.engine",
+        ),
+        (
+            "measuring/speeds.py",
+            "from ..operations import Operations",
+            "A room imports only from rooms below it BROKEN",
+            "familyseer.measuring.speeds -> familyseer.operations",
+        ),
+        ("errors.py", "from . import targets", "There is no circle BROKEN", ".targets -> .errors"),
+        (
+            "devices.py",
+            "from .ansor import schedules",
+            "the module that chooses a tuner BROKEN",
+            "familyseer.devices -> familyseer.ansor.schedules",
+        ),
+    ],
+)
+def test_an_import_against_a_contract_is_named(
+    package: Path, module: str, line: str, contract: str, named: str
+) -> None:
+    plant(package / module, line)
+    code, said = contracts_of(package)
+    assert code == 1
+    assert contract in said
+    assert named in said, said
