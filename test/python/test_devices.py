@@ -33,6 +33,8 @@ from familyseer.measuring.tracker import Tracker
 from tvm import auto_scheduler
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
 
+pytestmark = pytest.mark.timed
+
 SECONDS = 60
 LOOPBACK = "127.0.0.1"
 QUICK = Timing(number=1, repeat=1, min_repeat_ms=1)
@@ -247,7 +249,9 @@ def test_tvms_own_tuning_goes_through_two_servers(servers: LocalServers, program
         measure_callbacks=[auto_scheduler.RecordToFile(str(log))],
         verbose=0,
     )
-    programs[0].task.tune(option)
+    search = {"evolutionary_search_population": 16}
+    policy = auto_scheduler.SketchPolicy(programs[0].task, auto_scheduler.XGBModel(), params=search, verbose=0)
+    programs[0].task.tune(option, policy)
     assert len(log.read_text().splitlines()) == 12
     assert sum(report.programs for report in devices.report()) == 12
     assert [report.failures for report in devices.report()] == [0, 0]

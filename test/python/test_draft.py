@@ -12,6 +12,8 @@ from tvm import auto_scheduler, te, topi
 from tvm.auto_scheduler.feature import get_per_store_features_from_states
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
 
+pytestmark = pytest.mark.timed
+
 SIZE = 256
 PROGRAMS = 32
 CPU = tvm.target.Target("llvm")

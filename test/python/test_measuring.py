@@ -30,6 +30,8 @@ from familyseer.measuring.run import Timing
 from tvm import auto_scheduler
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
 
+pytestmark = pytest.mark.timed
+
 TIMING = Timing(timeout=5, number=1, repeat=2, min_repeat_ms=10)
 WITHIN_SECONDS = 60
 
@@ -80,14 +82,15 @@ def test_measures_in_order_of_submission_what_tvm_measures(engine: Callable[...,
 
 def test_times_agree_with_tvms_own_runner(engine: Callable[..., Engine]) -> None:
     inputs = programs(6, size=128)
-    timing = Timing(number=1, repeat=5, min_repeat_ms=20)
+    timing = Timing(number=1, repeat=10, min_repeat_ms=20)
     ours, theirs = [], []
     stream = engine()
-    builder, runner = auto_scheduler.LocalBuilder(), auto_scheduler.LocalRunner(number=1, repeat=5, min_repeat_ms=20)
+    built = auto_scheduler.LocalBuilder().build(inputs, 0)
+    runner = auto_scheduler.LocalRunner(number=1, repeat=10, min_repeat_ms=20)
     # What else runs on the machine only lengthens a time: the least of more rounds is nearer to it.
-    for _ in range(6):
+    for _ in range(3):
         ours.append([min(each.costs) for each in measure(stream, inputs, timing)])
-        timed = runner.run(inputs, builder.build(inputs, 0), 0)
+        timed = runner.run(inputs, built, 0)
         theirs.append([min(float(cost) for cost in result.costs) for result in timed])
     ratios = [min(a) / min(b) for a, b in zip(zip(*ours), zip(*theirs))]
     assert 0.8 < statistics.median(ratios) < 1.25, ratios
@@ -160,10 +163,14 @@ def test_a_stopped_runner_is_a_timeout(engine: Callable[..., Engine]) -> None:
     stream = engine()
     measure(stream, programs(1))
     (server,) = psutil.Process().children()
-    for child in server.children():
+    stopped = server.children()
+    for child in stopped:
         child.send_signal(signal.SIGSTOP)
-    measured = measure(stream, programs(3), Timing(timeout=2, min_repeat_ms=10))
-    assert set(kinds(measured)) <= {None, "build-timeout", "run-timeout"}
+    failures = kinds(measure(stream, programs(3), Timing(timeout=2, min_repeat_ms=10)))
+    timeouts = {"build-timeout", "run-timeout"}
+    # Who was stopped takes a program at most before another is there in its place.
+    assert 1 <= len([kind for kind in failures if kind in timeouts]) <= len(stopped), failures
+    assert {*failures} <= {None, *timeouts}
 
 
 class DevicesThatComeOnceAllIsBuilt(LocalDevices):

@@ -21,6 +21,8 @@ from familyseer.operations import Operations
 from tvm import auto_scheduler
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
 
+pytestmark = pytest.mark.timed
+
 # What each of a program's threads writes: its number, of how many, its CPU and the CPUs it may use, as a bit mask.
 TELLS = """
     struct env {{ void *sync; int tasks; }};

@@ -13,6 +13,8 @@ from typing import Any, Callable
 import pytest
 from familyseer.measuring.turns import ASK_SECONDS, Turns
 
+pytestmark = pytest.mark.timed
+
 HOLDER = """
 import sys, time
 from pathlib import Path
