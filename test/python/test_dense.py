@@ -47,6 +47,7 @@ def test_every_program_of_a_dense_layer_lowers_and_computes_what_the_untuned_one
         task, auto_scheduler.RandomModel(), params={"evolutionary_search_population": 8}, verbose=0, seed=0
     )
     states = list(policy.sample_initial_population())[:4]
+    assert states
     expected = output(layer, None)
     for state in states:
         task.compute_dag.apply_steps_from_state(state, layout_rewrite=task.layout_rewrite_option)

@@ -303,6 +303,7 @@ def test_what_is_cancelled_is_not_measured(engine: Callable[..., Engine]) -> Non
     cancelled = [future for future in reversed(futures) if future.cancel()]
     assert len(cancelled) >= 12
     assert all(future.result(timeout=WITHIN_SECONDS).failure is None for future in futures if not future.cancelled())
+    assert kinds(measure(stream, programs(1))) == [None]
 
 
 def test_clearly_worse_programs_are_timed_once_only(engine: Callable[..., Engine]) -> None:

@@ -180,7 +180,9 @@ def test_an_odd_line_is_skipped_with_a_reason_whatever_is_odd_about_it(
         assert part.records[-1].cost == pytest.approx(2e-3)
         assert len(part.records) + part.skipped.count == len(odd) + 1
         assert all(record.cost is None or 0 < record.cost < 1e10 for record in part.records)
-        for told in part.skipped.described():
+        described = part.skipped.described()
+        assert described
+        for told in described:
             said = told["of"] or ""
             assert len(said) < 250 and said.isprintable() and told["lines"]
             said.encode()

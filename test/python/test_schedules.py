@@ -109,7 +109,9 @@ def samples(name: str, target: str = CPU) -> list[Steps]:
     task = task_of(name, target)
     parameters = {"sample_init_min_population": 24, "evolutionary_search_population": 24}
     policy = auto_scheduler.SketchPolicy(task, auto_scheduler.RandomModel(), params=parameters, seed=0, verbose=0)
-    return [steps_of(task, state) for state in list(policy.sample_initial_population())[:24]]
+    states = list(policy.sample_initial_population())[:24]
+    assert states, name
+    return [steps_of(task, state) for state in states]
 
 
 def splits(steps: Steps) -> list[list]:

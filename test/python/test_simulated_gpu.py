@@ -62,13 +62,16 @@ def test_the_same_program_takes_the_same_time(programs: list[PublishedProgram]) 
 def test_what_verify_gpu_code_rejects_fails_and_nothing_else_does(matmul: auto_scheduler.SearchTask) -> None:
     parameters = {"sample_init_min_population": 8, "evolutionary_search_population": 32}
     policy = auto_scheduler.SketchPolicy(matmul, auto_scheduler.RandomModel(), params=parameters, seed=0, verbose=0)
+    fails = []
     for state in list(policy.sample_initial_population())[:8]:
         bound = matmul.compute_dag.infer_bound_from_state(state).state_object
-        if np.any(get_per_store_features_from_states([bound], matmul)[0]):
+        fails.append(not np.any(get_per_store_features_from_states([bound], matmul)[0]))
+        if not fails[-1]:
             assert 1e-6 < seconds_of(matmul, bound) < 1
         else:
             with pytest.raises(InvalidProgramError, match="VerifyGPUCode"):
                 seconds_of(matmul, bound)
+    assert {*fails} == {True, False}
 
 
 @pytest.mark.parametrize(

@@ -36,15 +36,4 @@ describe("near misses on the command line", function () {
       assert.equal(exitCode, 2, args);
     }
   });
-
-  it("of set-up's own options are, too", async () => {
-    for (const [option, near] of [
-      ["--cud", "--cuda"],
-      ["--tvm_python=x", "--tvm-python"],
-    ] as const) {
-      const { exitCode, stderr } = await execa("scripts/setup", [option], { reject: false });
-      assert.match(stderr, new RegExp(`unknown option ${option}\\. Did you mean ${near}\\?`));
-      assert.equal(exitCode, 2);
-    }
-  });
 });

@@ -161,8 +161,8 @@ describe("the page of a report, in Chromium", () => {
 });
 
 /** Whether something is painted on both canvases. */
-const DRAWN = `[...document.querySelectorAll("canvas")].every((canvas) =>
-  canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value > 0))`;
+const DRAWN = `[...document.querySelectorAll("canvas")].filter((canvas) =>
+  canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value > 0)).length === 2`;
 
 /** Presses Tab until an element has the focus. */
 async function tabTo(page: Page, id: string): Promise<void> {
