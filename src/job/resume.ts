@@ -21,7 +21,8 @@ export function requireSameOptions(
   const defaults = valuesOf("default", entries);
   const before = flat(history.started.options);
   const now = asJournaled(options, entries);
-  const valueBefore = (name: string) => before[name] ?? defaults[name];
+  // Null is a value; only a journal of before the option was there lacks it.
+  const valueBefore = (name: string) => (name in before ? before[name] : defaults[name]);
   const differing = Object.entries(entries)
     .filter(([name, entry]) => entry.decides && !isSame(entry, valueBefore(name), now[name]))
     .map(([name]) => `${name} was ${JSON.stringify(valueBefore(name))} and is ${JSON.stringify(now[name])}`);

@@ -100,6 +100,13 @@ describe("a job that is resumed", function () {
     assert.equal((await tuning.records()).length, 150);
   });
 
+  it("goes on with an option turned off that is on by default", async () => {
+    await tuning.run([...MODES.fast, "--no-worse-ratio"], 10);
+    const { exitCode, stderr } = await tuning.run([...MODES.fast, "--no-worse-ratio", "--resume"]);
+    assert.equal(exitCode, 0, stderr);
+    assert.match((await tuning.run([...MODES.fast, "--resume"])).stderr, /worseRatio was null and is 2\./);
+  });
+
   it("is refused with other options, each named", async () => {
     await tuning.run(MODES.fast, 10);
     const { exitCode, stderr } = await tuning.run([...MODES.fast, "--resume", "--seed", "1", "--trials", "100"]);
