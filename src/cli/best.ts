@@ -11,6 +11,7 @@ import { describeEnd, ms, table } from "../report/format.js";
 import { widthOf } from "../report/screen.js";
 import { isSimulated } from "../target.js";
 import { example, type Finish } from "./command.js";
+import { EXIT } from "./exit-code.js";
 
 export function addBest(program: Command, finish: Finish): void {
   const command = program
@@ -73,7 +74,7 @@ export function addBest(program: Command, finish: Finish): void {
         });
         console.error(`${lines.length} records written to ${distill}`);
       }
-      finish(0);
+      finish(EXIT.done);
     });
   example(command, "familyseer best mobilenet.log --distill mobilenet.best.log");
 }

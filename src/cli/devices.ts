@@ -5,6 +5,7 @@ import { table } from "../report/format.js";
 import { widthOf } from "../report/screen.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import { example, type Finish, withWorkerOptions } from "./command.js";
+import { EXIT } from "./exit-code.js";
 
 interface Flags extends WorkerOptions {
   readonly tracker?: string;
@@ -34,7 +35,7 @@ export function addDevices(program: Command, finish: Finish): void {
         const listed = await listDevices(worker, tracker, deviceKey);
         const rows = withTotals(listed, totals);
         console.log(json ? JSON.stringify(rows, null, 2) : deviceTable(rows));
-        finish(0);
+        finish(EXIT.done);
       } finally {
         await worker.close();
       }

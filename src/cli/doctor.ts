@@ -5,6 +5,7 @@ import { inWords } from "../network/threads.js";
 import { home, pythonArguments, pythonPath, tvmPython } from "../worker/installation.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import { example, type Finish, withWorkerOptions } from "./command.js";
+import { EXIT } from "./exit-code.js";
 
 const PINGS = 100;
 
@@ -45,7 +46,7 @@ export function addDoctor(program: Command, finish: Finish): void {
           }
         }
       }
-      finish(results.every(({ ok }) => ok) ? 0 : 2);
+      finish(results.every(({ ok }) => ok) ? EXIT.done : EXIT.usage);
     });
   withWorkerOptions(command);
   example(command, "familyseer doctor");

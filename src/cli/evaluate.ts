@@ -12,6 +12,7 @@ import {
   withNetworkOptions,
   withWorkerOptions,
 } from "./command.js";
+import { EXIT } from "./exit-code.js";
 import { withOptions } from "./flags.js";
 
 type Flags = EvaluateOptions & { readonly json?: boolean; readonly timing: boolean };
@@ -41,7 +42,7 @@ export function addEvaluate(program: Command, finish: Finish): void {
       } else {
         await exportAndPrint(options, json);
       }
-      finish(0);
+      finish(EXIT.done);
     });
   example(
     withWorkerOptions(command),

@@ -10,6 +10,7 @@ import { loadDrawing } from "../report/figure.js";
 import { table } from "../report/format.js";
 import { widthOf } from "../report/screen.js";
 import { example, type Finish, wholeNumbers } from "./command.js";
+import { EXIT } from "./exit-code.js";
 import { interruptible } from "./interrupt.js";
 import { didYouMean } from "./near-misses.js";
 
@@ -47,7 +48,7 @@ export function addExperiment(program: Command, finish: Finish): void {
     .action(async (name: string | undefined, flags: Flags) => {
       if (name === undefined) {
         console.log(flags.json ? JSON.stringify(described(), null, 2) : list(widthOf(process.stdout)));
-        finish(0);
+        finish(EXIT.done);
         return;
       }
       const chosen = experimentsNamed(name);

@@ -5,6 +5,7 @@ import { InvalidRequestError } from "../errors.js";
 import { listTasks, type NetworkOptions } from "../network/tasks.js";
 import type { WorkerOptions } from "../worker/start.js";
 import { example, type Finish, withNetworkOptions, withWorkerOptions } from "./command.js";
+import { EXIT } from "./exit-code.js";
 
 export function addFamilies(program: Command, finish: Finish): void {
   const command = withNetworkOptions(program.command("families"))
@@ -29,7 +30,7 @@ export function addFamilies(program: Command, finish: Finish): void {
           console.log(`family group : ${family} --- [${ids.join(", ")}]`);
         }
       }
-      finish(0);
+      finish(EXIT.done);
     });
   example(
     withWorkerOptions(command),

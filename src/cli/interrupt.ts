@@ -1,5 +1,4 @@
-/** What a shell expects of a program that Ctrl-C ended. */
-const INTERRUPTED = 130;
+import { EXIT } from "./exit-code.js";
 
 /**
  * Does work that Ctrl-C ends: the first asks it to end, the second ends this process at once. Standard output that can take no
@@ -19,7 +18,7 @@ export async function interruptible(
     if (interrupt.signal.aborted) {
       // The worker ends with us: its standard input closes.
       atOnce();
-      process.exit(INTERRUPTED);
+      process.exit(EXIT.interrupted);
     }
     say("interrupted: the round in progress is recorded first; again to end at once");
     interrupt.abort();
@@ -34,7 +33,7 @@ export async function interruptible(
   process.stdout.on("error", onOutputGone);
   try {
     await work(interrupt.signal);
-    return interrupt.signal.aborted ? INTERRUPTED : 0;
+    return interrupt.signal.aborted ? EXIT.interrupted : EXIT.done;
   } finally {
     process.off("SIGINT", onInterrupt).off("SIGTERM", onInterrupt);
     process.stdout.off("error", onOutputGone);

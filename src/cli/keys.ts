@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { writeKeys } from "../worker/curve.js";
 import { example, type Finish } from "./command.js";
+import { EXIT } from "./exit-code.js";
 
 export function addKeys(program: Command, finish: Finish): void {
   const command = program
@@ -14,7 +15,7 @@ export function addKeys(program: Command, finish: Finish): void {
       if (json) {
         const [server, client] = ["server", "client"].map((side) => resolve(folder, side));
         console.log(JSON.stringify({ server, client, files }, null, 2));
-        finish(0);
+        finish(EXIT.done);
         return;
       }
       console.log(files.join("\n"));
@@ -23,7 +24,7 @@ export function addKeys(program: Command, finish: Finish): void {
           `  here   familyseer tune --endpoint tcp://ADDRESS:PORT --keys ${folder}/server ...\n` +
           "  there  python -m familyseer.worker --connect tcp://ADDRESS:PORT --keys client",
       );
-      finish(0);
+      finish(EXIT.done);
     });
   example(command, "familyseer keys ~/familyseer-keys");
 }

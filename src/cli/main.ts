@@ -1,11 +1,12 @@
 import { setImmediate } from "node:timers/promises";
-import { type Command, CommanderError, Help } from "commander";
-import { FamilySeerError, InvalidRequestError } from "../errors.js";
+import { type Command, Help } from "commander";
+import { InvalidRequestError } from "../errors.js";
 import { addBest } from "./best.js";
 import type { Finish } from "./command.js";
 import { addDevices } from "./devices.js";
 import { addDoctor } from "./doctor.js";
 import { addEvaluate } from "./evaluate.js";
+import { EXIT, exitCodeOf } from "./exit-code.js";
 import { addExperiment } from "./experiment.js";
 import { addFamilies } from "./families.js";
 import { addKeys } from "./keys.js";
@@ -16,9 +17,6 @@ import { addSetup } from "./setup.js";
 import { addTasks } from "./tasks.js";
 import { addTune } from "./tune.js";
 import { addTuneNetwork } from "./tune-network.js";
-
-/** Exit code for what the user can put right: a wrong option, name, file or installation. */
-const USAGE = 2;
 
 /** The commands by the headings they have in the help. */
 const COMMANDS: readonly [heading: string, additions: readonly ((program: Command, finish: Finish) => void)[]][] = [
@@ -38,7 +36,7 @@ When something fails:
 
 /** Runs the command line and returns its exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
-  let code = 0;
+  let code: number = EXIT.done;
   const finish = (result: number) => {
     code = result;
   };
@@ -68,7 +66,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     code = exitCodeOf(error);
   }
-  return (await output.isWhole()) ? code : 1;
+  return (await output.isWhole()) ? code : EXIT.failed;
 }
 
 /**
@@ -103,17 +101,4 @@ function requireCurrentFolder(): void {
   } catch {
     throw new InvalidRequestError("The current folder was removed. Go to one that is there, and try again.");
   }
-}
-
-function exitCodeOf(error: unknown): number {
-  if (error instanceof CommanderError) {
-    // Commander has printed its message already.
-    return error.exitCode === 0 ? 0 : USAGE;
-  }
-  if (error instanceof FamilySeerError) {
-    console.error(`familyseer: ${error.message}`);
-    return error instanceof InvalidRequestError ? USAGE : 1;
-  }
-  console.error("familyseer: this is a defect of familyseer, please report it:", error);
-  return 1;
 }

@@ -6,6 +6,7 @@ import { applyPatch, parsePatch, reversePatch, type StructuredPatch } from "diff
 import { InvalidRequestError } from "../errors.js";
 import { packageRoot } from "../worker/installation.js";
 import { example, type Finish } from "./command.js";
+import { EXIT } from "./exit-code.js";
 
 type State = "applied" | "not applied" | "does not match";
 
@@ -46,7 +47,7 @@ export function addPatch(program: Command, finish: Finish): void {
       const { version, files } = await readTree(path);
       const state = stateOf(files);
       show({ version, path, state }, flags);
-      finish(state === "does not match" ? 1 : 0);
+      finish(state === "does not match" ? EXIT.failed : EXIT.done);
     });
   example(command, "familyseer patch apply ~/tvm");
 }

@@ -6,6 +6,7 @@ import { readReport, renderPage } from "../report/page.js";
 import { widthOf } from "../report/screen.js";
 import { wrapped } from "../report/text.js";
 import { example, type Finish } from "./command.js";
+import { EXIT } from "./exit-code.js";
 
 export function addReport(program: Command, finish: Finish): void {
   const command = program
@@ -27,7 +28,7 @@ export function addReport(program: Command, finish: Finish): void {
         console.error(wrapped(notice, widthOf(process.stderr)));
       }
       console.log(json ? JSON.stringify({ page: out, notices: data.notices }, null, 2) : out);
-      finish(0);
+      finish(EXIT.done);
     });
   example(command, "familyseer report tvm.log familyseer.log --out comparison.html");
 }

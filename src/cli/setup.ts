@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { execa } from "execa";
 import { packageRoot } from "../worker/installation.js";
 import { example, type Finish } from "./command.js";
+import { EXIT } from "./exit-code.js";
 
 interface Flags {
   readonly tvm?: string;
@@ -37,7 +38,7 @@ export function addSetup(program: Command, finish: Finish): void {
       if (json && exitCode === 0) {
         console.log(JSON.stringify({ python: READY.exec(stdout ?? "")?.[1] ?? null }));
       }
-      finish(exitCode ?? 1);
+      finish(exitCode ?? EXIT.failed);
     });
   example(command, "familyseer setup");
 }

@@ -4,6 +4,7 @@ import { inputsLine, table } from "../report/format.js";
 import { widthOf } from "../report/screen.js";
 import type { WorkerOptions } from "../worker/start.js";
 import { example, type Finish, withNetworkOptions, withWorkerOptions } from "./command.js";
+import { EXIT } from "./exit-code.js";
 
 export function addTasks(program: Command, finish: Finish): void {
   const command = withNetworkOptions(program.command("tasks"))
@@ -33,7 +34,7 @@ export function addTasks(program: Command, finish: Finish): void {
         console.log(inputsLine(inputs));
         console.log(table(["id", "task", "core operation", "weight", "flops"], rows, widthOf(process.stdout)));
       }
-      finish(0);
+      finish(EXIT.done);
     });
   example(withWorkerOptions(command), "familyseer tasks --model mobilenetv2_0.5 --target llvm --json");
 }
