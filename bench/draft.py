@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import tvm
 from familyseer.ansor.core_operation import task_words
+from familyseer.ansor.features import columns
 from familyseer.ansor.tasks import extract, parse_target
 from familyseer.learning.draft import draft_scores
 from tvm import auto_scheduler
@@ -92,7 +93,7 @@ def main() -> None:
         begun = time.perf_counter()
         features = get_per_store_features_from_states(states, task)
         extracted = time.perf_counter()
-        scores = draft_scores(features, task.target.kind.name)
+        scores = draft_scores(features, columns(), task.target.kind.name)
         drafting += time.perf_counter() - extracted
         extraction += extracted - begun
         row = figures(scores, np.array([seconds for _, seconds in found]))

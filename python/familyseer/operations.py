@@ -141,8 +141,9 @@ class Operations:
         measure: dict[str, Any],
     ) -> dict[str, Any]:
         from .ansor.carried import load_schedules, refuse_simulated
+        from .ansor.cost_model import CostModel
         from .ansor.search import Search, SearchSettings
-        from .learning.cost_model import CostModel, TrainingSettings
+        from .learning.cost_model import TrainingSettings
         from .measuring.run import Timing
 
         if self._tasks is None:

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xgboost
+from familyseer.ansor import features
+from familyseer.ansor.cost_model import CostModel, StateModel
 from familyseer.ansor.results import FAILED_COST
 from familyseer.errors import RequestError
 from familyseer.learning import cost_model
-from familyseer.learning.cost_model import BoundedModel, CostModel, TrainingSettings, device_parameters
+from familyseer.learning.cost_model import BoundedModel, TrainingSettings, device_parameters
 from tvm import auto_scheduler
 from tvm.auto_scheduler import MeasureInput, MeasureResult
-from tvm.auto_scheduler.feature import get_per_store_features_from_states
 from tvm.auto_scheduler.measure import MeasureErrorNo
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
 
@@ -31,8 +32,8 @@ class Programs:
             self.task, auto_scheduler.RandomModel(), params=parameters, seed=size, verbose=0
         )
         self.states = list(policy.sample_initial_population())
-        features = get_per_store_features_from_states(self.states, self.task)
-        sums = np.array([np.asarray(rows, dtype=float).sum(0) for rows in features])
+        self.features = features.of_states(self.states, self.task)
+        sums = np.array([rows.astype(float).sum(0) for rows in self.features])
         varied = sums[:, sums.std(0) > 0]
         varied = (varied - varied.mean(0)) / varied.std(0)
         weights = np.random.default_rng(0).normal(size=varied.shape[1])
@@ -49,6 +50,10 @@ class Programs:
         return float(np.mean((scores[first] > scores[second]) == (seconds[first] < seconds[second])))
 
 
+def bounded(warm_up_records: int, seed: int = 0) -> StateModel:
+    return StateModel(BoundedModel(warm_up_records, seed))
+
+
 def measured(seconds: float, error: int = 0) -> MeasureResult:
     return MeasureResult([float(seconds)], error, "", 0.0, 0.0)
 
@@ -63,18 +68,13 @@ def steady_features(programs: list[Programs], monkeypatch: pytest.MonkeyPatch) -
     """TVM orders buffers of equal size anew in each extraction; here a program has the same features each time."""
     table: dict[int, np.ndarray] = {}
     for each in programs:
-        features = get_per_store_features_from_states(each.states, each.task)
-        table.update({state.handle.value: rows for state, rows in zip(each.states, features)})
+        table.update({state.handle.value: rows for state, rows in zip(each.states, each.features)})
 
-    def of_pairs(inputs: list[MeasureInput], _results: object) -> tuple[list[np.ndarray], None, None]:
-        return [table[one.state.handle.value] for one in inputs], None, None
+    def of_records(inputs: list[MeasureInput], _results: object) -> list[np.ndarray]:
+        return [table[one.state.handle.value] for one in inputs]
 
-    monkeypatch.setattr(cost_model, "get_per_store_features_from_measure_pairs", of_pairs)
-    monkeypatch.setattr(
-        cost_model,
-        "get_per_store_features_from_states",
-        lambda states, _task: [table[state.handle.value] for state in states],
-    )
+    monkeypatch.setattr(features, "of_records", of_records)
+    monkeypatch.setattr(features, "of_states", lambda states, _task: [table[state.handle.value] for state in states])
 
 
 def learn(model: object, programs: list[Programs], begin: int, end: int, step: int = 50) -> None:
@@ -84,7 +84,7 @@ def learn(model: object, programs: list[Programs], begin: int, end: int, step: i
 
 
 def test_it_ranks_programs_it_has_not_seen_about_as_well_as_tvms_model(programs: list[Programs]) -> None:
-    ours, theirs = BoundedModel(100), auto_scheduler.XGBModel(verbose_eval=0)
+    ours, theirs = bounded(100), auto_scheduler.XGBModel(verbose_eval=0)
     learn(ours, programs, 0, 200)
     learn(theirs, programs, 0, 200, step=200)
     for each in programs:
@@ -94,7 +94,7 @@ def test_it_ranks_programs_it_has_not_seen_about_as_well_as_tvms_model(programs:
 
 @pytest.mark.usefixtures("steady_features")
 def test_scores_are_random_until_there_are_more_records_than_the_warm_up(programs: list[Programs]) -> None:
-    model = BoundedModel(40)
+    model = bounded(40)
     model.update(*programs[0].records(0, 40))
     scores = model.predict(programs[0].task, programs[0].states[:50])
     assert ((scores >= 0) & (scores < 1)).all()
@@ -107,12 +107,12 @@ def test_scores_are_random_until_there_are_more_records_than_the_warm_up(program
 def test_a_program_that_cannot_be_lowered_scores_minus_infinity(
     programs: list[Programs], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = BoundedModel(10)
+    model = bounded(10)
     model.update(*programs[0].records(0, 50))
-    features = list(get_per_store_features_from_states(programs[0].states[:3], programs[0].task))
+    rows = list(programs[0].features[:3])
     # What TVM gives for a program it fails to lower, which no sampled one does here.
-    features[1] = np.zeros((1, features[0].shape[1]))
-    monkeypatch.setattr(cost_model, "get_per_store_features_from_states", lambda _states, _task: features)
+    rows[1] = np.zeros((1, rows[0].shape[1]), np.float32)
+    monkeypatch.setattr(features, "of_states", lambda _states, _task: rows)
     scores = model.predict(programs[0].task, programs[0].states[:3])
     assert list(np.isneginf(scores)) == [False, True, False]
 
@@ -122,27 +122,27 @@ def test_training_reads_a_bounded_number_of_records_as_they_grow(
 ) -> None:
     monkeypatch.setattr(cost_model, "FOUNDATION_RECORDS", 120)
     monkeypatch.setattr(cost_model, "ROUND_RECORDS", 40)
-    model = BoundedModel(10)
+    model = bounded(10)
     read = []
     for start in range(0, 240, 20):
         model.update(*programs[0].records(start, start + 20))
-        read.append(model.trained_on)
+        read.append(model.bounded.trained_on)
     # All records are read at growing distances, in between the few of a round.
     assert read == [20, 40, 60, 80, 40, 120, 40, 120, 40, 40, 120, 40]
 
 
 def test_new_records_count_from_the_next_round_on(programs: list[Programs]) -> None:
     fresh = programs[1]
-    model = BoundedModel(10)
+    model = bounded(10)
     model.update(*programs[0].records(0, 250))
     before = fresh.ranking_accuracy(model, 50)
     model.update(*fresh.records(0, 50))
-    assert model.trained_on < 1.25 * 250 + 1
+    assert model.bounded.trained_on < 1.25 * 250 + 1
     assert fresh.ranking_accuracy(model, 50) > before
 
 
 def test_a_better_program_changes_what_its_tasks_throughputs_are_relative_to(programs: list[Programs]) -> None:
-    model = BoundedModel(10)
+    model = bounded(10)
     inputs, results = programs[0].records(0, 250)
     model.update(inputs, results)
     before = np.median(model.predict(programs[0].task, programs[0].states[:250]))
@@ -152,12 +152,12 @@ def test_a_better_program_changes_what_its_tasks_throughputs_are_relative_to(pro
 
 @pytest.mark.usefixtures("steady_features")
 def test_failures_are_learnt_nothing_from(programs: list[Programs]) -> None:
-    model, without = BoundedModel(10), BoundedModel(10)
+    model, without = bounded(10), bounded(10)
     inputs, results = programs[0].records(0, 60)
     failures = [measured(FAILED_COST, MeasureErrorNo.COMPILE_HOST)] * 10
     model.update(inputs, failures + results[10:])
-    assert model.trained_on == 50
-    only_failures = BoundedModel(1)
+    assert model.bounded.trained_on == 50
+    only_failures = bounded(1)
     only_failures.update(inputs[:10], failures)
     assert only_failures.bst is None and len(only_failures.predict(programs[0].task, programs[0].states[:2])) == 2
     without.update(inputs[10:], results[10:])
@@ -184,7 +184,7 @@ def test_a_saved_model_scores_the_same_and_is_built_on(programs: list[Programs],
 
 @pytest.mark.usefixtures("steady_features")
 def test_equal_seeds_and_records_give_equal_scores(programs: list[Programs]) -> None:
-    models = [BoundedModel(100, seed=7) for _ in range(2)]
+    models = [bounded(100, seed=7) for _ in range(2)]
     task, states = programs[0].task, programs[0].states
     for model in models:
         assert len(model.predict(task, states[:20])) == 20
@@ -193,7 +193,7 @@ def test_equal_seeds_and_records_give_equal_scores(programs: list[Programs]) -> 
 
 
 def test_scores_of_stores_sum_up_to_their_programs(programs: list[Programs]) -> None:
-    model = BoundedModel(10)
+    model = bounded(10)
     model.update(*programs[0].records(0, 100))
     packed = list(model.predict_stages(programs[0].task, programs[0].states[:5]))
     scores, rest = packed[:5], packed[5:]
@@ -206,7 +206,7 @@ def test_scores_of_stores_sum_up_to_their_programs(programs: list[Programs]) -> 
 
 
 def test_a_search_can_use_it(programs: list[Programs]) -> None:
-    model = BoundedModel(10)
+    model = bounded(10)
     model.update(*programs[0].records(0, 100))
     parameters = {"evolutionary_search_population": 64, "evolutionary_search_num_iters": 1}
     policy = auto_scheduler.SketchPolicy(programs[0].task, model, params=parameters, verbose=0)

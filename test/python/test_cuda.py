@@ -5,9 +5,10 @@ import pytest
 import tvm
 from familyseer import cuda
 from familyseer.ansor.candidates import ORIGINS, Recipe, by_recipe
+from familyseer.ansor.cost_model import CostModel
 from familyseer.ansor.task_search import SearchSettings, TaskSearch
 from familyseer.ansor.tasks import GPU_LIMITS
-from familyseer.learning.cost_model import CostModel, TrainingSettings
+from familyseer.learning.cost_model import TrainingSettings
 from tvm import auto_scheduler
 from tvm.auto_scheduler.measure import MeasureErrorNo
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test

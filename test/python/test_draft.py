@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tvm
+from familyseer.ansor import features
 from familyseer.ansor.roofline import Machine, compulsory_bytes, least_seconds, measure_machine
 from familyseer.ansor.tasks import GPU_LIMITS
 from familyseer.learning.draft import draft_scores
 from tvm import auto_scheduler, te, topi
-from tvm.auto_scheduler.feature import get_per_store_features_from_states
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
 
 pytestmark = pytest.mark.timed
@@ -28,7 +28,7 @@ def matmul(target: tvm.target.Target = CPU) -> auto_scheduler.SearchTask:
 
 def score(task: auto_scheduler.SearchTask, *states: auto_scheduler.loop_state.State, **options: int) -> np.ndarray:
     objects = [state.state_object if hasattr(state, "state_object") else state for state in states]
-    return draft_scores(get_per_store_features_from_states(objects, task), task.target.kind.name, **options)
+    return draft_scores(features.of_states(objects, task), features.columns(), task.target.kind.name, **options)
 
 
 def seconds_of(task: auto_scheduler.SearchTask, state: auto_scheduler.loop_state.StateObject) -> float:
@@ -93,15 +93,15 @@ def test_parallel_loops_cost_a_launch_and_pay_on_many_cores() -> None:
 
 def test_a_program_without_features_scores_minus_infinity(sampled: tuple) -> None:
     task, states, _ = sampled
-    features = list(get_per_store_features_from_states(states[:3], task))
-    expected = draft_scores(features, "llvm")
+    rows, columns = features.of_states(states[:3], task), features.columns()
+    expected = draft_scores(rows, columns, "llvm")
     # What TVM gives for a program it fails to lower.
-    features[1] = np.zeros((1, features[0].shape[1]))
-    scores = draft_scores(features, "llvm")
+    rows[1] = np.zeros((1, rows[0].shape[1]), np.float32)
+    scores = draft_scores(rows, columns, "llvm")
     assert list(np.isneginf(scores)) == [False, True, False]
     assert scores[0] == expected[0] and scores[2] == expected[2]
-    assert draft_scores([], "llvm").shape == (0,)
-    assert np.isneginf(draft_scores([features[1]], "cuda")).all()
+    assert draft_scores([], columns, "llvm").shape == (0,)
+    assert np.isneginf(draft_scores([rows[1]], columns, "cuda")).all()
 
 
 def test_on_a_gpu_whole_warps_and_enough_blocks_are_preferred() -> None:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tvm.auto_scheduler.feature import get_per_store_features_from_states
 
 from ..learning.draft import draft_scores
 from ..targets import on_cpu
+from . import features
 from .schedules import UNROLL_CPU, UNROLL_GPU, fitted, neighbours, state_of, steps_of
 from .task_search import Candidate, Donor, TaskSearch
 
@@ -157,9 +157,9 @@ def _in_order(states: list[StateObject], scores: np.ndarray) -> list[StateObject
 
 
 def _draft(search: TaskSearch, states: list[StateObject]) -> np.ndarray:
-    features = get_per_store_features_from_states(states, search.task)
-    rows = [np.asarray(each, dtype=np.float32) for each in features]
-    return draft_scores(rows, search.task.target.kind.name, search.task.hardware_params.num_cores)
+    task = search.task
+    rows = features.of_states(states, task)
+    return draft_scores(rows, features.columns(), task.target.kind.name, task.hardware_params.num_cores)
 
 
 def _valid(search: TaskSearch, schedules: list[list]) -> list[StateObject]:

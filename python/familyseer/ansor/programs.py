@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tvm
@@ -16,6 +16,9 @@ from tvm.auto_scheduler.measure import BuildResult, MeasureInput, prepare_runner
 from tvm.target import Target
 
 from ..measuring.build import Argument, BuildRequest, Compiled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # What builders need beside TVM.
 PRELOAD = (__name__,)

@@ -24,13 +24,13 @@ from .task_search import SearchSettings, TaskSearch
 if TYPE_CHECKING:
     from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
 
-    from ..learning.cost_model import CostModel
     from ..measuring.engine import Engine
     from ..measuring.program import Measured
     from ..measuring.run import Timing
     from ..simulated.engine import SimulatedEngine
     from ..wire.messages import MeasuredEvent, Origin
     from .carried import Carried
+    from .cost_model import CostModel
     from .records import Record
 
 # How soon a measuring that is cancelled notices it.

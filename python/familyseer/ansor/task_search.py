@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
     from tvm.auto_scheduler.loop_state import StateObject
 
-    from ..learning.cost_model import CostModel
     from ..measuring.program import Measured
     from ..wire.messages import Origin
+    from .cost_model import CostModel
 
 _GPU_PASSES = tvm.get_global_func("driver.mixed_mod_passes", allow_missing=True)
 

@@ -76,13 +76,10 @@ def scores(
             continue
         records = programs.chosen(np.concatenate([learnt[key] for key in keys]))
         model = BoundedModel(0, seed)
-        with records.features_at_hand():
-            model.update(records.inputs, records.results())
+        model.learn(records.features, list(records.seconds), [one.task.workload_key for one in records.inputs])
         for key in keys:
             unseen = programs.chosen(held_out[key])
-            with unseen.features_at_hand():
-                states = [one.state for one in unseen.inputs]
-                yield model.predict(unseen.inputs[0].task, states), unseen.seconds
+            yield model.scores(unseen.features), unseen.seconds
 
 
 def ranking(scored: list[tuple[NDArray[Any], NDArray[Any]]]) -> tuple[float, float]:

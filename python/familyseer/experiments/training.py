@@ -38,8 +38,9 @@ from tvm.auto_scheduler.feature import (
 )
 from tvm.auto_scheduler.measure_record import dump_record_to_string
 
+from ..ansor import features as ansor_features
+from ..ansor.cost_model import StateModel
 from ..ansor.tasks import extract, parse_target
-from ..learning import cost_model
 from ..learning.cost_model import GROWTH, BoundedModel, device_parameters
 
 if TYPE_CHECKING:
@@ -115,15 +116,15 @@ class Programs:
         """Neither model extracts features meanwhile."""
         table = {one.state.handle.value: rows for one, rows in zip(self.inputs, self.features)}
 
-        def of_pairs(inputs: list[MeasureInput], _results: object) -> tuple[list[NDArray[Any]], None, None]:
-            return [table[one.state.handle.value] for one in inputs], None, None
+        def of_records(inputs: list[MeasureInput], _results: object) -> list[NDArray[Any]]:
+            return [table[one.state.handle.value] for one in inputs]
 
         def of_states(states: list[Any], _task: object) -> list[NDArray[Any]]:
             return [table[state.handle.value] for state in states]
 
         with (
-            mock.patch.object(cost_model, "get_per_store_features_from_measure_pairs", of_pairs),
-            mock.patch.object(cost_model, "get_per_store_features_from_states", of_states),
+            mock.patch.object(ansor_features, "of_records", of_records),
+            mock.patch.object(ansor_features, "of_states", of_states),
             mock.patch.object(xgb_model, "get_per_store_features_from_states", of_states),
         ):
             yield
@@ -231,7 +232,7 @@ def compare(
     order = np.random.default_rng(seed).permutation(len(programs.inputs))
     held_out, training = programs.chosen(order[sizes[-1] :][:HELD_OUT]), programs.chosen(order[: sizes[-1]])
     results = training.results()
-    ours = BoundedModel(ROUND, seed, parameters)
+    ours = StateModel(BoundedModel(ROUND, seed, parameters))
     rows = []
     seconds_of_rounds: list[tuple[int, float]] = []
     begin = 0

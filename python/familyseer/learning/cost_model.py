@@ -1,7 +1,8 @@
 """How fast programs will be, learnt from those that were measured, at a cost that stays bounded as records grow.
 
 A program's score is the sum of its stores' scores, and means its throughput relative to the best program of its task
-(Ansor, section 5.2; TVM: python/tvm/auto_scheduler/cost_model/xgb_model.py).
+(Ansor, section 5.2; TVM: python/tvm/auto_scheduler/cost_model/xgb_model.py). A tuner brings features: of each program
+an array [stores, n], n the same for all, all 0 where it could not be lowered.
 """
 
 from __future__ import annotations
@@ -11,25 +12,17 @@ import json
 import math
 import multiprocessing
 import warnings
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tvm import auto_scheduler
-from tvm.auto_scheduler.cost_model.cost_model import PythonBasedModel
-from tvm.auto_scheduler.feature import (
-    get_per_store_features_from_measure_pairs,
-    get_per_store_features_from_states,
-)
-
-from ..errors import RequestError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import xgboost
-    from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
-    from tvm.auto_scheduler.loop_state import StateObject
+    from numpy.typing import NDArray
+
+    Features = NDArray[np.float32]
 
 # TVM's, but for the bins: 64 in place of 256 rank as well and take half the time.
 BOOSTING = {"max_depth": 10, "gamma": 0.001, "min_child_weight": 0, "eta": 0.2, "max_bin": 64}
@@ -53,74 +46,7 @@ class TrainingSettings:
     device: str = "cpu"
 
 
-class CostModel:
-    """One family's cost model, and what it was trained on."""
-
-    def __init__(
-        self,
-        name: str,
-        kind: str,
-        tasks: list[int],
-        warm_up_records: int,
-        seed: int,
-        training: TrainingSettings,
-    ) -> None:
-        self.name = name
-        self.kind = kind
-        self.tasks = tasks
-        self.records = 0
-        self.sources: list[str] = []
-        self.notice: str | None = None
-        if kind != "xgb":
-            self.model = auto_scheduler.RandomModel()
-        elif training.mode == "reference":
-            if training.device == "cuda":
-                raise RequestError(
-                    "Reference training is on the CPU only, by TVM's own model. Expected bounded training, or not cuda."
-                )
-            self.model = auto_scheduler.XGBModel(num_warmup_sample=warm_up_records, seed=seed, verbose_eval=0)
-        else:
-            parameters, self.notice = device_parameters(training.device)
-            self.model = BoundedModel(warm_up_records, seed, parameters)
-
-    @property
-    def trusted(self) -> bool:
-        """It has learnt enough for its scores to be more than random numbers."""
-        return self.kind == "xgb" and self.model.bst is not None and self.records > self.model.num_warmup_sample
-
-    def load(self, path: str) -> None:
-        """Takes a model file that `save` wrote."""
-        if self.kind == "xgb":
-            try:
-                self.model.load(path)
-            except Exception as error:
-                raise RequestError(
-                    f"{path} cannot be loaded as the cost model of {self.name}: {str(error).splitlines()[0]}. "
-                    "Expected a model file that an earlier run saved."
-                ) from None
-            # A loaded model is trusted from the first round on.
-            self.model.num_warmup_sample = -1
-            self.sources.append(path)
-
-    def doubt(self) -> None:
-        """Leaves an earlier job's trees out from the next training on, where it has any."""
-        if isinstance(self.model, BoundedModel):
-            self.model.forget_loaded()
-
-    def learn(self, inputs: list[MeasureInput], results: list[MeasureResult]) -> None:
-        if inputs:
-            self.model.update(inputs, results)
-            self.records += len(inputs)
-
-    def save(self, path: Path) -> bool:
-        """Writes the model; False for one that has learnt nothing yet, or that has nothing to write."""
-        if self.kind != "xgb" or self.model.bst is None:
-            return False
-        self.model.save(str(path))
-        return True
-
-
-class BoundedModel(PythonBasedModel):
+class BoundedModel:
     """TVM's XGBModel with bounded training: a foundation of trees, and a few trees of each round's own on top of it.
 
     The foundation is learnt from all records (a seeded sample beyond `FOUNDATION_RECORDS`), and made anew each time
@@ -128,21 +54,19 @@ class BoundedModel(PythonBasedModel):
     records, the newest and a seeded sample of the rest; they take the place of the previous round's. When a better
     program changes what a task's throughputs are relative to, both see the new ones.
 
-    Scores are random until there are more records than `num_warmup_sample`, and -inf for what cannot be lowered.
-    `trained_on` is how many records the last training read. Equal seeds and features give equal scores; TVM's features
-    of a program may differ from one extraction to the next, as it orders buffers of equal size arbitrarily.
+    Scores are random until there are more records than `warm_up_records`, and -inf for what could not be lowered.
+    `trained_on` is how many records the last training read. Equal seeds and features give equal scores.
     """
 
     def __init__(
         self,
-        num_warmup_sample: int = 100,
+        warm_up_records: int = 100,
         seed: int = 0,
         parameters: dict[str, Any] | None = None,
         threads: int | None = None,
     ) -> None:
         """`parameters` are those of `device_parameters`; `threads` is half the cores if not given, as in TVM."""
-        super().__init__()
-        self.num_warmup_sample = num_warmup_sample
+        self.warm_up_records = warm_up_records
         self.bst: xgboost.Booster | None = None
         self.trained_on = 0
         self._parameters = {
@@ -157,33 +81,37 @@ class BoundedModel(PythonBasedModel):
         self._random = np.random.default_rng(seed)
         self._foundation: xgboost.Booster | None = None
         self._foundation_records = 0
-        # Of each record: features [stores, 164], seconds (inf: failed), and the number of its task.
-        self._features: list[np.ndarray] = []
+        # Of each record: features, seconds (inf: failed), and the number of its task.
+        self._features: list[Features] = []
         self._costs: list[float] = []
         self._tasks: list[int] = []
-        self._task_numbers: dict[tuple[str, str], int] = {}
+        self._task_numbers: dict[Hashable, int] = {}
 
-    def update(self, inputs: list[MeasureInput], results: list[MeasureResult]) -> None:
-        """Learns from new records, along with those of earlier calls."""
-        if len(inputs) == 0:
+    def learn(self, features: Sequence[Features], seconds: Sequence[float], tasks: Sequence[Hashable]) -> None:
+        """Learns from new records [records], along with those of earlier calls: a program's features, its mean time,
+        infinite for one that failed, and what task it is of."""
+        if not features:
             return
-        features = get_per_store_features_from_measure_pairs(inputs, results)[0]
-        for one, result, rows in zip(inputs, results, features):
-            key = (one.task.workload_key, str(one.task.target))
-            self._tasks.append(self._task_numbers.setdefault(key, len(self._task_numbers)))
-            self._costs.append(_mean_cost(result))
-            self._features.append(np.asarray(rows, dtype=np.float32))
+        self._tasks += [self._task_numbers.setdefault(task, len(self._task_numbers)) for task in tasks]
+        self._costs += seconds
+        self._features += features
         self._train()
 
-    def predict(self, task: SearchTask, states: list[StateObject]) -> np.ndarray:
-        """Scores of programs [states]; higher is faster."""
-        return self._predict(task, states)[0]
+    def scores(self, features: Sequence[Features]) -> NDArray[np.float64]:
+        """Scores of programs [programs]; higher is faster."""
+        return self.scores_of_stores(features)[0]
 
-    def predict_stages(self, task: SearchTask, states: list[StateObject]) -> np.ndarray:
-        """`predict`'s scores, then for each state how many stores it has and their scores, all in one array."""
-        scores, of_stores = self._predict(task, states)
-        parts = [part for each in of_stores for part in ([len(each)], each)]
-        return np.concatenate([scores, *parts])
+    def scores_of_stores(self, features: Sequence[Features]) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
+        """`scores`, and for each program the scores of its stores that they are the sums of; none while random."""
+        if self.bst is None or len(self._costs) <= self.warm_up_records:
+            scores = self._random.uniform(0, 1, len(features))
+            of_stores = [np.empty(0)] * len(features)
+        else:
+            of_rows, starts = self._score_rows(features)
+            scores = np.add.reduceat(of_rows, starts)
+            of_stores = np.split(of_rows, starts[1:])
+        scores[[not rows.any() for rows in features]] = -np.inf
+        return scores, of_stores
 
     def save(self, file_name: str) -> None:
         """Writes the trees, and how many records they were learnt from."""
@@ -200,26 +128,14 @@ class BoundedModel(PythonBasedModel):
         self.bst = self._foundation = loaded
         # TVM's own files do not say; it, too, starts anew with the first records.
         self._foundation_records = int(loaded.attr(RECORDS_ATTRIBUTE) or 0)
-        self.num_warmup_sample = -1
+        self.warm_up_records = -1
 
     def forget_loaded(self) -> None:
         """Learns from its own records alone from now on."""
         if self._foundation_records > len(self._costs):
             self._foundation, self._foundation_records = None, 0
 
-    def _predict(self, task: SearchTask, states: list[StateObject]) -> tuple[np.ndarray, list[np.ndarray]]:
-        features = [np.asarray(rows, dtype=np.float32) for rows in get_per_store_features_from_states(states, task)]
-        if self.bst is None or len(self._costs) <= self.num_warmup_sample:
-            scores = self._random.uniform(0, 1, len(states))
-            of_stores = [np.empty(0)] * len(states)
-        else:
-            of_rows, starts = self._score_rows(features)
-            scores = np.add.reduceat(of_rows, starts)
-            of_stores = np.split(of_rows, starts[1:])
-        scores[[not rows.any() for rows in features]] = -np.inf
-        return scores, of_stores
-
-    def _score_rows(self, features: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    def _score_rows(self, features: Sequence[Features]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """The scores of the stores of all programs, and where each program's begin."""
         import xgboost
 
@@ -246,7 +162,7 @@ class BoundedModel(PythonBasedModel):
             self.bst = self._boosted(chosen, throughputs, on=self._foundation)
         self.trained_on = len(chosen)
 
-    def _choose(self, usable: np.ndarray, limit: int) -> np.ndarray:
+    def _choose(self, usable: NDArray[np.intp], limit: int) -> NDArray[np.intp]:
         """All records if they are few enough, else half of `limit` the newest, half a seeded sample of the rest."""
         if len(usable) <= limit:
             return usable
@@ -257,7 +173,7 @@ class BoundedModel(PythonBasedModel):
         return np.concatenate([np.sort(rest), usable[-newest:]])
 
     def _boosted(
-        self, chosen: np.ndarray, throughputs: np.ndarray, on: xgboost.Booster | None = None
+        self, chosen: NDArray[np.intp], throughputs: NDArray[np.float64], on: xgboost.Booster | None = None
     ) -> xgboost.Booster:
         """Trees learnt from the chosen records: as many as help, or `ROUND_TREES` on top of others."""
         import xgboost
@@ -280,7 +196,7 @@ class BoundedModel(PythonBasedModel):
 class _ProgramLoss:
     """xgboost's objective: half the squared error of programs' summed scores, weighted by throughput."""
 
-    def __init__(self, features: list[np.ndarray], throughputs: np.ndarray) -> None:
+    def __init__(self, features: Sequence[Features], throughputs: NDArray[np.float64]) -> None:
         self._stores = np.array([len(rows) for rows in features])
         self._starts = _starts(features)
         self._throughputs = throughputs
@@ -288,7 +204,7 @@ class _ProgramLoss:
         self._least = math.inf
         self.rounds_without_gain = 0
 
-    def __call__(self, scores: np.ndarray, _matrix: object) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, scores: NDArray[Any], _matrix: object) -> tuple[NDArray[Any], NDArray[Any]]:
         """Gradients and hessians of the stores' scores [stores of all programs]."""
         errors = np.add.reduceat(scores.reshape(-1), self._starts) - self._throughputs
         error = float(np.average(errors**2, weights=self._stores))
@@ -329,17 +245,9 @@ def _trains_on_cuda(parameters: dict[str, str]) -> bool:
         return False
     if parameters["tree_method"] == "gpu_hist":
         return True
-    return json.loads(booster.save_config())["learner"]["generic_param"]["device"].startswith("cuda")
+    return str(json.loads(booster.save_config())["learner"]["generic_param"]["device"]).startswith("cuda")
 
 
-def _starts(features: list[np.ndarray]) -> np.ndarray:
+def _starts(features: Sequence[Features]) -> NDArray[np.intp]:
     """Where each program's rows begin when all programs' are put one after another."""
     return np.cumsum([0, *(len(rows) for rows in features[:-1])])
-
-
-def _mean_cost(result: MeasureResult) -> float:
-    """Mean cost in seconds; inf for a program that failed."""
-    if result.error_no != 0:
-        return math.inf
-    cost = float(np.mean([value.value for value in result.costs]))
-    return cost if math.isfinite(cost) and cost > 0 else math.inf

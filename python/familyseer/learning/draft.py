@@ -1,17 +1,23 @@
 """A first guess of how fast programs are, by arithmetic alone: nothing was learnt, and nothing is measured.
 
-It is for dropping hopeless candidates. What it counts are instructions and cache lines, store by store, from TVM's
-features (TVM: src/auto_scheduler/feature.cc), so a program it thinks little of can be explained by a number.
+It is for dropping hopeless candidates. What it counts are instructions and cache lines, store by store, from features
+as TVM has them (src/auto_scheduler/feature.cc), so a program it thinks little of can be explained by a number.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tvm.auto_scheduler.feature import get_per_store_feature_names
 
 from ..targets import CPU_KINDS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Counts = NDArray[np.float64]
 
 BUFFERS = 5
 # Floats in a vector register, and vector registers: AVX-512's. Half of either ranks about as well on a machine that has
@@ -39,19 +45,23 @@ PROCESSORS = 80
 THREAD_REGISTERS = 128
 
 
-def draft_scores(features: list[np.ndarray], target_kind: str, cores: int = 1) -> np.ndarray:
+def draft_scores(
+    features: Sequence[NDArray[Any]], columns: Mapping[str, int], target_kind: str, cores: int = 1
+) -> Counts:
     """Scores of programs [programs]: minus the cycles each is guessed to take, so higher is faster; comparable only
     among programs of one task. -inf for a program without features: one that TVM could not lower.
 
-    `features` are those of `get_per_store_features_from_states`, [stores, 164] per program. `target_kind` is `cuda` or
-    another GPU's kind, or that of a CPU. `cores` is how many threads TVM runs a program on.
+    `features` [stores, n] of each program are logarithms, log2(1 + count), and flags; `columns` has the column of each
+    by TVM's name. `target_kind` is `cuda` or another GPU's kind, or that of a CPU. `cores` is how many threads TVM runs
+    a program on.
     """
     scores = np.full(len(features), -np.inf)
     known = [index for index, rows in enumerate(features) if np.any(rows)]
     if not known:
         return scores
     counts = [len(features[index]) for index in known]
-    stores = _Stores(np.concatenate([np.asarray(features[index], dtype=np.float64) for index in known]))
+    rows = np.concatenate([np.asarray(features[index], dtype=np.float64) for index in known])
+    stores = _Stores(rows, columns)
     cycles = _cpu_cycles(stores, cores) if target_kind in CPU_KINDS else _gpu_cycles(stores)
     scores[known] = -np.add.reduceat(cycles, np.cumsum([0, *counts[:-1]]))
     return scores
@@ -60,9 +70,10 @@ def draft_scores(features: list[np.ndarray], target_kind: str, cores: int = 1) -
 class _Stores:
     """TVM's features of the stores of all programs, as the counts they were before TVM took logarithms."""
 
-    def __init__(self, rows: np.ndarray) -> None:
+    def __init__(self, rows: Counts, columns: Mapping[str, int]) -> None:
         # A flag is the same on either scale.
-        self._counts = np.rint(np.exp2(rows) - 1)
+        self._counts: Counts = np.rint(np.exp2(rows) - 1)
+        self._columns = columns
         self.executions = self.of("outer_prod")
         self.used = self.of_buffers("bytes") > 0
         self.stride = self.of_buffers("stride")
@@ -73,21 +84,17 @@ class _Stores:
         self.updated = self.of_buffers("acc_type.kReadWrite") > 0
         self.written = self.updated | (self.of_buffers("acc_type.kWrite") > 0)
 
-    def of(self, name: str) -> np.ndarray:
+    def of(self, name: str) -> Counts:
         """[stores]"""
-        return self._counts[:, _columns()[name]]
+        column: Counts = self._counts[:, self._columns[name]]
+        return column
 
-    def of_buffers(self, name: str) -> np.ndarray:
+    def of_buffers(self, name: str) -> Counts:
         """[buffers, stores]"""
         return np.stack([self.of(f"B{buffer}.{name}") for buffer in range(BUFFERS)])
 
 
-@functools.cache
-def _columns() -> dict[str, int]:
-    return {name: index for index, name in enumerate(get_per_store_feature_names())}
-
-
-def _cpu_cycles(stores: _Stores, cores: int) -> np.ndarray:
+def _cpu_cycles(stores: _Stores, cores: int) -> Counts:
     """[stores]. Arithmetic and accesses overlap; what waits for a cache does so on top."""
     lanes = _lanes(stores)
     tile = stores.distance / np.where(stores.stride == 0, 1, np.minimum(lanes, VECTOR_LANES))
@@ -96,10 +103,11 @@ def _cpu_cycles(stores: _Stores, cores: int) -> np.ndarray:
     parallel = np.maximum(1, stores.of("parallel_prod"))
     # What is allocated inside a loop is computed inside it: only the outermost is started.
     launches = (stores.of("parallel_num") > 0) & (stores.of("alloc_outer_prod") <= 1)
-    return cycles * np.ceil(parallel / cores) / parallel + LAUNCH_CYCLES * launches
+    spread: Counts = cycles * np.ceil(parallel / cores) / parallel + LAUNCH_CYCLES * launches
+    return spread
 
 
-def _gpu_cycles(stores: _Stores) -> np.ndarray:
+def _gpu_cycles(stores: _Stores) -> Counts:
     """[stores]. Threads do as a CPU's lanes do, but for those that a warp, a block or a processor leaves idle."""
     threads, blocks = (
         functools.reduce(np.multiply, (np.maximum(1, stores.of(f"{index}_{axis}_len")) for axis in "xyz"))
@@ -114,15 +122,18 @@ def _gpu_cycles(stores: _Stores) -> np.ndarray:
     )
 
 
-def _arithmetic(stores: _Stores) -> np.ndarray:
+def _arithmetic(stores: _Stores) -> Counts:
     """Floating point operations [stores]; a multiplication and an addition are one. Those on integers are addresses,
     and mostly leave the loops."""
     multiplications = np.maximum(stores.of("float_addsub"), stores.of("float_mul"))
     comparisons = stores.of("float_cmp") / 2
-    return multiplications + comparisons + stores.of("float_mathfunc") + DIVISION * stores.of("float_divmod")
+    operations: Counts = (
+        multiplications + comparisons + stores.of("float_mathfunc") + DIVISION * stores.of("float_divmod")
+    )
+    return operations
 
 
-def _lanes(stores: _Stores) -> np.ndarray:
+def _lanes(stores: _Stores) -> Counts:
     """Floats per instruction [stores]. A vector that is no whole number of registers takes a register for each power of
     two in the rest: 24 is 16 and 8, 15 is 8, 4, 2 and 1.
 
@@ -139,25 +150,28 @@ def _lanes(stores: _Stores) -> np.ndarray:
     return length / pieces
 
 
-def _innermost_extent(stores: _Stores) -> np.ndarray:
+def _innermost_extent(stores: _Stores) -> Counts:
     """[stores]. The innermost loop repeats what it has no stride over; the next ones repeat what lies that far back."""
     told = np.where(stores.stride == 0, stores.repeats, stores.distance)
     extent = np.where(stores.used & stores.repeated, told, np.inf).min(0)
     return np.where(np.isinf(extent), USUAL_EXTENT, np.maximum(1, extent))
 
 
-def _accesses(stores: _Stores, lanes: np.ndarray, held: np.ndarray) -> np.ndarray:
+def _accesses(stores: _Stores, lanes: Counts, held: NDArray[np.bool_]) -> Counts:
     """Loads and stores [stores]. `held` [buffers, stores]: registers hold what is repeated until it is. What strides is
     loaded one by one; what is updated is both loaded and stored."""
     each = stores.executions / np.where(stores.stride > 1, 1, lanes) * np.where(stores.updated, 2, 1)
-    return (np.where(stores.repeated & held, each / stores.repeats, each) * stores.used).sum(0)
+    accesses: Counts = (np.where(stores.repeated & held, each / stores.repeats, each) * stores.used).sum(0)
+    return accesses
 
 
-def _waits(stores: _Stores) -> np.ndarray:
+def _waits(stores: _Stores) -> Counts:
     """Cycles that lines take to come to the first cache [stores]: each once, and again where it fell out in between."""
     distance = stores.of_buffers("reuse_dis_bytes")
     lines = stores.of_buffers("bytes") / LINE
     once = stores.of_buffers("unique_lines")
     again = np.where(distance < FIRST_CACHE, lines / stores.repeats, lines)
     moved = np.maximum(once, np.where(stores.of_buffers("reuse_type.kNoReuse") > 0, once, again))
-    return (moved * np.where(distance < SECOND_CACHE, SECOND_CACHE_CYCLES, BEYOND_CYCLES) * stores.used).sum(0)
+    cycles = np.where(distance < SECOND_CACHE, SECOND_CACHE_CYCLES, BEYOND_CYCLES)
+    waited: Counts = (moved * cycles * stores.used).sum(0)
+    return waited

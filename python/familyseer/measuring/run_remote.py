@@ -107,6 +107,7 @@ class RemoteRunner:
             device = self._session.device(tvm.target.Target(request.target).kind.name, request.timing.device)
             timer = timer_of(module, device, request.timing)
             kind = WHILE_RUNNING
+            assert self._arrays is not None
             arrays = self._arrays.of(request, device)
             timing_begun = time.monotonic()
             costs = costs_of(module, device, timer, arrays, request)

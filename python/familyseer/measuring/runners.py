@@ -192,11 +192,14 @@ class Runners:
         self._turns.give_back(device.timed_on(program.target, program.timing.device))
         self._devices.ended(device, ran)
         if device.compared(program.target):
-            if isinstance(ran, Ran) and ran.failure is None:
-                cost: float | None = statistics.fmean(ran.costs)
-            else:
-                cost = None if isinstance(ran, Lost) else math.inf
-            self._speeds.ended(device.name, program, cost)
+            self._speeds.ended(device.name, program, _cost(ran))
+
+
+def _cost(ran: Ran | Lost | None) -> float | None:
+    """The mean seconds of a run, infinite of a program that failed; None where the device was lost."""
+    if isinstance(ran, Lost):
+        return None
+    return statistics.fmean(ran.costs) if ran is not None and ran.failure is None else math.inf
 
 
 def _lost(program: Queued, device: Device, lost: Lost) -> Measured | None:
