@@ -334,3 +334,10 @@ def test_tvm_tunes_with_our_builder_and_runner(tmp_path: Path) -> None:
     wrong = auto_scheduler.LocalRunner().run(inputs, streaming.builder.build(inputs, 0), 0)
     assert "Give TuningOptions both" in str(wrong[0].error_msg)
     streaming.close()
+
+
+def test_scripts_written_before_find_what_they_import() -> None:
+    from familyseer.measuring import tvm_runner
+
+    assert tvm_runner.Streaming is Streaming
+    assert tvm_runner.EngineSettings is EngineSettings and tvm_runner.Timing is Timing

@@ -74,3 +74,15 @@ def test_an_import_against_a_contract_is_named(
     assert code == 1
     assert contract in said
     assert named in said, said
+
+
+def test_tvms_auto_scheduler_is_imported_by_no_other_room(package: Path) -> None:
+    def banned() -> list[str]:
+        ruff = Path(sys.executable).with_name("ruff")
+        command = [str(ruff), "check", "--no-cache", "--select", "TID251", "--output-format", "concise", "."]
+        done = subprocess.run(command, cwd=package.parent, capture_output=True, text=True)
+        return [line.split(":")[0] for line in done.stdout.splitlines() if "TID251" in line]
+
+    assert banned() == []
+    plant(package / "learning" / "draft.py", "from tvm import auto_scheduler")
+    assert banned() == ["familyseer/learning/draft.py"]
