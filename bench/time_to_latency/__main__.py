@@ -21,9 +21,9 @@ from pathlib import Path
 
 from familyseer.ansor.core_operation import task_words
 from familyseer.ansor.tasks import TaskList, extract, parse_target
-from familyseer.cuda import NO_GPU, gpu_count
 from familyseer.errors import RequestError
 from familyseer.measuring.cpus import find_threads
+from familyseer.nvrtc import NO_GPU, gpu_count
 
 from .judge import outcomes_by_own_times, outcomes_of
 from .options import chosen_sides, chosen_tasks, parse

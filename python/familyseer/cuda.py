@@ -1,117 +1,25 @@
-"""CUDA programs without CUDA's tool kit, and the GPUs there are.
+"""For scripts of users' own: CUDA programs without CUDA's tool kit (docs/cuda.md).
 
-TVM compiles CUDA by `nvcc` (tvm/contrib/nvcc.py), or, where that is not registered, by NVRTC for the GPU it finds.
-Importing this module where there is no `nvcc` has TVM compile by NVRTC for the target's arch, as importing TVM's own
-module registers `nvcc`; so neither the tool kit nor a GPU is needed. NVRTC is the very library that libtvm.so names. It
-is called by ctypes: the package for it (cuda-bindings) weighs 12 MB for the nine functions used here, and would have
-to be in every user's own Python, in step with the CUDA of its TVM.
+Importing this module registers NVRTC with TVM, as importing TVM's own `tvm.contrib.nvcc` registers `nvcc`. That is
+promised to users, and the only way to reach the processes that TVM's LocalBuilder starts: they import this module to
+find `export`. All else calls `nvrtc.register`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import importlib.util
-import itertools
-import os
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
+from tvm.contrib import tar
 
-import tvm
-from tvm.contrib import nvcc, tar
+from .nvrtc import NO_GPU, compile_cubin, gpu_count, register
 
-NVRTC_NAMES = ("libnvrtc.so.12", "libnvrtc.so.13", "libnvrtc.so.11.2", "libnvrtc.so")
-NO_GPU = (
-    "There is no GPU that this TVM can use. Expected one, and a TVM with CUDA: run `scripts/setup --cuda` and "
-    "name its Python (.familyseer/tvm-0.18.0-cuda/venv/bin/python) by FAMILYSEER_TVM_PYTHON."
-)
+__all__ = ["NO_GPU", "compile_cubin", "export", "gpu_count", "register"]
 
-
-def gpu_count() -> int:
-    """How many CUDA GPUs this TVM can use; 0 where it was built without CUDA."""
-    return next(index for index in itertools.count() if not tvm.cuda(index).exist)
-
-
-def compile_cubin(source: str, arch: str) -> bytearray:
-    """CUDA source to machine code (an ELF file) for an arch such as `sm_70`.
-
-    Raises RuntimeError with the compiler's log for what does not compile, or does not fit the arch (too much shared
-    memory), and where there is no NVRTC.
-    """
-    library = _nvrtc()
-    with _program(library, source) as program:
-        options = [f"--gpu-architecture={arch}", *(f"--include-path={folder}" for folder in _include_folders())]
-        encoded = (ctypes.c_char_p * len(options))(*(option.encode() for option in options))
-        if library.nvrtcCompileProgram(program, len(options), encoded) != 0:
-            raise RuntimeError(f"NVRTC cannot compile this program for {arch}:\n{_log(library, program)}")
-        size = ctypes.c_size_t()
-        _check(library, library.nvrtcGetCUBINSize(program, ctypes.byref(size)))
-        cubin = ctypes.create_string_buffer(size.value)
-        _check(library, library.nvrtcGetCUBIN(program, cubin))
-        return bytearray(cubin.raw)
+register()
 
 
 def export(path: str, objects: list[str], **options: object) -> None:
-    """What TVM's LocalBuilder packs a program with by default, as a `build_func` of ours.
-
-    LocalBuilder builds in fresh processes, which import this module to find it.
-    """
+    """What TVM's LocalBuilder packs a program with by default, as a `build_func` of ours."""
     tar.tar(path, objects, **options)
 
 
 # Where TVM looks for it.
 export.output_format = "tar"  # type: ignore[attr-defined]
-
-
-def _callback(source: str, target: tvm.target.Target | None = None) -> bytearray:
-    """TVM's `tvm_callback_cuda_compile`; TVM 0.8 gives no target, but has it as the current one."""
-    return compile_cubin(source, "sm_" + nvcc.get_target_compute_version(target).replace(".", ""))
-
-
-@contextlib.contextmanager
-def _program(library: ctypes.CDLL, source: str) -> Iterator[ctypes.c_void_p]:
-    program = ctypes.c_void_p()
-    _check(library, library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"program.cu", 0, None, None))
-    try:
-        yield program
-    finally:
-        library.nvrtcDestroyProgram(ctypes.byref(program))
-
-
-def _log(library: ctypes.CDLL, program: ctypes.c_void_p) -> str:
-    size = ctypes.c_size_t()
-    _check(library, library.nvrtcGetProgramLogSize(program, ctypes.byref(size)))
-    log = ctypes.create_string_buffer(size.value)
-    _check(library, library.nvrtcGetProgramLog(program, log))
-    return log.value.decode(errors="replace")
-
-
-def _check(library: ctypes.CDLL, status: int) -> None:
-    if status != 0:
-        library.nvrtcGetErrorString.restype = ctypes.c_char_p
-        raise RuntimeError(f"NVRTC failed: {library.nvrtcGetErrorString(status).decode()}")
-
-
-def _nvrtc() -> ctypes.CDLL:
-    """The library that libtvm.so has loaded already, or the system's."""
-    for name in NVRTC_NAMES:
-        with contextlib.suppress(OSError):
-            return ctypes.CDLL(name)
-    raise RuntimeError(
-        "There is neither nvcc nor NVRTC (libnvrtc.so) to compile CUDA programs with. "
-        "Install CUDA's tool kit, or run `scripts/setup --cuda`."
-    )
-
-
-def _include_folders() -> list[Path]:
-    """Where CUDA's headers are, which programs with half-precision numbers include."""
-    folders = [Path(os.environ.get("CUDA_HOME", "/usr/local/cuda")) / "include"]
-    wheel = importlib.util.find_spec("nvidia.cuda_runtime") if importlib.util.find_spec("nvidia") else None
-    if wheel and wheel.submodule_search_locations:
-        folders.insert(0, Path(wheel.submodule_search_locations[0]) / "include")
-    return [folder for folder in folders if folder.is_dir()]
-
-
-if shutil.which("nvcc") is None:
-    tvm.register_func("tvm_callback_cuda_compile", _callback, override=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -38,12 +37,14 @@ def missing() -> str | None:
     )
 
 
-def allow_import() -> None:
-    """TVM makes a folder in the home when it is imported, and fails where it cannot: then it needs another place."""
+def variables_of_tvm() -> dict[str, str]:
+    """What TVM must find in the environment when it is imported: it makes a folder in the home then, and fails where it
+    cannot; then it needs another place."""
     try:
         Path("~/.tvm_test_data").expanduser().mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError):
-        os.environ.setdefault("TEST_DATA_ROOT_PATH", tempfile.gettempdir())
+        return {"TEST_DATA_ROOT_PATH": tempfile.gettempdir()}
+    return {}
 
 
 def unfit() -> str | None:

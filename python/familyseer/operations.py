@@ -61,7 +61,7 @@ class Operations:
         return {}
 
     def gpus(self) -> dict[str, Any]:
-        from .cuda import gpu_count
+        from .nvrtc import gpu_count
 
         return {"gpus": gpu_count()}
 

@@ -1,7 +1,8 @@
 """Runs a module of this package: `python PATH/start.py familyseer.worker ...`.
 
 As `python -m` does, which however looks for every module in the current folder first, where a user's `random.py` may
-lie. All that is started from here, TVM's own processes too, is told not to look there (from Python 3.11 on).
+lie. Who starts this says so to all that is started from here, TVM's own processes too, by PYTHONSAFEPATH (from Python
+3.11 on).
 """
 
 import os
@@ -17,7 +18,6 @@ _package = os.path.dirname(os.path.abspath(__file__))
 sys.path[:] = [path for path in sys.path if path and os.path.realpath(path) != os.path.realpath(_package)]
 if os.path.dirname(_package) not in sys.path:
     sys.path.insert(0, os.path.dirname(_package))
-os.environ["PYTHONSAFEPATH"] = "1"
 
 if __name__ == "__main__":
     # Only now, from where it belongs.

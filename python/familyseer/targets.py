@@ -7,7 +7,6 @@ triple does not fit, ends (0.8 to 0.18, each in its own way). So this is tried i
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import subprocess
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import RequestError
 from .interpreter import command, environment
+from .near_misses import did_you_mean
 
 if TYPE_CHECKING:
     import tvm
@@ -42,12 +42,17 @@ _LISTED_NAME = re.compile(r"^  (\S+) +- ", re.MULTILINE)
 
 def on_cpu(target: str | tvm.target.Target) -> bool:
     """Whether what is compiled for a target, as TVM spells it, runs on a CPU."""
-    return str(target).split()[0] in CPU_KINDS
+    return kind_of(target) in CPU_KINDS
+
+
+def kind_of(target: str | tvm.target.Target) -> str:
+    """The kind of a target, as TVM spells targets; of an empty text, an empty one."""
+    return next(iter(str(target).split()), "")
 
 
 def require_served(target: tvm.target.Target) -> None:
     """Raises RequestError for a kind of target that Ansor cannot search for, or we cannot measure."""
-    kind = target.kind.name
+    kind = kind_of(target)
     if kind not in KINDS:
         raise RequestError(
             f"Targets of the kind {kind} cannot be tuned: TVM's auto-scheduler has no search for them. "
@@ -114,13 +119,12 @@ def _refuse_unknown(text: str, target: tvm.target.Target, tried: _Tried) -> None
     what, option = ("processor", "-mcpu=") if processor else ("feature", "-mattr=+")
     known = tried.processors if processor else tried.features
     triples = {triple for triple in map(_triple, _llvm_parts(target)) if triple is not None}
-    near = difflib.get_close_matches(name, known, n=3)
-    hint = f"Did you mean {' or '.join(option + each for each in near)}? " if near else ""
+    hint = did_you_mean(name, known, most=3, prefix=option)
     if name == "native":
-        hint = "Did you mean the target native? "
+        hint = " Did you mean the target native?"
     raise RequestError(
         f"LLVM knows no {what} {name} for {' or '.join(sorted(triples)) or 'this machine'} (target: {text}); TVM would "
-        f"compile without it. {hint}Expected one of the {len(known)} that it lists: {_some(known)}."
+        f"compile without it.{hint} Expected one of the {len(known)} that it lists: {_some(known)}."
     )
 
 

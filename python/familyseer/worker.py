@@ -18,12 +18,11 @@ import argparse
 import contextlib
 import shutil
 import signal
-import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from .needed import allow_import, missing
+from .needed import missing
 
 if TYPE_CHECKING:
     from .wire.curve import ClientKeys
@@ -44,18 +43,14 @@ def main() -> None:
     parser.add_argument(
         "--folder",
         metavar="FOLDER",
-        help="for temporary files, of this worker alone; removed at its end",
+        help="of this worker alone, such as the TMPDIR it was given; removed at its end",
     )
     arguments = parser.parse_args()
-    if arguments.folder is not None:
-        # All that this process starts puts its own there too.
-        os.environ["TMPDIR"] = tempfile.tempdir = arguments.folder
     if arguments.connect.startswith("tcp://") and arguments.keys is None:
         sys.exit(f"{arguments.connect} needs --keys: nothing is sent over tcp without. `familyseer keys` makes them.")
     lacking = missing()
     if lacking:
         sys.exit(lacking)
-    allow_import()
     try:
         _serve(arguments.connect, arguments.keys, arguments.folder)
     finally:

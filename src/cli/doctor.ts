@@ -2,7 +2,7 @@ import { access, constants } from "node:fs/promises";
 import type { Command } from "commander";
 import { execa } from "execa";
 import { inWords } from "../network/threads.js";
-import { home, pythonArguments, pythonPath, tvmPython } from "../worker/installation.js";
+import { home, pythonArguments, pythonEnvironment, tvmPython } from "../worker/installation.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import { example, type Finish, withWorkerOptions } from "./command.js";
 import { EXIT } from "./exit-code.js";
@@ -100,7 +100,7 @@ async function requireLinker(): Promise<void> {
 async function pythonWithAll(named: string | undefined): Promise<Found> {
   const python = tvmPython(named);
   const { failed, stdout, stderr, shortMessage } = await execa(python, pythonArguments("familyseer.needed"), {
-    env: { PYTHONPATH: pythonPath() },
+    env: pythonEnvironment(),
     reject: false,
   });
   if (failed) {

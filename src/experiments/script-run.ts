@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join, parse } from "node:path";
 import type { z } from "zod";
 import { CancelledError, WorkerFailureError } from "../errors.js";
-import { home, pythonArguments, pythonPath, tvmPython } from "../worker/installation.js";
+import { home, pythonArguments, pythonEnvironment, tvmPython } from "../worker/installation.js";
 import { WorkerProcess } from "../worker/worker-process.js";
 import type { Run } from "./experiment.js";
 
@@ -44,7 +44,7 @@ export async function perform<R>(script: Script<R>, folder: string, signal: Abor
 export async function runScript(command: readonly string[], python: string, signal: AbortSignal): Promise<void> {
   const [script = "", ...args] = command;
   const started = pythonArguments(`familyseer.experiments.${parse(script).name}`, ...args);
-  const env = { PYTHONPATH: pythonPath(), FAMILYSEER_HOME: home() };
+  const env = { ...pythonEnvironment(), FAMILYSEER_HOME: home() };
   const { reason, lines } = await untilEnd(python, started, env, signal);
   if (signal.aborted) {
     throw new CancelledError(`${script} was ended.`);

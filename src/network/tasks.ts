@@ -6,7 +6,7 @@ import { type DescribedInput, extract } from "../protocol/operations/extract.js"
 import type { Params, Result } from "../protocol/operations/index.js";
 import type { DescribedTask } from "../protocol/shapes.js";
 import { runsOnCpu } from "../target.js";
-import { home, pythonArguments, pythonPath, tvmPython } from "../worker/installation.js";
+import { home, pythonArguments, pythonEnvironment, tvmPython } from "../worker/installation.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
 import { requireTarget } from "./gpus.js";
@@ -125,7 +125,7 @@ async function recallTasks(options: NetworkOptions & WorkerOptions): Promise<Res
     tvmPython(options.tvmPython, options.target),
     pythonArguments("familyseer.descriptions", ...args),
     {
-      env: { PYTHONPATH: pythonPath() },
+      env: pythonEnvironment(),
       stdin: "ignore",
       reject: false,
     },

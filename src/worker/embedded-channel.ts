@@ -47,7 +47,7 @@ export class EmbeddedChannel implements Channel {
     this.#interpreter.addImportPath(pythonFolder);
     this.#module = this.#interpreter.importSync(`${pythonFolder}/familyseer/wire/embedded.py`);
     try {
-      this.#handle = this.#interpreter.callSync(this.#module, "open_worker", executable, version, sites, pythonFolder);
+      this.#handle = this.#interpreter.callSync(this.#module, "open_worker", executable, version, sites);
     } catch (error) {
       throw whyNotOpened(error);
     }

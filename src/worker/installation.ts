@@ -43,6 +43,11 @@ export function pythonPath(first: readonly string[] = [pythonFolder]): string {
   return [...first, ...theirs].join(delimiter);
 }
 
+/** What a Python of ours, and all that it starts, finds in its environment beside this process's own. */
+export function pythonEnvironment(): { PYTHONPATH: string; PYTHONSAFEPATH: string } {
+  return { PYTHONPATH: pythonPath(), PYTHONSAFEPATH: "1" };
+}
+
 /**
  * Checks that there is a folder for temporary files.
  *

@@ -14,7 +14,7 @@ interface Pythonia {
   python: ((module: string) => Promise<unknown>) & { exit(): void };
 }
 interface EmbeddedModule {
-  open_worker$(executable: string, version: string, sites: string[], folder: string, options: object): Promise<number>;
+  open_worker$(executable: string, version: string, sites: string[], options: object): Promise<number>;
   send$(handle: number, text: string, options: object): Promise<unknown>;
   receive$(handle: number, seconds: number, options: object): Promise<string>;
   close_worker$(handle: number, options: object): Promise<unknown>;
@@ -43,7 +43,7 @@ export class PythoniaChannel implements Channel {
     this.#exit = () => python.exit();
     this.#module = (await python("familyseer.wire.embedded")) as EmbeddedModule;
     try {
-      this.#handle = await this.#module.open_worker$("", "", [], "", { $timeout: CALL_MS });
+      this.#handle = await this.#module.open_worker$("", "", [], { $timeout: CALL_MS });
     } catch (error) {
       throw whyNotOpened(error);
     }

@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import { pythonArguments, pythonPath } from "./installation.js";
+import { pythonArguments, pythonEnvironment } from "./installation.js";
 import type { Peer, StartPeer } from "./zeromq-channel.js";
 
 /** How many of a worker's last lines of output an error shows. */
@@ -32,7 +32,7 @@ export function workerProcess(python: string, onOutput?: OnOutput): StartPeer {
         ...(folder === null ? [] : ["--folder", folder]),
         ...(keys ? ["--keys", "-"] : []),
       ),
-      env: { PYTHONPATH: pythonPath(), PYTHONUNBUFFERED: "1" },
+      env: { ...pythonEnvironment(), PYTHONUNBUFFERED: "1", ...(folder === null ? {} : { TMPDIR: folder }) },
       // Neither an argument, which every user sees, nor the environment, which all it starts would have.
       input: keys ? `${JSON.stringify(keys)}\n` : "",
       ended,

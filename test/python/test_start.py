@@ -70,3 +70,38 @@ def test_a_python_that_is_too_old_is_told_in_a_line() -> None:
     assert old.returncode == 1
     assert old.stderr.endswith("Expected Python 3.9 or newer, with TVM.\n"), old.stderr
     assert old.stderr.startswith(f"{sys.executable} is Python ")
+
+
+NOTHING = """
+import importlib, os, pkgutil, sys
+import familyseer, tvm
+before, registered = dict(os.environ), []
+tvm.register_func = lambda name, *_, **__: registered.append(name)
+names = [each.name for each in pkgutil.walk_packages(familyseer.__path__, "familyseer.")]
+for name in names:
+    # Both are for their effect: one is promised to users (docs/cuda.md), the others are programs.
+    if name != "familyseer.cuda" and not name.startswith("familyseer.experiments."):
+        importlib.import_module(name)
+assert len(names) > 30 and (registered, dict(os.environ)) == ([], before), registered
+from familyseer.nvrtc import register
+register()
+register()
+print(registered)
+"""
+
+
+def test_an_import_registers_nothing_and_changes_no_environment(tmp_path: Path) -> None:
+    ended = run(sys.executable, "-c", NOTHING, PYTHONPATH=os.pathsep.join(sys.path), PATH=str(tmp_path))
+    assert ended.stdout == "['tvm_callback_cuda_compile']\n", ended.stderr
+    promise = "import familyseer.cuda as cuda; print(cuda.register.cache_info().currsize)"
+    promised = run(sys.executable, "-c", promise, PYTHONPATH=os.pathsep.join(sys.path))
+    assert promised.stdout == "1\n", promised.stderr
+
+
+def test_a_home_that_cannot_be_written_is_no_matter_and_stays_out_of_the_environment() -> None:
+    code = (
+        "import os; from familyseer import interpreter; before = dict(os.environ); interpreter.import_tvm(); "
+        "assert dict(os.environ) == before; print(sorted(set(interpreter.environment()) - set(before)))"
+    )
+    ended = run(sys.executable, "-c", code, PYTHONPATH=os.pathsep.join(sys.path), HOME="/proc")
+    assert "TEST_DATA_ROOT_PATH" in ended.stdout, ended.stderr

@@ -16,7 +16,9 @@ for (const channel of CHANNELS) {
   describe(`channel ${channel}`, function () {
     this.timeout(180 * SECONDS);
     let worker: Worker;
+    let environment: NodeJS.ProcessEnv;
     before(async () => {
+      environment = { ...process.env };
       worker = await startWorker({ channel });
     });
     after(() => worker.close());
@@ -24,6 +26,10 @@ for (const channel of CHANNELS) {
     it("shakes hands and says which TVM is there", () => {
       assert.match(worker.tvmVersion, /^\d+\.\d+/);
       assert.ok(worker.pid > 0);
+    });
+
+    it("leaves this process's environment as it was", () => {
+      assert.deepEqual(ofPython(process.env), ofPython(environment));
     });
 
     it("answers many requests at once, each with its own answer", async () => {
@@ -100,3 +106,8 @@ describe("a worker that dies", () => {
     });
   });
 });
+
+/** Libraries and the Python's own site set others, where the worker is in this process. */
+function ofPython(environment: NodeJS.ProcessEnv): [string, string | undefined][] {
+  return Object.entries(environment).filter(([name]) => /^(PYTHON|TMPDIR|TEST_DATA)/.test(name));
+}

@@ -19,7 +19,7 @@ from tvm import auto_scheduler
 from tvm.auto_scheduler.measure_record import load_record_from_string
 
 from ..errors import RequestError
-from ..targets import KINDS, on_cpu
+from ..targets import KINDS, kind_of, on_cpu
 from ..wire import messages
 from .results import FAILED_COST
 from .schedules import Steps, meets_extents, stages_of
@@ -219,7 +219,7 @@ class _Reader:
         if error == 0 and not (costs and all(0 < cost < FAILED_COST for cost in costs)):
             raise UnusableError("impossible-time")
         target = content["i"][0][1]
-        kind = next(iter(target.split()), "")
+        kind = kind_of(target)
         # What was only simulated is never taken for measured.
         if is_simulated(target) != is_simulated(self._target):
             raise UnusableError("other-target", _told(target))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import pickle
 import threading
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,8 @@ from unittest import mock
 
 from .. import cache
 from ..errors import RequestError, last_line
-from ..targets import KINDS, on_cpu, require_served
+from ..near_misses import did_you_mean
+from ..targets import KINDS, kind_of, on_cpu, require_served
 from .core_operation import core_operation, task_words
 from .dense import mend_dense
 from .networks import AskedInput, Network, build_network
@@ -73,15 +73,16 @@ def parse_target(text: str) -> tvm.target.Target:
         reason = str(error).strip().splitlines()[-1]
         tags = tvm.get_global_func("target.TargetTagListTags", allow_missing=True)
         known = [*KINDS, "native", *(str(tag) for tag in (tags() if tags else {}))]
-        near = difflib.get_close_matches(text.split(maxsplit=1)[0] if text.strip() else "", known, n=2)
-        hint = f" Did you mean {' or '.join(near)}?" if near and near[0] != text.split(maxsplit=1)[0] else ""
+        hint = did_you_mean(kind_of(text), known, most=2)
         raise RequestError(
             f'Unknown target: {text} ({reason}).{hint} Expected a TVM target such as "llvm", "llvm -mcpu=core-avx2", '
             '"cuda -arch=sm_70", or "native" for this machine\'s CPU.'
         ) from None
     require_served(target)
     if target.kind.name == "cuda":
-        from .. import cuda  # noqa: F401  TVM compiles by NVRTC where there is no nvcc
+        from .. import nvrtc
+
+        nvrtc.register()
     return target
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from tvm import auto_scheduler
 from tvm.auto_scheduler import task_scheduler as tvm_task_scheduler
 
+from .. import nvrtc
 from ..ansor.core_operation import core_operation
 from ..ansor.dense import FAULT as DENSE_FAULT
 from ..ansor.records import read_records, usable_copy
@@ -75,6 +76,8 @@ def drive(scheduler: Any, settings: TuningSettings) -> None:
     Raises ValueError for what cannot be tuned, InstallationError, OrchestratorLostError, and whatever the user's own
     objective, callbacks, search policies and devices raise.
     """
+    # The user compiles with what was found, in this process.
+    nvrtc.register()
     _prepare(scheduler, settings)
     _tell_of_threads(scheduler.tasks, settings.tune_option.runner)
     with _earlier_run(scheduler) as earlier, mark_children() as mark:

@@ -13,7 +13,7 @@ from typing import Any, Callable
 
 from tvm.contrib import cc, ndk, tar
 
-from .. import cuda as _compile_without_nvcc  # noqa: F401
+from .. import nvrtc
 from .failures import WHILE_COMPILING, WHILE_INSTANTIATING, Failure, raised
 
 
@@ -100,6 +100,7 @@ def link_function(build_func: str | Callable[..., Any], here: bool) -> Callable[
 
 def build(request: BuildRequest) -> Built:
     """Builds a program; what goes wrong with it is in the result."""
+    nvrtc.register()
     begun, cpu_before = time.monotonic(), _cpu_seconds()
     folder, kind = "", WHILE_INSTANTIATING
     try:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Callable, TypeVar
 
 from ..errors import RequestError
+from ..interpreter import with_variables
 
 # What a user may have told TVM; the first that is set counts (TVM: src/runtime/threading_backend.cc, MaxConcurrency).
 _VARIABLES = ("TVM_NUM_THREADS", "OMP_NUM_THREADS")
@@ -122,7 +123,7 @@ def on_cpus(cpus: tuple[int, ...]) -> Iterator[None]:
 
     is_tvm_0_8 = tvm.get_global_func("runtime.NumThreads", allow_missing=True) is None
     # TVM 0.8 asks the environment whenever a program runs, and cannot be told CPUs: its threads are on any of them.
-    with _variables({"TVM_NUM_THREADS": str(len(cpus)), "TVM_BIND_THREADS": "0"} if is_tvm_0_8 else {}):
+    with with_variables({"TVM_NUM_THREADS": str(len(cpus)), "TVM_BIND_THREADS": "0"} if is_tvm_0_8 else {}):
         if getattr(_pool, "cpus", None) != cpus:
             # TVM's threads inherit this.
             os.sched_setaffinity(0, set(cpus))
@@ -218,18 +219,3 @@ def _read(path: Path) -> str:
         return path.read_text().strip()
     except OSError:
         return ""
-
-
-@contextlib.contextmanager
-def _variables(values: dict[str, str]) -> Iterator[None]:
-    """The environment with some variables, meanwhile."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -22,8 +22,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from ..cuda import gpu_count
 from ..errors import DevicesError, RequestError
+from ..nvrtc import gpu_count
 from ..targets import on_cpu
 from . import tracker as trackers
 from .device import Devices, LocalDevices

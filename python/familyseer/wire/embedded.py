@@ -6,7 +6,6 @@ Messages are base64 text, which every bridge carries unharmed.
 from __future__ import annotations
 
 import base64
-import os
 import queue
 import sys
 import threading
@@ -18,15 +17,14 @@ if TYPE_CHECKING:
 _workers: dict[int, tuple[Session, queue.Queue[bytes], threading.Thread]] = {}
 
 
-def open_worker(executable: str, version: str, sites: list[str], package_folder: str) -> int:
+def open_worker(executable: str, version: str, sites: list[str]) -> int:
     """Starts a worker on a thread of this interpreter.
 
     An interpreter inside another program must be told the `executable` whose TVM it is to be (TVM starts processes
     with it), that one's `version` and its folders of packages (`sites`); empty for one that is that executable.
     """
-    # Neither this interpreter nor what it starts imports from the current folder.
+    # This interpreter imports nothing from the current folder.
     sys.path[:] = [path for path in sys.path if path]
-    os.environ["PYTHONSAFEPATH"] = "1"
     if executable:
         own = f"{sys.version_info[0]}.{sys.version_info[1]}"
         if own != version:
@@ -39,16 +37,12 @@ def open_worker(executable: str, version: str, sites: list[str], package_folder:
         sys.executable = executable
         for folder in sites:
             site.addsitedir(folder)
-        # TVM starts processes that import this package too.
-        theirs = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-        os.environ["PYTHONPATH"] = os.pathsep.join([package_folder, *theirs])
     # Absolute: a bridge may load this file by its path, outside the package.
-    from familyseer.needed import allow_import, missing
+    from familyseer.needed import missing
 
     lacking = missing()
     if lacking:
         raise RuntimeError(lacking)
-    allow_import()
     from familyseer.wire.session import Session
     from familyseer.worker import operations
 

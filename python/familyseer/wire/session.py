@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Protocol
 
 from ..errors import RequestError
+from ..interpreter import import_tvm
 from .protocol import LIMITS, PROTOCOL_VERSION, ProtocolError, decode, encode
 
 HEARTBEAT_SECONDS = 1.0
@@ -107,6 +108,7 @@ class Session:
         `raise_errors` the first error is raised here too, after the orchestrator has been told.
         """
         # TVM is imported under heartbeats: it takes seconds, and a silent worker is taken for lost.
+        import_tvm()
         import tvm
 
         self._send = send

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Sequence
 from typing import Callable
 
 from ...errors import RequestError
+from ...near_misses import did_you_mean
 from . import convolutional, transformers
 from .files import check_file, is_file, load_network
 from .inputs import AskedInput, asked_inputs
@@ -41,10 +41,9 @@ def check_network(name: str, batch: int, layout: str) -> None:
         return
     makers = _makers()
     if name not in makers:
-        near = difflib.get_close_matches(name, makers, n=3, cutoff=0.4)
-        hint = f"Did you mean {' or '.join(near)}? " if near else ""
+        hint = did_you_mean(name, makers, most=3, cutoff=0.4)
         raise RequestError(
-            f"Unknown model: {name}. {hint}The models are {', '.join(sorted(makers))}; "
+            f"Unknown model: {name}.{hint} The models are {', '.join(sorted(makers))}; "
             "or name a file: .json (Relay), .onnx, .pt (TorchScript)."
         )
 

@@ -6,7 +6,6 @@ rest, by name: nothing is guessed.
 
 from __future__ import annotations
 
-import difflib
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import psutil
 
 from ...errors import RequestError
+from ...near_misses import did_you_mean
 from .network import example_bytes
 
 # As `--input` spells them; of these numpy and TVM make examples.
@@ -105,9 +105,8 @@ def _by_name(path: Path, declared: Sequence[DeclaredInput], asked: Sequence[Aske
     by_name: dict[str, AskedInput] = {}
     for each in asked:
         if each.name not in names:
-            near = difflib.get_close_matches(each.name, names, n=1)
-            hint = f"Did you mean {near[0]}? " if near else ""
-            raise RequestError(f"{path} has no input {each.name}. {hint}Its inputs are {', '.join(names) or 'none'}.")
+            hint = did_you_mean(each.name, names)
+            raise RequestError(f"{path} has no input {each.name}.{hint} Its inputs are {', '.join(names) or 'none'}.")
         if each.name in by_name:
             raise RequestError(f"The input {each.name} is given twice. Expected each input once.")
         by_name[each.name] = each
