@@ -10,6 +10,7 @@ import chromium from "@sparticuz/chromium";
 import { chromium as playwright } from "playwright-core";
 import { bestRecords } from "../src/records/best.js";
 import { logRecords } from "../src/records/log.js";
+import { journalOf, pageOf } from "../src/records/paths.js";
 import { readReport, renderPage } from "../src/report/page.js";
 
 /**
@@ -66,7 +67,7 @@ async function writeLongLog(log: string): Promise<void> {
   const target = "llvm -keys=cpu -mcpu=core-avx2 -num-cores=2";
   const moment = (round: number) => new Date((begun + round * 20) * 1000).toISOString();
   const rounds = Math.ceil(Number(records) / PROGRAMS);
-  const journal = createWriteStream(`${log}.journal.jsonl`);
+  const journal = createWriteStream(journalOf(log));
   journal.write(`${JSON.stringify({ time: moment(0), type: "started", target, options: { model: "made" }, tasks })}\n`);
   function* lines(): Generator<string> {
     for (let index = 0; index < rounds; index += 1) {
@@ -143,10 +144,8 @@ async function main(): Promise<void> {
       const { seconds, bytes } = await alone(what, log);
       console.log(`${what}: ${seconds.toFixed(1)} s, at most ${(bytes / MIB).toFixed(0)} MiB of memory`);
     }
-    const page = await stat(`${log}.html`);
-    console.log(
-      `page: ${(page.size / MIB).toFixed(2)} MiB, shown in ${(await loadSeconds(`${log}.html`)).toFixed(2)} s`,
-    );
+    const page = await stat(pageOf(log));
+    console.log(`page: ${(page.size / MIB).toFixed(2)} MiB, shown in ${(await loadSeconds(pageOf(log))).toFixed(2)} s`);
   } finally {
     await rm(folder, { recursive: true });
   }

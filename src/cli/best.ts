@@ -1,10 +1,10 @@
 import { writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import type { Command } from "commander";
 import { InvalidRequestError } from "../errors.js";
 import { type BestRecord, bestRecords } from "../records/best.js";
 import { type JobEnd, readJobEnd } from "../records/job-history.js";
 import { logRecords } from "../records/log.js";
+import { isReadWith } from "../records/paths.js";
 import { describeSkipped, SkippedLines } from "../records/skipped.js";
 import { describeWorkload, parseWorkload } from "../records/workload.js";
 import { describeEnd, ms, table } from "../report/format.js";
@@ -22,7 +22,7 @@ export function addBest(program: Command, finish: Finish): void {
     .option("--tvm-python <path>", "taken by every command; this one needs no Python")
     .option("--json", "print an array of objects")
     .action(async (log: string, { distill, json }: { distill?: string; json?: boolean }) => {
-      if (distill !== undefined && [log, `${log}.journal.jsonl`].some((read) => resolve(read) === resolve(distill))) {
+      if (distill !== undefined && isReadWith(log, distill)) {
         throw new InvalidRequestError(`--distill ${distill} is a file that the records are read from. Name another.`);
       }
       const skipped = new SkippedLines();

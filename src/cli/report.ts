@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import type { Command } from "commander";
 import { InvalidRequestError } from "../errors.js";
+import { isReadWith, pageOf } from "../records/paths.js";
 import { readReport, renderPage } from "../report/page.js";
 import { widthOf } from "../report/screen.js";
 import { wrapped } from "../report/text.js";
@@ -16,8 +16,8 @@ export function addReport(program: Command, finish: Finish): void {
     .option("--out <file>", "the page (default: the first log's name with .html)")
     .option("--tvm-python <path>", "taken by every command; this one needs no Python")
     .option("--json", "print an object: the page's path and its notes")
-    .action(async (logs: string[], { out = `${logs[0]}.html`, json }: { out?: string; json?: boolean }) => {
-      if (logs.some((log) => [log, `${log}.journal.jsonl`].some((read) => resolve(read) === resolve(out)))) {
+    .action(async (logs: string[], { out = pageOf(logs[0] ?? ""), json }: { out?: string; json?: boolean }) => {
+      if (logs.some((log) => isReadWith(log, out))) {
         throw new InvalidRequestError(`--out ${out} is a file that the page is made from. Name another.`);
       }
       const data = await readReport(logs);

@@ -5,6 +5,7 @@ import { describeLoaded, type LoadedRecords, type LogPart, loadRecords, type Wan
 import type { CompleteTuneOptions } from "../options/defaults.js";
 import type { JobHistory } from "../records/job-history.js";
 import type { Basis } from "../records/journal.js";
+import { journalOf } from "../records/paths.js";
 import { describeSkipped } from "../records/skipped.js";
 import type { Worker } from "../worker/worker.js";
 import type { Start } from "./decider.js";
@@ -174,7 +175,7 @@ async function requireSize(path: string, bytes: number, job: string): Promise<vo
   if (size < bytes) {
     throw new InvalidRequestError(
       `${path} has ${size} bytes, but the journal of ${job} knows ${bytes} of it: records are missing. Put the file back, or move ` +
-        `${job}.journal.jsonl away to go on from the records that are left.`,
+        `${journalOf(job)} away to go on from the records that are left.`,
     );
   }
 }

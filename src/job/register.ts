@@ -1,6 +1,5 @@
 import { stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
 import { planCostModels } from "../core/cost-models.js";
 import type { Families } from "../core/families.js";
 import type { SearchPolicy } from "../core/search-policy.js";
@@ -9,6 +8,7 @@ import type { CompleteTuneOptions } from "../options/defaults.js";
 import { settingsFor } from "../options/wire.js";
 import type { Params, Result } from "../protocol/operations/index.js";
 import type { DeviceSettings } from "../protocol/operations/register.js";
+import { modelIn, schedulesIn } from "../records/paths.js";
 import type { Worker } from "../worker/worker.js";
 import type { FamilyWorkers } from "./family-workers.js";
 
@@ -88,12 +88,11 @@ async function modelFile(folder: string, name: string): Promise<string | null> {
   if (!found?.isDirectory()) {
     throw new InvalidRequestError(`There is no folder of cost models ${folder}. Expected one an earlier run saved.`);
   }
-  const file = join(folder, `${name.replaceAll(/[^\w.-]/g, "_")}.xgb`);
+  const file = modelIn(folder, name);
   return (await stat(file).catch(() => null)) ? file : null;
 }
 
-/** Folders of runs before there were schedules in them have none. */
 async function schedulesFile(folder: string): Promise<string | null> {
-  const file = join(folder, "schedules.json");
+  const file = schedulesIn(folder);
   return (await stat(file).catch(() => null)) ? file : null;
 }

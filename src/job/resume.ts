@@ -5,6 +5,7 @@ import { type CompleteTuneOptions, valuesOf } from "../options/defaults.js";
 import type { AnyEntries, Entry } from "../options/entry.js";
 import { OPTIONS } from "../options/table.js";
 import type { JobHistory, PastRound } from "../records/job-history.js";
+import { journalOf } from "../records/paths.js";
 import type { JobDecider } from "./decider.js";
 import type { NamedTask, Program } from "./events.js";
 
@@ -79,7 +80,7 @@ export function requireSameTasks(log: string, history: JobHistory, tasks: readon
   if (!same) {
     throw new InvalidRequestError(
       `The job of ${log} tunes other tasks than the network has now: the network, or how TVM finds its tasks, has changed. ` +
-        `Move ${log}.journal.jsonl away to go on from the records alone.`,
+        `Move ${journalOf(log)} away to go on from the records alone.`,
     );
   }
 }
@@ -131,7 +132,7 @@ export async function replay(
       const now = action.type === "stop" ? "the job would stop" : `task ${action.task} would be searched`;
       throw new InvalidRequestError(
         `Round ${index} of the job of ${log} searched task ${task}, where now ${now}: its journal was changed, or is of another ` +
-          `version of familyseer. Move ${log}.journal.jsonl away to go on from the records alone.`,
+          `version of familyseer. Move ${journalOf(log)} away to go on from the records alone.`,
       );
     }
     if (finished) {

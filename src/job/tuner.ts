@@ -19,6 +19,7 @@ import { type JobHistory, readHistory } from "../records/job-history.js";
 import { entry } from "../records/journal.js";
 import { checkAppendable } from "../records/log.js";
 import { LogLock } from "../records/log-lock.js";
+import { journalOf, modelsOf } from "../records/paths.js";
 import { startWorker } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
 import { Attempts } from "./attempts.js";
@@ -356,7 +357,7 @@ export class Tuner {
    */
   async #saveModels(workers: FamilyWorkers): Promise<string | null> {
     const { signal } = this.#stopping;
-    const folder = `${this.options.log}.models`;
+    const folder = modelsOf(this.options.log);
     let saved = 0;
     for (const [number, worker] of workers.all.entries()) {
       if (signal.aborted) {
@@ -379,7 +380,7 @@ class Files {
   static async open(path: string): Promise<Files> {
     const log = await AppendOnlyFile.open(path);
     try {
-      return new Files(log, await AppendOnlyFile.open(`${path}.journal.jsonl`));
+      return new Files(log, await AppendOnlyFile.open(journalOf(path)));
     } catch (error) {
       await log.close();
       throw error;

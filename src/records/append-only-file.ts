@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { copyFile, type FileHandle, open, stat } from "node:fs/promises";
 import { LogWriteError } from "../errors.js";
+import { keptOf } from "./paths.js";
 
 const LINE_BREAK = 0x0a;
 const CHUNK = 1 << 16;
@@ -77,7 +78,7 @@ export class AppendOnlyFile {
     const ours = await this.#file.stat();
     const there = await stat(this.path).catch(() => null);
     if (there?.ino !== ours.ino || there.dev !== ours.dev) {
-      const kept = await this.#writeAgain(there === null ? this.path : `${this.path}.kept`);
+      const kept = await this.#writeAgain(there === null ? this.path : keptOf(this.path));
       throw new LogWriteError(
         `${this.path} was ${there === null ? "removed" : "replaced by another file"} while it was written. ` +
           (kept === null

@@ -4,6 +4,7 @@ import { ORIGINS } from "../core/fast/recipe.js";
 import { InvalidRequestError } from "../errors.js";
 import { runsOnCpu } from "../target.js";
 import { type Line, linesOf } from "./lines.js";
+import { journalOf } from "./paths.js";
 import { renamed } from "./renamed.js";
 
 const share = z.object({ programs: z.number(), failures: z.number(), seconds: z.number() });
@@ -17,7 +18,7 @@ const roundFinished = z.object({ type: z.literal("round-finished"), devices: z.r
  * @throws InvalidRequestError if there is no journal beside the log.
  */
 export async function readDeviceTotals(log: string): Promise<Map<string, DeviceTotals>> {
-  const path = `${log}.journal.jsonl`;
+  const path = journalOf(log);
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     throw new InvalidRequestError(
       `${path} cannot be read (${error.code}). Expected the log of a tuning, journal beside.`,
@@ -49,7 +50,7 @@ const jobBegun = z.object({
  * that was not the machine's own CPU; null among them for a job that did not say. A line that is no entry is left out.
  */
 export async function readThreads(log: string): Promise<(number | null)[]> {
-  const path = `${log}.journal.jsonl`;
+  const path = journalOf(log);
   const numbers = new Set<number | null>();
   if (!(await stat(path).catch(() => null))) {
     return [];
@@ -229,7 +230,7 @@ const KNOWN_ENTRIES: ReadonlySet<unknown> = new Set([
  * @throws InvalidRequestError if the journal cannot be read, or a line of it is no entry.
  */
 export async function* journalEntries(log: string): AsyncGenerator<JournalEntry, void, void> {
-  const path = `${log}.journal.jsonl`;
+  const path = journalOf(log);
   if (!(await stat(path).catch(() => null))) {
     return;
   }

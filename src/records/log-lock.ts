@@ -3,6 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import { tryLock } from "fs-native-extensions";
 import { z } from "zod";
 import { CancelledError, InvalidRequestError } from "../errors.js";
+import { lockOf } from "./paths.js";
 
 const LOOK_AGAIN_MS = 200;
 
@@ -22,7 +23,7 @@ export class LogLock {
    * @throws InvalidRequestError if another job has it; CancelledError.
    */
   static async take(log: string, waiting: AbortSignal | null): Promise<LogLock> {
-    const path = `${log}.lock`;
+    const path = lockOf(log);
     for (;;) {
       const lock = await LogLock.#try(path);
       if (lock) {
