@@ -76,7 +76,7 @@ def scores(
             continue
         records = programs.chosen(np.concatenate([learnt[key] for key in keys]))
         model = BoundedModel(0, seed)
-        model.learn(records.features, list(records.seconds), [one.task.workload_key for one in records.inputs])
+        model.learn(records.features, list(records.seconds), records.keys())
         for key in keys:
             unseen = programs.chosen(held_out[key])
             yield model.scores(unseen.features), unseen.seconds

@@ -12,24 +12,21 @@ besides extracting the features of the round's new programs, which both do by th
 from __future__ import annotations
 
 import argparse
-import contextlib
+import functools
 import hashlib
 import json
 import os
 import statistics
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from unittest import mock
+from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 import tvm
 import xgboost
 from tvm import auto_scheduler
-from tvm.auto_scheduler.cost_model import xgb_model
 from tvm.auto_scheduler.cost_model.cost_model import PythonBasedModel
 from tvm.auto_scheduler.feature import (
     get_per_store_feature_names,
@@ -38,8 +35,6 @@ from tvm.auto_scheduler.feature import (
 )
 from tvm.auto_scheduler.measure_record import dump_record_to_string
 
-from ..ansor import features as ansor_features
-from ..ansor.cost_model import StateModel
 from ..ansor.tasks import extract, parse_target
 from ..learning.cost_model import GROWTH, BoundedModel, device_parameters
 
@@ -108,26 +103,12 @@ class Programs:
     def chosen(self, indices: NDArray[Any]) -> Programs:
         return Programs([self.inputs[i] for i in indices], self.seconds[indices], [self.features[i] for i in indices])
 
+    def keys(self) -> list[str]:
+        """Which task each is of."""
+        return [one.task.workload_key for one in self.inputs]
+
     def results(self) -> list[MeasureResult]:
         return [auto_scheduler.MeasureResult([float(seconds)], 0, "", 0, 0) for seconds in self.seconds]
-
-    @contextlib.contextmanager
-    def features_at_hand(self) -> Iterator[None]:
-        """Neither model extracts features meanwhile."""
-        table = {one.state.handle.value: rows for one, rows in zip(self.inputs, self.features)}
-
-        def of_records(inputs: list[MeasureInput], _results: object) -> list[NDArray[Any]]:
-            return [table[one.state.handle.value] for one in inputs]
-
-        def of_states(states: list[Any], _task: object) -> list[NDArray[Any]]:
-            return [table[state.handle.value] for state in states]
-
-        with (
-            mock.patch.object(ansor_features, "of_records", of_records),
-            mock.patch.object(ansor_features, "of_states", of_states),
-            mock.patch.object(xgb_model, "get_per_store_features_from_states", of_states),
-        ):
-            yield
 
 
 def sample_into(log: Path, tasks: list[SearchTask], count: int) -> None:
@@ -185,23 +166,26 @@ def tvms_model(records: Programs, seed: int) -> auto_scheduler.XGBModel:
     return model
 
 
-def ranking(model: PythonBasedModel, held_out: Programs) -> tuple[float, float]:
-    """Of the pairs of a task, the share (%) that the model orders right; of each task's fastest, the share it finds."""
-    keys = np.array([one.task.workload_key for one in held_out.inputs])
+def tvms_scores(model: auto_scheduler.XGBModel, of_task: Programs) -> NDArray[Any]:
+    """By TVM's model, which extracts the features anew."""
+    return np.asarray(model.predict(of_task.inputs[0].task, [one.state for one in of_task.inputs]))
+
+
+def ranking(scores_of: Callable[[Programs], NDArray[Any]], held_out: Programs) -> tuple[float, float]:
+    """Of the pairs of a task, the share (%) that the scores order right; of a task's fastest, the share they find."""
+    keys = np.array(held_out.keys())
     right = pairs = 0
     recalls = []
-    with held_out.features_at_hand():
-        for key in np.unique(keys):
-            of_task = np.flatnonzero(keys == key)
-            inputs, seconds = [held_out.inputs[i] for i in of_task], held_out.seconds[of_task]
-            scores = np.asarray(model.predict(inputs[0].task, [one.state for one in inputs]))
-            first, second = np.triu_indices(len(of_task), 1)
-            ordered = np.sign(scores[first] - scores[second]) * np.sign(seconds[second] - seconds[first])
-            right += (ordered > 0).sum() + 0.5 * (ordered == 0).sum()
-            pairs += len(first)
-            if len(of_task) >= 2 * TOP:
-                found = set(np.argsort(-scores)[:TOP]) & set(np.argsort(seconds)[:TOP])
-                recalls.append(len(found) / TOP)
+    for key in np.unique(keys):
+        of_task = held_out.chosen(np.flatnonzero(keys == key))
+        scores, seconds = scores_of(of_task), of_task.seconds
+        first, second = np.triu_indices(len(seconds), 1)
+        ordered = np.sign(scores[first] - scores[second]) * np.sign(seconds[second] - seconds[first])
+        right += (ordered > 0).sum() + 0.5 * (ordered == 0).sum()
+        pairs += len(first)
+        if len(seconds) >= 2 * TOP:
+            found = set(np.argsort(-scores)[:TOP]) & set(np.argsort(seconds)[:TOP])
+            recalls.append(len(found) / TOP)
     return 100 * right / pairs, 100 * float(np.mean(recalls)) if recalls else float("nan")
 
 
@@ -231,8 +215,8 @@ def compare(
     """
     order = np.random.default_rng(seed).permutation(len(programs.inputs))
     held_out, training = programs.chosen(order[sizes[-1] :][:HELD_OUT]), programs.chosen(order[: sizes[-1]])
-    results = training.results()
-    ours = StateModel(BoundedModel(ROUND, seed, parameters))
+    results, keys = training.results(), training.keys()
+    ours = BoundedModel(ROUND, seed, parameters)
     rows = []
     seconds_of_rounds: list[tuple[int, float]] = []
     begin = 0
@@ -243,10 +227,9 @@ def compare(
         their_model = tvms_model(training.chosen(np.arange(size - REPEATS * ROUND)), seed)
         while begin < size:
             end = min(begin + ROUND, size - (size - begin - 1) // ROUND * ROUND)
-            with training.features_at_hand():
-                begun = time.perf_counter()
-                ours.update(training.inputs[begin:end], results[begin:end])
-                seconds_of_rounds.append((end, time.perf_counter() - begun))
+            begun = time.perf_counter()
+            ours.learn(training.features[begin:end], list(training.seconds[begin:end]), keys[begin:end])
+            seconds_of_rounds.append((end, time.perf_counter() - begun))
             if end > size - REPEATS * ROUND:
                 begun = time.perf_counter()
                 their_model.update(training.inputs[begin:end], results[begin:end])
@@ -266,8 +249,12 @@ def compare(
         )
         print(f"(median {statistics.median(recent) + extraction:.2f}, max {max(recent) + extraction:.2f})", end="")
         print(f"; ratio {whole:.3f}, without features {without:.3f}")
-        for label, model, seconds in (("TVM", their_model, their - extraction), (name, ours, mine)):
-            accuracy, recall = ranking(model, held_out)
+        models: list[tuple[str, Callable[[Programs], NDArray[Any]], float]] = [
+            ("TVM", functools.partial(tvms_scores, their_model), their - extraction),
+            (name, lambda of_task: ours.scores(of_task.features), mine),
+        ]
+        for label, scores_of, seconds in models:
+            accuracy, recall = ranking(scores_of, held_out)
             print(f"  {label}: pairs in order {accuracy:.2f} %, recall of the {TOP} fastest {recall:.2f} %", flush=True)
             rows.append(Row(label, seed, size, seconds, float(accuracy)))
     return ratios, rows
