@@ -57,6 +57,12 @@ def test_the_rooms_keep_the_contracts(package: Path) -> None:
             "A room imports only from rooms below it BROKEN",
             "familyseer.measuring.speeds -> familyseer.operations",
         ),
+        (
+            "learning/draft.py",
+            "import tvm",
+            "needs no TVM BROKEN",
+            "familyseer.learning.draft -> tvm",
+        ),
         ("errors.py", "from . import targets", "There is no circle BROKEN", ".targets -> .errors"),
         (
             "devices.py",
@@ -76,7 +82,7 @@ def test_an_import_against_a_contract_is_named(
     assert named in said, said
 
 
-def test_tvms_auto_scheduler_is_imported_by_no_other_room(package: Path) -> None:
+def test_tvms_auto_scheduler_and_relay_are_imported_by_no_other_room(package: Path) -> None:
     def banned() -> list[str]:
         ruff = Path(sys.executable).with_name("ruff")
         command = [str(ruff), "check", "--no-cache", "--select", "TID251", "--output-format", "concise", "."]
@@ -85,4 +91,5 @@ def test_tvms_auto_scheduler_is_imported_by_no_other_room(package: Path) -> None
 
     assert banned() == []
     plant(package / "learning" / "draft.py", "from tvm import auto_scheduler")
-    assert banned() == ["familyseer/learning/draft.py"]
+    plant(package / "measuring" / "build.py", "from tvm import relay")
+    assert sorted(banned()) == ["familyseer/learning/draft.py", "familyseer/measuring/build.py"]
