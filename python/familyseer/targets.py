@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     import tvm
 
 CPU_KINDS = ("llvm", "c")
-# The kinds that Ansor searches programs for, and that we can measure them on.
+# The kinds that TVM's tuners search programs for, and that we can measure them on.
 KINDS = (*CPU_KINDS, "cuda", "rocm", "metal", "opencl", "vulkan")
+
+# Named by the targets, and so by the records, of what was not measured but simulated (simulated/gpu.py).
+SIMULATED_MODEL = "simulated-v100"
 
 _SECONDS = 120
 # What is tried, in this order; each is said on both outputs when it is done.
@@ -50,14 +53,39 @@ def kind_of(target: str | tvm.target.Target) -> str:
     return next(iter(str(target).split()), "")
 
 
-def require_served(target: tvm.target.Target) -> None:
-    """Raises RequestError for a kind of target that Ansor cannot search for, or we cannot measure."""
-    kind = kind_of(target)
-    if kind not in KINDS:
+def is_simulated(target: str) -> bool:
+    """Whether a target, as TVM spells it, is the simulated GPU's."""
+    return SIMULATED_MODEL in target
+
+
+def parse_target(text: str) -> tvm.target.Target:
+    """A TVM target; `native` is this machine's CPU. Raises RequestError if TVM does not know it."""
+    import tvm
+
+    if text == "native":
+        cpu = tvm.get_global_func("target.llvm_get_system_cpu", allow_missing=True)
+        if cpu is None:
+            raise RequestError(
+                f"TVM {tvm.__version__} does not tell this machine's CPU. Expected a target that names it, such as "
+                '"llvm -mcpu=core-avx2", or "llvm".'
+            )
+        text = f"llvm -mcpu={cpu()}"
+    try:
+        target = tvm.target.Target(text)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[-1]
+        tags = tvm.get_global_func("target.TargetTagListTags", allow_missing=True)
+        known = [*KINDS, "native", *(str(tag) for tag in (tags() if tags else {}))]
+        hint = did_you_mean(kind_of(text), known, most=2)
         raise RequestError(
-            f"Targets of the kind {kind} cannot be tuned: TVM's auto-scheduler has no search for them. "
-            f"Expected one of the kinds {', '.join(KINDS)}."
-        )
+            f'Unknown target: {text} ({reason}).{hint} Expected a TVM target such as "llvm", "llvm -mcpu=core-avx2", '
+            '"cuda -arch=sm_70", or "native" for this machine\'s CPU.'
+        ) from None
+    if target.kind.name == "cuda":
+        from . import nvrtc
+
+        nvrtc.register()
+    return target
 
 
 @dataclass(frozen=True)
@@ -76,7 +104,7 @@ def check_target(text: str, target: tvm.target.Target, measures: str) -> Checked
     Raises RequestError for processors, features and triples that LLVM does not know.
     """
     # Both are LLVM's own word; what is simulated is compiled by nobody.
-    if text in ("native", "llvm") or (measures == "nowhere" and "simulated-v100" in text):
+    if text in ("native", "llvm") or (measures == "nowhere" and is_simulated(text)):
         return Checked([], None)
     for part in _llvm_parts(target):
         for feature in _features(part):

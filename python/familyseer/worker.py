@@ -74,9 +74,10 @@ def _serve(endpoint: str, keys: str | None, folder: str | None) -> None:
 
 def operations() -> Performer:
     # Imports TVM, which takes seconds: not before the session's heart beats.
+    from .backends import default_backend
     from .operations import Operations
 
-    return Operations()
+    return Operations(default_backend())
 
 
 def _keys(named: str | None) -> ClientKeys | None:

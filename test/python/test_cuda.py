@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import tvm
 from familyseer import cuda
-from familyseer.ansor.candidates import ORIGINS, Recipe, by_recipe
 from familyseer.ansor.cost_model import CostModel
-from familyseer.ansor.task_search import SearchSettings, TaskSearch
-from familyseer.ansor.tasks import GPU_LIMITS
+from familyseer.ansor.task import AnsorTask
+from familyseer.gpu_limits import GPU_LIMITS
 from familyseer.learning.cost_model import TrainingSettings
+from familyseer.search.recipes import ORIGINS, Recipe, by_recipe
+from familyseer.search.task_search import SearchSettings, TaskSearch
 from tvm import auto_scheduler
 from tvm.auto_scheduler.measure import MeasureErrorNo
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
@@ -101,17 +102,17 @@ def test_the_fast_modes_candidates_for_a_sibling_become_machine_code(tmp_path) -
         auto_scheduler.SearchTask(matmul_auto_scheduler_test, sizes, target=TARGET, hardware_params=limits)
         for sizes in [(64, 128, 512), (128, 64, 256)]
     ]
-    first, second = (TaskSearch(index, task, model, SearchSettings()) for index, task in enumerate(tasks))
+    first, second = (TaskSearch(AnsorTask(index, task), model, SearchSettings()) for index, task in enumerate(tasks))
     programs = dict.fromkeys(ORIGINS, 0)
     looked_at = by_recipe(first, [], Recipe({**programs, "random": 8}, [], 32, 1, True), 8)
-    first.measured = [(1e-3 * (1 + index), candidate.state) for index, candidate in enumerate(looked_at)]
+    first.measured = [(1e-3 * (1 + index), candidate.program) for index, candidate in enumerate(looked_at)]
     candidates = by_recipe(second, [first], Recipe({**programs, "sibling": 2}, [0], 32, 1, True), 2)
     assert [candidate.origin for candidate in candidates] == ["sibling"] * 2
-    second.measured = [(1e-3, candidate.state) for candidate in candidates]
+    second.measured = [(1e-3, candidate.program) for candidate in candidates]
     candidates += by_recipe(second, [], Recipe({**programs, "descent": 2}, [], 32, 1, True), 2)
     for number, candidate in enumerate(candidates):
         path = tmp_path / f"{number}.cubin"
-        compiled(auto_scheduler.MeasureInput(second.task, candidate.state)).save(str(path))
+        compiled(auto_scheduler.MeasureInput(second.task.search_task, candidate.program)).save(str(path))
         assert path.read_bytes().startswith(b"\x7fELF")
 
 

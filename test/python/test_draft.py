@@ -7,7 +7,7 @@ import pytest
 import tvm
 from familyseer.ansor import features
 from familyseer.ansor.roofline import Machine, compulsory_bytes, least_seconds, measure_machine
-from familyseer.ansor.tasks import GPU_LIMITS
+from familyseer.gpu_limits import GPU_LIMITS
 from familyseer.learning.draft import draft_scores
 from tvm import auto_scheduler, te, topi
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test

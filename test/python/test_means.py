@@ -6,17 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from familyseer.ansor import candidates as means
-from familyseer.ansor.candidates import Recipe, by_recipe, expected_gain
-from familyseer.ansor.carried import load_schedules, save_schedules
+from familyseer.ansor.backend import Ansor
 from familyseer.ansor.cost_model import CostModel
-from familyseer.ansor.schedules import state_of
-from familyseer.ansor.search import Search
-from familyseer.ansor.task_search import SearchSettings, TaskSearch
-from familyseer.ansor.tasks import GPU_LIMITS
+from familyseer.ansor.records import Record, record_of
+from familyseer.ansor.steps import state_of
+from familyseer.ansor.task import AnsorTask
+from familyseer.backend import Program
 from familyseer.errors import RequestError
+from familyseer.gpu_limits import GPU_LIMITS
 from familyseer.learning.cost_model import TrainingSettings
 from familyseer.measuring.run import Timing
+from familyseer.search.carried import load_schedules, save_schedules
+from familyseer.search.recipes import ORIGINS, Recipe, by_recipe, expected_gain
+from familyseer.search.search import Search
+from familyseer.search.task_search import Candidate, SearchSettings, TaskSearch
 from tvm import auto_scheduler, te, topi
 from tvm.auto_scheduler import MeasureInput, MeasureResult
 
@@ -49,23 +52,30 @@ def searches(carried: list | None = None) -> list[TaskSearch]:
     """The searches on two convolutions of a family."""
     model = CostModel("nn.conv2d", "xgb", [0, 1], 8, 0, TrainingSettings())
     tasks = [auto_scheduler.SearchTask(means_convolution, args, target=TARGET) for args in [(14, 32, 64), (28, 16, 96)]]
-    return [TaskSearch(index, task, model, SearchSettings(), carried or []) for index, task in enumerate(tasks)]
+    return [
+        TaskSearch(AnsorTask(number, task), model, SearchSettings(), carried or []) for number, task in enumerate(tasks)
+    ]
 
 
 def recipe(donors: list[int] | None = None, **programs: int) -> Recipe:
-    return Recipe({**dict.fromkeys(means.ORIGINS, 0), **programs}, donors or [], 32, 1, draft=True)
+    return Recipe({**dict.fromkeys(ORIGINS, 0), **programs}, donors or [], 32, 1, draft=True)
 
 
-def measure(search: TaskSearch, candidates: list[means.Candidate]) -> None:
+def measure(search: TaskSearch, candidates: list[Candidate]) -> None:
     """As if every program had run, the first the fastest; the model learns of it."""
     costs = [1e-3 * (1 + index) for index in range(len(candidates))]
-    search.measured += [(cost, candidate.state) for cost, candidate in zip(costs, candidates)]
-    inputs = [MeasureInput(search.task, candidate.state) for candidate in candidates]
-    search.model.learn(inputs, [MeasureResult([cost], 0, "", 0.0, 0.0) for cost in costs])
+    search.measured += [(cost, candidate.program) for cost, candidate in zip(costs, candidates)]
+    search.model.learn_from([ran(search, candidate.program, cost) for cost, candidate in zip(costs, candidates)])
 
 
-def origins(candidates: list[means.Candidate]) -> dict[str, int]:
-    counts = dict.fromkeys(means.ORIGINS, 0)
+def ran(search: TaskSearch, program: Program, cost: float) -> Record:
+    """The record of a program that took so many seconds."""
+    one = MeasureInput(search.task.search_task, program)
+    return record_of(search.task.number, one, MeasureResult([cost], 0, "", 0.0, 0.0))
+
+
+def origins(candidates: list[Candidate]) -> dict[str, int]:
+    counts = dict.fromkeys(ORIGINS, 0)
     for candidate in candidates:
         counts[candidate.origin] += 1
     return counts
@@ -85,7 +95,7 @@ def test_a_recipe_gives_the_programs_it_asks_for_and_none_twice(looked_at: list[
     measure(second, candidates)
     candidates += by_recipe(second, [first], recipe([0], sibling=2, descent=4, evolution=4), 10)
     assert origins(candidates)["descent"] >= 4
-    assert len({str(candidate.state) for candidate in candidates}) == 14
+    assert len({str(candidate.program) for candidate in candidates}) == 14
 
 
 def test_candidates_build_and_have_the_extents_of_their_own_task(looked_at: list[TaskSearch]) -> None:
@@ -93,7 +103,7 @@ def test_candidates_build_and_have_the_extents_of_their_own_task(looked_at: list
     candidates = by_recipe(second, [first], recipe([0], sibling=4), 4)
     assert len(candidates) == 4
     for candidate in candidates:
-        schedule, tensors = second.task.compute_dag.apply_steps_from_state(candidate.state)
+        schedule, tensors = second.task.search_task.compute_dag.apply_steps_from_state(candidate.program)
         assert tuple(tensors[-1].shape) == (1, 28, 28, 96)
         assert schedule is not None
 
@@ -120,10 +130,10 @@ def test_schedules_of_an_earlier_job_are_fitted_and_only_those_of_its_target(
     looked_at: list[TaskSearch], tmp_path: Path
 ) -> None:
     path = tmp_path / "schedules.json"
-    save_schedules(path, TARGET, looked_at)
-    assert load_schedules(path, "cuda") == []
-    carried = load_schedules(path, TARGET)
-    assert [(each.family, len(each.programs)) for each in carried] == [("nn.conv2d", 3)]
+    save_schedules(path, TARGET, looked_at, Ansor())
+    assert load_schedules(path, "cuda", Ansor()) == []
+    carried = load_schedules(path, TARGET, Ansor())
+    assert [(each.family, len(each.schedules)) for each in carried] == [("nn.conv2d", 3)]
     later = searches(carried)[1]
     assert origins(by_recipe(later, [], recipe(sibling=3, random=1), 4))["sibling"] == 3
 
@@ -133,7 +143,7 @@ def test_a_file_that_holds_no_schedules_is_refused(content: str, tmp_path: Path)
     path = tmp_path / "schedules.json"
     path.write_text(content)
     with pytest.raises(RequestError, match="cannot be read as schedules"):
-        load_schedules(path, TARGET)
+        load_schedules(path, TARGET, Ansor())
 
 
 def test_an_earlier_jobs_model_that_foresees_nothing_is_left(looked_at: list[TaskSearch], tmp_path: Path) -> None:
@@ -141,20 +151,19 @@ def test_an_earlier_jobs_model_that_foresees_nothing_is_left(looked_at: list[Tas
     later = searches()
     model = later[0].model
     model.load(str(tmp_path / "model.xgb"))
-    states = [candidate.state for candidate in by_recipe(later[0], [], recipe(random=8), 8)]
-    before = np.asarray(model.model.predict(later[0].task, states))
+    programs = [candidate.program for candidate in by_recipe(later[0], [], recipe(random=8), 8)]
+    before = model.scores(later[0].task, programs)
     model.doubt()
-    inputs = [MeasureInput(later[0].task, state) for state in states]
-    model.learn(inputs, [MeasureResult([1e-3 * (1 + score)], 0, "", 0.0, 0.0) for score in before])
+    model.learn_from([ran(later[0], each, 1e-3 * (1 + score)) for each, score in zip(programs, before)])
     assert model.model.bounded.trained_on == 8
-    assert not np.allclose(model.model.predict(later[0].task, states), before)
+    assert not np.allclose(model.scores(later[0].task, programs), before)
 
 
 def test_what_tvm_cannot_lower_is_no_candidate_and_the_reason_is_kept() -> None:
     model = CostModel("x", "xgb", [0], 8, 0, TrainingSettings())
     option = auto_scheduler.LayoutRewriteOption.REWRITE_FOR_PRE_TRANSFORMED
     task = auto_scheduler.SearchTask(means_digits, (), target=TARGET, layout_rewrite_option=option)
-    search = TaskSearch(0, task, model, SearchSettings())
+    search = TaskSearch(AnsorTask(0, task), model, SearchSettings())
     assert by_recipe(search, [], recipe(random=4), 4) == []
     assert "Check failed" in str(search.refusal)
 
@@ -164,7 +173,7 @@ def test_the_reason_of_an_earlier_round_is_not_told_of_one_that_had_none() -> No
     task = auto_scheduler.SearchTask(means_digits, (), target=TARGET, layout_rewrite_option=option)
     model = CostModel("x", "xgb", [0], 8, 0, TrainingSettings())
     # Nothing is measured here.
-    search = Search([task], [model], SearchSettings(), engine=None, timing=Timing())
+    search = Search([AnsorTask(0, task)], [model], SearchSettings(), engine=None, timing=Timing())
     candidates, refusal = search.propose(0, 4, recipe(random=4))
     assert candidates == [] and "Check failed" in str(refusal)
     assert search.propose(0, 4, recipe()) == ([], None)
@@ -177,7 +186,7 @@ def test_a_reduction_across_threads_that_is_unrolled_is_no_candidate(unrolled: i
     # 32 outputs a block, each summed up by its 32 threads; 6 binds a loop to threads, 5 to blocks.
     steps = [["SP", 3, 1, 64, [32], 1], ["AN", 3, 2, 6], ["FSP", 2, 2, 0, 1], ["AN", 2, 3, 6], ["CA", 2, 3, 1]]
     steps += [["FU", 3, [0, 1]], ["AN", 3, 0, 5], ["PR", 2, 0, f"auto_unroll_max_step${unrolled}"]]
-    search = TaskSearch(0, task, CostModel("x", "xgb", [0], 8, 0, TrainingSettings()), SearchSettings())
+    search = TaskSearch(AnsorTask(0, task), CostModel("x", "xgb", [0], 8, 0, TrainingSettings()), SearchSettings())
     taken = search.take([state_of(task, steps)], 1, "sibling", lowered=True)
     assert len(taken) == lowers
     assert (search.refusal is None) == lowers

@@ -8,9 +8,12 @@ import pytest
 import tvm
 from familyseer import descriptions
 from familyseer.ansor.networks import AskedInput, build_network
-from familyseer.ansor.tasks import extract, parse_target
+from familyseer.ansor.tasks import extract
+from familyseer.backends import default_backend
 from familyseer.errors import RequestError
-from familyseer.operations import Operations
+from familyseer.operations import network
+from familyseer.operations.job import Job
+from familyseer.targets import parse_target
 from tvm import relay, te
 
 
@@ -56,7 +59,7 @@ def test_a_changed_file_is_extracted_again(saved: Path, tmp_path: Path) -> None:
 
 def test_a_description_is_recalled_for_the_same_file_and_question(saved: Path, tmp_path: Path) -> None:
     asked = (str(saved), 1, "NHWC", [], "native")
-    described = Operations().extract(*asked, cache=str(tmp_path))
+    described = network.extract(Job(default_backend()), *asked, cache=str(tmp_path))
     assert descriptions.recall(tmp_path, *asked) == {**described, "from_cache": True}
     assert descriptions.recall(tmp_path, str(saved), 1, "NCHW", [], "native") is None
     given = [{"name": "x", "shape": [1, 8, 8, 8], "dtype": None}]

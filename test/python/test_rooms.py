@@ -66,9 +66,9 @@ def test_the_rooms_keep_the_contracts(package: Path) -> None:
         ("errors.py", "from . import targets", "There is no circle BROKEN", ".targets -> .errors"),
         (
             "devices.py",
-            "from .ansor import schedules",
+            "from .ansor import steps",
             "the module that chooses a tuner BROKEN",
-            "familyseer.devices -> familyseer.ansor.schedules",
+            "familyseer.devices -> familyseer.ansor.steps",
         ),
     ],
 )

@@ -8,9 +8,10 @@ from math import prod
 import numpy as np
 import pytest
 import tvm
-from familyseer.ansor import schedules
-from familyseer.ansor.schedules import Stage, Steps, fitted, neighbours, stages_of, state_of, steps_of
-from familyseer.ansor.tasks import GPU_LIMITS
+from familyseer.ansor.fitting import fitted
+from familyseer.ansor.neighbours import UNROLL_GPU, neighbours
+from familyseer.ansor.steps import Stage, Steps, stages_of, state_of, steps_of
+from familyseer.gpu_limits import GPU_LIMITS
 from tvm import auto_scheduler, te, topi
 
 CPU, GPU = "llvm", "cuda -arch=sm_70"
@@ -300,7 +301,7 @@ def test_gpu_schedules_fit_and_move_too(donor: str, recipient: str) -> None:
     ours = stages(recipient, GPU)
     made = [variant for steps in samples(donor, GPU) for variant in fitted(steps, stages(donor, GPU), ours)]
     assert made and len(replaying(recipient, made, GPU)) > 0.8 * len(made)
-    around = neighbours(made[0], ours, schedules.UNROLL_GPU)
+    around = neighbours(made[0], ours, UNROLL_GPU)
     assert len(replaying(recipient, around, GPU)) > 0.8 * len(around)
     assert any(is_a_kernel(recipient, steps) for steps in made)
     assert any(is_a_kernel(recipient, steps) for steps in around)

@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 from familyseer.ansor.core_operation import core_operation
 from familyseer.ansor.programs import AnsorProgram
-from familyseer.ansor.schedules import state_of, steps_of
-from familyseer.ansor.tasks import GPU_LIMITS, TaskList, extract, parse_target
+from familyseer.ansor.steps import state_of, steps_of
+from familyseer.ansor.tasks import TaskList, extract
+from familyseer.backends import default_backend
 from familyseer.errors import RequestError
 from familyseer.experiments.published import PublishedProgram, published_programs
-from familyseer.operations import Operations
+from familyseer.gpu_limits import GPU_LIMITS
+from familyseer.operations.job import Job
+from familyseer.operations.search import make_engine
 from familyseer.simulated.gpu import InvalidProgramError, simulated_seconds
+from familyseer.targets import parse_target
 from tvm import auto_scheduler
 from tvm.auto_scheduler.feature import get_per_store_features_from_states
 from tvm.auto_scheduler.loop_state import StateObject
@@ -96,10 +100,7 @@ def test_too_many_threads_and_none_fail_as_on_a_gpu(rows: int, threads: bool, me
 
 
 @pytest.mark.parametrize(("target", "devices"), [("llvm", "simulated"), (TARGET, "local")])
-def test_nothing_else_is_simulated_and_nothing_simulated_is_measured(
-    target: str, devices: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    operations = Operations()
-    monkeypatch.setattr(operations, "_target", parse_target(target))
+def test_nothing_else_is_simulated_and_nothing_simulated_is_measured(target: str, devices: str) -> None:
+    job = Job(default_backend(), target=parse_target(target))
     with pytest.raises(RequestError, match="-model=simulated-v100"):
-        operations._make_engine({"devices": {"type": devices}})
+        make_engine(job, {"devices": {"type": devices}})

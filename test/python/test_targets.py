@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 import tvm
 from familyseer import descriptions, targets
-from familyseer.ansor.tasks import extract, gpu_limits, parse_target
+from familyseer.ansor.tasks import extract
+from familyseer.backends import default_backend
 from familyseer.errors import RequestError
-from familyseer.operations import Operations
-from familyseer.targets import check_target
+from familyseer.gpu_limits import gpu_limits
+from familyseer.operations import machine, network
+from familyseer.operations.job import Job
+from familyseer.targets import check_target, parse_target
 
 TRY_APART = targets._try_apart
 
@@ -44,7 +47,9 @@ def try_in_fork(said: Path, text: str) -> tuple[int | None, str]:
 
 
 def check(text: str, measures: str = "here") -> Any:
-    return check_target(text, parse_target(text), measures)
+    target = parse_target(text)
+    default_backend().check_target(target)
+    return check_target(text, target, measures)
 
 
 @pytest.mark.parametrize(
@@ -100,10 +105,10 @@ def test_limits_are_those_of_the_target() -> None:
 
 def test_limits_that_a_target_does_not_name_are_the_devices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def limits(text: str) -> list[int]:
-        operations = Operations()
-        operations.target(text, "here")
-        operations.extract("mlp", 1, "NHWC", [], text, str(tmp_path))
-        found = operations._tasks.tasks[0].hardware_params
+        job = Job(default_backend())
+        machine.target(job, text, "here")
+        network.extract(job, "mlp", 1, "NHWC", [], text, str(tmp_path))
+        found = job.network.tasks[0].search_task.hardware_params
         return [found.max_threads_per_block, found.max_shared_memory_per_block]
 
     assert limits("opencl") == [256, 16384]
@@ -125,8 +130,8 @@ def test_what_tvm_warns_of_is_told_again_with_tasks_that_are_known(
 ) -> None:
     said = "[10:00:00] target_kind.cc:171: Warning: no such GPU\nfamilyseer: parsed\nfamilyseer: listed\n"
     monkeypatch.setattr(targets, "_try_apart", lambda _: (0, said + "familyseer: compiled\nfamilyseer: ran\n"))
-    target, operations = "llvm -keys=cpu", Operations()
-    assert operations.target(target, "nowhere")["notices"] == ["TVM warns: no such GPU"]
-    operations.extract("mlp", 1, "NHWC", [], target, str(tmp_path))
+    target, job = "llvm -keys=cpu", Job(default_backend())
+    assert machine.target(job, target, "nowhere")["notices"] == ["TVM warns: no such GPU"]
+    network.extract(job, "mlp", 1, "NHWC", [], target, str(tmp_path))
     again = descriptions.recall(tmp_path, "mlp", 1, "NHWC", [], target)
     assert again is not None and again["notices"] == ["TVM warns: no such GPU"]

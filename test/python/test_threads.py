@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import tvm
 from familyseer.ansor.programs import PRELOAD, AnsorProgram
+from familyseer.backends import default_backend
 from familyseer.errors import RequestError
 from familyseer.experiments.programs_in_c import compile_c, linked_from_c
 from familyseer.measuring.cpus import cpus_for, find_threads, real_cores, tvm_threads
@@ -210,7 +211,7 @@ def test_a_network_is_evaluated_and_its_tasks_found_for_so_many_threads(told: Pa
     library = tmp_path / "program.so"
     compile_c(str(library), TELLS.format(told=told))
     variables, affinity = dict(os.environ), os.sched_getaffinity(0)
-    operations = Operations()
+    operations = Operations(default_backend())
 
     def ask(operation: str, **params: Any) -> dict[str, Any]:
         return operations.perform(operation, params, report=lambda _: None, cancelled=lambda: False)
@@ -218,18 +219,18 @@ def test_a_network_is_evaluated_and_its_tasks_found_for_so_many_threads(told: Pa
     answer = ask("threads", asked=None)
     assert answer["count"] == real_cores()
     ask("extract", model="mlp", batch=1, layout="NHWC", inputs=[], target="llvm", cache=str(tmp_path / "cache"))
-    assert {task.hardware_params.num_cores for task in operations._tasks.tasks} == {answer["count"]}
-    assert str(operations._target) == str(operations._tasks.tasks[0].target)
+    assert {task.search_task.hardware_params.num_cores for task in operations.job.network.tasks} == {answer["count"]}
+    assert str(operations.job.target) == str(operations.job.network.tasks[0].search_task.target)
     module = ask("compile", tuned=False)["module"]
     assert ask("evaluate", module=module, repeat=1, min_repeat_ms=1)["seconds"][0] > 0
     # As TVM does where it folds constants; then on the thread that evaluates.
     os.sched_setaffinity(0, {min(affinity)})
-    operations._on_threads(tvm.runtime.load_module(str(library))["program"], 0)
+    operations.job.on_threads(tvm.runtime.load_module(str(library))["program"], 0)
     assert threads_told(told) == expected(answer["count"])
     # Tasks that were found for another number are others.
     ask("threads", asked=1)
     ask("extract", model="mlp", batch=1, layout="NHWC", inputs=[], target="llvm", cache=str(tmp_path / "cache"))
-    assert {task.hardware_params.num_cores for task in operations._tasks.tasks} == {1}
+    assert {task.search_task.hardware_params.num_cores for task in operations.job.network.tasks} == {1}
     os.sched_setaffinity(0, affinity)
     operations.close()
     assert (dict(os.environ), os.sched_getaffinity(0)) == (variables, affinity)

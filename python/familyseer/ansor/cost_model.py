@@ -14,15 +14,20 @@ from ..learning.cost_model import BoundedModel, TrainingSettings, device_paramet
 from . import features
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
     from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
     from tvm.auto_scheduler.loop_state import StateObject
 
+    from .records import Record
+    from .task import AnsorTask
+
 
 class CostModel:
-    """One family's cost model, and what it was trained on."""
+    """One family's cost model, and what it was trained on (backend.py, `CostModel`); `model` is what TVM's search
+    asks."""
 
     def __init__(
         self,
@@ -77,6 +82,12 @@ class CostModel:
         if inputs:
             self.model.update(inputs, results)
             self.records += len(inputs)
+
+    def learn_from(self, records: Sequence[Record]) -> None:
+        self.learn([record.input for record in records], [record.result for record in records])
+
+    def scores(self, task: AnsorTask, programs: Sequence[StateObject]) -> NDArray[Any]:
+        return np.asarray(self.model.predict(task.search_task, list(programs)))
 
     def save(self, path: Path) -> bool:
         """Writes the model; False for one that has learnt nothing yet, or that has nothing to write."""

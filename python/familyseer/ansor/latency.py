@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Literal
 
@@ -13,6 +14,7 @@ from tvm.runtime.vm import VirtualMachine
 
 from ..errors import RequestError, last_line
 from .dense import mend_dense
+from .library import export_library
 from .networks import Network
 
 if TYPE_CHECKING:
@@ -53,6 +55,12 @@ class CompiledNetwork:
         """What can be exported."""
         return self.built.mod if self.executor == "vm" else self.built
 
+    def export(self, file: str) -> None:
+        export_library(self.library, file, str(self.target))
+
+    def time(self, repeat: int, min_repeat_ms: int) -> list[float]:
+        return time_network(self, repeat, min_repeat_ms)
+
 
 @dataclass(frozen=True)
 class OnDevice:
@@ -83,7 +91,7 @@ def executor_of(network: Network, target: tvm.target.Target) -> Executor:
     return "vm"
 
 
-def compile_network(network: Network, target: tvm.target.Target, records: list[Record] | None) -> CompiledNetwork:
+def compile_network(network: Network, target: tvm.target.Target, records: Sequence[Record] | None) -> CompiledNetwork:
     """Builds a network; with records, each task by its best (TVM's ApplyHistoryBest).
 
     Raises RequestError for a kind of target that this TVM was built without, and for what it cannot compile.
@@ -114,15 +122,17 @@ def time_network(network: CompiledNetwork, repeat: int, min_repeat_ms: int) -> l
     return [float(seconds) for seconds in timer(*run.arguments).results]
 
 
-def _build_graph(network: Network, target: tvm.target.Target, records: list[Record] | None) -> tvm.runtime.Module:
+def _build_graph(network: Network, target: tvm.target.Target, records: Sequence[Record] | None) -> tvm.runtime.Module:
     return _with_records(records, lambda: relay.build(network.module, target=target, params=network.weights))
 
 
-def _build_vm(network: Network, target: tvm.target.Target, records: list[Record] | None) -> tvm.runtime.vm.Executable:
+def _build_vm(
+    network: Network, target: tvm.target.Target, records: Sequence[Record] | None
+) -> tvm.runtime.vm.Executable:
     return _with_records(records, lambda: relay.vm.compile(network.module, target=target, params=network.weights))
 
 
-def _with_records(records: list[Record] | None, build: Callable[[], object]) -> object:
+def _with_records(records: Sequence[Record] | None, build: Callable[[], object]) -> object:
     mend_dense()
     if records is None:
         with tvm.transform.PassContext(opt_level=3):

@@ -15,6 +15,7 @@ from tvm.auto_scheduler.feature import get_per_store_features_from_states
 from tvm.auto_scheduler.measure import BuildResult, MeasureInput, prepare_runner_args
 from tvm.target import Target
 
+from ..gpu_limits import GPU_LIMITS
 from ..measuring.build import Argument, BuildRequest, Compiled
 
 if TYPE_CHECKING:
@@ -61,9 +62,6 @@ class AnsorProgram:
         # (TVM: src/auto_scheduler/feature.cc).
         if np.any(get_per_store_features_from_states([self.input.state], self.input.task)[0]):
             return None
-        # Builders load this module, and need no networks.
-        from .tasks import GPU_LIMITS
-
         limits = ", ".join(f"{name} {value}" for name, value in GPU_LIMITS.items() if name.startswith("max_"))
         return f"TVM's VerifyGPUCode finds that this program exceeds a limit of the GPU ({limits})."
 

@@ -7,6 +7,7 @@ src/auto_scheduler/measure_record.cc). The file is only read.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,18 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fastjsonschema
+import numpy as np
 from tvm import auto_scheduler
-from tvm.auto_scheduler.measure_record import load_record_from_string
+from tvm.auto_scheduler.measure_record import dump_record_to_string, load_record_from_string
 
 from ..errors import RequestError
-from ..targets import KINDS, kind_of, on_cpu
+from ..targets import KINDS, is_simulated, kind_of, on_cpu
 from ..wire import messages
 from .results import FAILED_COST
-from .schedules import Steps, meets_extents, stages_of
-from .tasks import is_simulated
+from .steps import Steps, meets_extents, stages_of
 
 if TYPE_CHECKING:
     from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
+    from tvm.auto_scheduler.loop_state import StateObject
 
 _ELSEWHERE: frozenset[messages.SkipReason] = frozenset({"other-task", "other-target", "other-device"})
 # Of a target what says for which device it compiles. The rest is how TVM versions spell the same.
@@ -70,6 +72,20 @@ class Record:
     input: MeasureInput
     result: MeasureResult
     cost: float | None
+
+    @property
+    def program(self) -> StateObject:
+        return self.input.state
+
+    def line(self) -> str:
+        """It as TVM's log has it, without the line's end."""
+        return dump_record_to_string(self.input, self.result).rstrip("\n")
+
+
+def record_of(task: int, one: MeasureInput, result: MeasureResult) -> Record:
+    """The record of a program of a task that was measured just now."""
+    cost = float(np.mean([value.value for value in result.costs])) if result.error_no == 0 else math.inf
+    return Record(task, one, result, cost if math.isfinite(cost) else None)
 
 
 class Skipped:

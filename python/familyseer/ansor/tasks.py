@@ -9,13 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 from .. import cache
 from ..errors import RequestError, last_line
-from ..near_misses import did_you_mean
-from ..targets import KINDS, kind_of, on_cpu, require_served
-from .core_operation import core_operation, task_words
+from ..gpu_limits import gpu_limits
+from ..targets import on_cpu
 from .dense import mend_dense
 from .networks import AskedInput, Network, build_network
 from .networks.files import digests_of, is_file
@@ -25,22 +23,6 @@ if TYPE_CHECKING:
     from tvm import auto_scheduler
 
 CACHE_VERSION = 4
-# A GPU's limits when there is none to ask: a V100's; what a block may have is the same from compute capability 5.0 to
-# 9.0. TVM asks the driver, and fails, if any of the eight is left out.
-GPU_LIMITS = {
-    "num_cores": 80,
-    "vector_unit_bytes": 16,
-    "cache_line_bytes": 64,
-    "max_shared_memory_per_block": 49152,
-    "max_local_memory_per_block": 2147483647,
-    "max_threads_per_block": 1024,
-    "max_vthread_extent": 8,
-    "warp_size": 32,
-}
-# Of a block, in bytes, where a target says nothing: what every device of the kind has.
-_SHARED_MEMORY = {"cuda": 49152, "rocm": 65536, "metal": 32768, "opencl": 16384, "vulkan": 16384}
-# Named by the targets, and so by the records, of what was not measured but simulated (simulated_gpu.py).
-SIMULATED_MODEL = "simulated-v100"
 TAG_ATTRIBUTE = "auto_scheduler_task_scheduler_tag"
 
 
@@ -53,85 +35,6 @@ class TaskList:
     from_cache: bool
     # What the network is compiled for, as the other side knows it (protocol, `extract`).
     inputs: list[dict[str, Any]]
-
-
-def parse_target(text: str) -> tvm.target.Target:
-    """A TVM target; `native` is this machine's CPU. Raises RequestError if TVM does not know it or cannot build it."""
-    import tvm
-
-    if text == "native":
-        cpu = tvm.get_global_func("target.llvm_get_system_cpu", allow_missing=True)
-        if cpu is None:
-            raise RequestError(
-                f"TVM {tvm.__version__} does not tell this machine's CPU. Expected a target that names it, such as "
-                '"llvm -mcpu=core-avx2", or "llvm".'
-            )
-        text = f"llvm -mcpu={cpu()}"
-    try:
-        target = tvm.target.Target(text)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[-1]
-        tags = tvm.get_global_func("target.TargetTagListTags", allow_missing=True)
-        known = [*KINDS, "native", *(str(tag) for tag in (tags() if tags else {}))]
-        hint = did_you_mean(kind_of(text), known, most=2)
-        raise RequestError(
-            f'Unknown target: {text} ({reason}).{hint} Expected a TVM target such as "llvm", "llvm -mcpu=core-avx2", '
-            '"cuda -arch=sm_70", or "native" for this machine\'s CPU.'
-        ) from None
-    require_served(target)
-    if target.kind.name == "cuda":
-        from .. import nvrtc
-
-        nvrtc.register()
-    return target
-
-
-def gpu_limits(target: tvm.target.Target, block: tuple[int, int] | None = None) -> dict[str, int]:
-    """What a block may have at most: what a GPU target's attributes name, else what the device says where programs run
-    (`block`: threads and bytes), else what every device of the kind has."""
-    import tvm
-
-    kind = target.kind.name
-    usual = tvm.target.Target(kind).attrs if kind != "cuda" else {}
-
-    def limit(default: int, of_device: int | None, *names: str) -> int:
-        there = {name: int(target.attrs[name]) for name in names if target.attrs.get(name) is not None}
-        named = [value for name, value in there.items() if usual.get(name) is None or int(usual[name]) != value]
-        if not named and of_device is not None:
-            return of_device
-        return min(named or there.values(), default=default)
-
-    threads, size = block or (None, None)
-    most = GPU_LIMITS["max_threads_per_block"]
-    warp = limit(GPU_LIMITS["warp_size"], None, "thread_warp_size")
-    return {
-        **GPU_LIMITS,
-        "max_threads_per_block": limit(most, threads, "max_threads_per_block", "max_num_threads"),
-        "max_shared_memory_per_block": limit(_SHARED_MEMORY[kind], size, "max_shared_memory_per_block"),
-        "max_vthread_extent": max(1, warp // 4),
-        "warp_size": warp,
-    }
-
-
-def is_simulated(target: str) -> bool:
-    """Whether a target, as TVM spells it, is the simulated GPU's."""
-    return SIMULATED_MODEL in target
-
-
-def describe_tasks(task_list: TaskList) -> list[dict[str, Any]]:
-    """The tasks as the other side knows them (protocol, `extract`)."""
-    return [
-        {
-            "workload_key": task.workload_key,
-            "weight": weight,
-            "description": task.desc,
-            "core_operation": core_operation(task.compute_dag),
-            "words": task_words(task.compute_dag),
-            "flops": float(task.compute_dag.flop_ct),
-            "similarity_tags": similarity_tags(task.compute_dag),
-        }
-        for task, weight in zip(task_list.tasks, task_list.weights)
-    ]
 
 
 def similarity_tags(dag: auto_scheduler.ComputeDAG) -> list[str]:
@@ -216,10 +119,19 @@ def _without_idle_calls() -> Iterator[None]:
             raise AttributeError(f"{type(self).__name__} has no attribute {name}")
         return look_up(self, name)
 
-    tvm_asks = mock.patch.object(te_compiler, "libinfo", lambda: facts)
-    numpy_asks = mock.patch.object(Object, "__getattr__", look_up_own)
-    with tvm_asks, numpy_asks:
+    with _replaced(te_compiler, "libinfo", lambda: facts), _replaced(Object, "__getattr__", look_up_own):
         yield
+
+
+@contextlib.contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """An attribute that is another for a while."""
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
 
 
 @contextlib.contextmanager

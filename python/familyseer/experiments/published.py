@@ -16,7 +16,7 @@ import numpy as np
 import tvm
 from tvm import auto_scheduler, relay
 
-from ..ansor.schedules import state_of
+from ..ansor.steps import state_of
 
 if TYPE_CHECKING:
     from tvm.auto_scheduler.loop_state import StateObject

@@ -2,25 +2,23 @@
 schedules, moves from the task's own best program, and the best of random ones.
 
 A recipe (src/core/fast/recipe.ts decides on it) says how many programs each origin gives; what one has too few of, the
-others give. Programs are ranked by the family's cost model once it has learnt enough, by the analytic draft before.
+others give. Programs are ranked by the family's cost model once it has learnt enough, by the tuner's draft before.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..learning.draft import draft_scores
-from ..targets import on_cpu
-from . import features
-from .schedules import UNROLL_CPU, UNROLL_GPU, fitted, neighbours, state_of, steps_of
+from ..backend import Effort
 from .task_search import Candidate, Donor, TaskSearch
 
 if TYPE_CHECKING:
-    from tvm.auto_scheduler.loop_state import StateObject
+    from numpy.typing import NDArray
 
+    from ..backend import Program
     from ..wire.messages import Origin
 
 SIBLING: Origin = "sibling"
@@ -49,18 +47,21 @@ class Recipe:
     generations: int
     draft: bool
 
+    @property
+    def effort(self) -> Effort:
+        return Effort(self.population, self.generations)
+
 
 def by_evolution(search: TaskSearch, programs: int) -> list[Candidate]:
     """What TVM's `continue_search_one_round` would measure: the best measured programs join the initial population,
     some candidates are drawn at random (TVM: src/auto_scheduler/search_policy/sketch_policy.cc)."""
     settings = search.settings
-    policy = search.policy(settings.population, settings.generations)
-    population = list(policy.sample_initial_population())
+    population = search.explorer.sample(settings.effort)
     if not population:
         return []
     at_random = search.random.sample(population, min(len(population), 3 * programs))
     best = search.best(int(settings.use_measured_ratio * settings.population))
-    evolved = list(policy.evolutionary_search(population + best, programs * 2))
+    evolved = search.explorer.evolve(settings.effort, [*population, *best], programs * 2)
     taken = search.take(evolved, programs - int(settings.eps_greedy * programs), EVOLUTION)
     taken += search.take(at_random, programs - len(taken), RANDOM)
     return taken + search.take(evolved, programs - len(taken), EVOLUTION)
@@ -68,7 +69,7 @@ def by_evolution(search: TaskSearch, programs: int) -> list[Candidate]:
 
 def by_recipe(search: TaskSearch, donors: list[TaskSearch], recipe: Recipe, programs: int) -> list[Candidate]:
     """Up to `programs` candidates; fewer only where the recipe's origins are exhausted, or TVM can lower no more."""
-    fitting = [state for donor in [*donors, *search.carried] for state in _fitted(search, donor)]
+    fitting = [program for donor in [*donors, *search.carried] for program in _fitted(search, donor)]
     origins = {
         SIBLING: lambda: _ranked(search, fitting, recipe.draft),
         DESCENT: lambda: _ranked(search, _moved(search), recipe.draft),
@@ -76,92 +77,79 @@ def by_recipe(search: TaskSearch, donors: list[TaskSearch], recipe: Recipe, prog
         RANDOM: lambda: _sampled(search, programs, recipe.draft),
     }
     taken: list[Candidate] = []
-    found: dict[Origin, list[StateObject]] = {}
+    found: dict[Origin, list[Program]] = {}
     for origin, count in recipe.programs.items():
         if count > 0:
             found[origin] = origins[origin]()
             taken += search.take(found[origin], min(count, programs - len(taken)), origin, lowered=True)
     if EVOLUTION in found and len(taken) < programs:
         found.setdefault(RANDOM, origins[RANDOM]())
-    for origin, states in found.items():
-        taken += search.take(states, programs - len(taken), origin, lowered=True)
+    for origin, made in found.items():
+        taken += search.take(made, programs - len(taken), origin, lowered=True)
     return taken
 
 
 def expected_gain(search: TaskSearch, donor: TaskSearch) -> float:
     """By how much the family's model expects the donor's best schedules to raise the throughput of a sibling's best
     program; 0 where it expects nothing or knows too little."""
-    states = [state for state in _fitted(search, donor) if str(state) not in search.seen]
+    programs = search.unseen(_fitted(search, donor))
     best = search.best(1)
-    if not states or not best or not search.model.trusted:
+    if not programs or not best or not search.model.trusted:
         return 0.0
-    scores = search.scores([*best, *states])
+    scores = search.scores([*best, *programs])
     if not scores[0] > 0:
         return 0.0
     return float(np.clip(scores[1:].max() / scores[0] - 1, 0, _MOST_GAIN))
 
 
-def _fitted(search: TaskSearch, donor: Donor) -> list[StateObject]:
-    """The donor's best schedules with tile sizes fitted to this task, best first."""
-    states = []
-    for name, steps in donor.donations(_DONATED):
+def _fitted(search: TaskSearch, donor: Donor) -> list[Program]:
+    """The donor's best schedules fitted to this task, best first."""
+    programs = []
+    for name, schedule in donor.donations(_DONATED):
         if (donor, name) not in search.fitted:
-            search.fitted[donor, name] = _valid(search, fitted(steps, donor.stages, search.stages))
-        states += search.fitted[donor, name]
-    return states
+            search.fitted[donor, name] = search.task.fit(schedule)
+        programs += search.fitted[donor, name]
+    return programs
 
 
-def _moved(search: TaskSearch) -> list[StateObject]:
-    """Programs one move of a tile size, an unrolling or a compute location from the best that has any left unseen."""
-    for state in search.best(_MOVED_FROM):
-        text = str(state)
-        if text not in search.moved:
-            unroll = UNROLL_CPU if on_cpu(search.task.target) else UNROLL_GPU
-            search.moved[text] = _valid(search, neighbours(steps_of(search.task, state), search.stages, unroll))
-        unseen = [moved for moved in search.moved[text] if str(moved) not in search.seen]
+def _moved(search: TaskSearch) -> list[Program]:
+    """Programs one decision away from the best that has any left unseen."""
+    for program in search.best(_MOVED_FROM):
+        key = search.task.key(program)
+        if key not in search.moved:
+            search.moved[key] = search.task.neighbours(program)
+        unseen = search.unseen(search.moved[key])
         if unseen:
             return unseen
     return []
 
 
-def _evolved(search: TaskSearch, fitting: list[StateObject], recipe: Recipe, count: int) -> list[StateObject]:
+def _evolved(search: TaskSearch, fitting: list[Program], recipe: Recipe, count: int) -> list[Program]:
     """Evolved from random programs, the best measured ones and the siblings' schedules."""
-    policy = search.policy(recipe.population, recipe.generations)
-    population = list(policy.sample_initial_population())
+    population = search.explorer.sample(recipe.effort)
     best = search.best(int(search.settings.use_measured_ratio * recipe.population))
     start = [*population, *best, *fitting]
-    return list(policy.evolutionary_search(start, count)) if start else []
+    return search.explorer.evolve(recipe.effort, start, count) if start else []
 
 
-def _sampled(search: TaskSearch, count: int, draft: bool) -> list[StateObject]:
+def _sampled(search: TaskSearch, count: int, draft: bool) -> list[Program]:
     """Random programs; with `draft` from the better ones of many."""
-    sample = list(search.policy(_SAMPLED * count, 0).sample_initial_population())
+    sample = search.explorer.sample(Effort(_SAMPLED * count, 0))
     if draft and sample:
-        sample = _in_order(sample, _draft(search, sample))[: max(count, int(_DRAFT_KEEPS * len(sample)))]
+        sample = _in_order(sample, search.task.draft(sample))[: max(count, int(_DRAFT_KEEPS * len(sample)))]
     search.random.shuffle(sample)
     return sample
 
 
-def _ranked(search: TaskSearch, states: list[StateObject], draft: bool) -> list[StateObject]:
+def _ranked(search: TaskSearch, programs: list[Program], draft: bool) -> list[Program]:
     """The most promising first, as far as anything is known."""
-    states = [state for state in states if str(state) not in search.seen]
-    if states and search.model.trusted:
-        return _in_order(states, search.scores(states))
-    return _in_order(states, _draft(search, states)) if states and draft else states
+    programs = search.unseen(programs)
+    if programs and search.model.trusted:
+        return _in_order(programs, search.scores(programs))
+    return _in_order(programs, search.task.draft(programs)) if programs and draft else programs
 
 
-def _in_order(states: list[StateObject], scores: np.ndarray) -> list[StateObject]:
-    """By falling scores, without those TVM finds no features of: it cannot lower them, or no GPU could run them."""
+def _in_order(programs: list[Program], scores: NDArray[Any]) -> list[Program]:
+    """By falling scores, without those that have no features: TVM cannot lower them, or no GPU could run them."""
     order = np.argsort(-scores, kind="stable")
-    return [states[index] for index in order if scores[index] > -np.inf]
-
-
-def _draft(search: TaskSearch, states: list[StateObject]) -> np.ndarray:
-    task = search.task
-    rows = features.of_states(states, task)
-    return draft_scores(rows, features.columns(), task.target.kind.name, task.hardware_params.num_cores)
-
-
-def _valid(search: TaskSearch, schedules: list[list]) -> list[StateObject]:
-    states = (state_of(search.task, steps) for steps in schedules)
-    return [state for state in states if state is not None]
+    return [programs[index] for index in order if scores[index] > -np.inf]

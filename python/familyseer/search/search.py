@@ -1,4 +1,4 @@
-"""Ansor behind a few operations, on real SketchPolicy and cost-model objects: propose, measure, review, learn, foresee.
+"""A tuner's search in parts: propose, measure, review, learn, foresee.
 
 TVM's `continue_search_one_round` does propose, measure and learn in one. No program is measured twice.
 """
@@ -6,32 +6,25 @@ TVM's `continue_search_one_round` does propose, measure and learn in one. No pro
 from __future__ import annotations
 
 import itertools
-import math
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import TYPE_CHECKING, Callable
 
 import numpy as np
-from tvm import auto_scheduler
-from tvm.auto_scheduler.measure_record import dump_record_to_string
 
 from ..errors import MESSAGE_LENGTH, RequestError
-from . import candidates as means
-from .candidates import Recipe
-from .programs import AnsorProgram
-from .results import measure_result
+from .recipes import Recipe, by_evolution, by_recipe, expected_gain
 from .task_search import SearchSettings, TaskSearch
 
 if TYPE_CHECKING:
-    from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
+    from collections.abc import Sequence
 
+    from ..backend import CostModel, Record, Task
     from ..measuring.engine import Engine
     from ..measuring.program import Measured
     from ..measuring.run import Timing
     from ..simulated.engine import SimulatedEngine
     from ..wire.messages import MeasuredEvent, Origin
     from .carried import Carried
-    from .cost_model import CostModel
-    from .records import Record
 
 # How soon a measuring that is cancelled notices it.
 _CANCEL_SECONDS = 0.2
@@ -45,12 +38,12 @@ class Search:
 
     def __init__(
         self,
-        tasks: list[SearchTask],
-        models: list[CostModel],
+        tasks: Sequence[Task],
+        models: Sequence[CostModel],
         search: SearchSettings,
         engine: Engine | SimulatedEngine,
         timing: Timing,
-        carried: list[Carried] | None = None,
+        carried: Sequence[Carried] = (),
     ) -> None:
         """`carried`: the best schedules of an earlier job."""
         self.models = models
@@ -59,10 +52,10 @@ class Search:
         self._timing = timing
         model_of = {task: model for model in models for task in model.tasks}
         of_family: dict[str, list[Carried]] = {}
-        for earlier in carried or []:
+        for earlier in carried:
             of_family.setdefault(earlier.family, []).append(earlier)
         self.searches = {
-            index: TaskSearch(index, tasks[index], model, search, of_family.get(model.name, []))
+            index: TaskSearch(tasks[index], model, search, of_family.get(model.name, []))
             for index, model in sorted(model_of.items(), key=lambda item: item[0])
         }
 
@@ -72,9 +65,9 @@ class Search:
         search = self.searches[task]
         search.refusal = None
         if recipe is None:
-            candidates = means.by_evolution(search, programs)
+            candidates = by_evolution(search, programs)
         else:
-            candidates = means.by_recipe(search, [self.searches[each] for each in recipe.donors], recipe, programs)
+            candidates = by_recipe(search, [self.searches[each] for each in recipe.donors], recipe, programs)
         ids = []
         for candidate in candidates:
             number = next(self._ids)
@@ -85,7 +78,7 @@ class Search:
     def foresee(self, task: int, siblings: list[int]) -> list[float]:
         """What the family's model expects of the task's best schedules in each sibling: by how much they raise its
         throughput, 0 where it expects nothing or has learnt nothing yet."""
-        return [means.expected_gain(self.searches[sibling], self.searches[task]) for sibling in siblings]
+        return [expected_gain(self.searches[sibling], self.searches[task]) for sibling in siblings]
 
     def measure(
         self,
@@ -124,20 +117,19 @@ class Search:
         if number not in search.candidates:
             raise RequestError(f"Task {task} has no candidate {number}. Expected numbers that propose returned.")
         if number not in search.measuring:
-            one = auto_scheduler.MeasureInput(search.task, search.candidates[number].state)
-            search.measuring[number] = self._engine.submit(AnsorProgram(one), self._timing, hold=True)
+            program = search.task.measurable(search.candidates[number].program)
+            search.measuring[number] = self._engine.submit(program, self._timing, hold=True)
         return search.measuring[number]
 
     def _take(self, task: int, number: int, measured: Measured) -> MeasuredEvent:
-        search, result = self.searches[task], measure_result(measured)
+        search = self.searches[task]
         candidate = search.candidates.pop(number)
         del search.measuring[number]
-        one = auto_scheduler.MeasureInput(search.task, candidate.state)
-        search.to_review.append((one, result))
-        cost = _cost(result)
-        if cost is not None:
-            search.measured.append((cost, candidate.state))
-        return _measured(one, measured, cost, candidate.origin)
+        record = search.task.record(candidate.program, measured)
+        search.to_review.append(record)
+        if record.cost is not None:
+            search.measured.append((record.cost, candidate.program))
+        return _measured(record, measured, candidate.origin)
 
     def review(self, task: int) -> float | None:
         """Of the pairs of what was measured since the last review, the share that the family's model has in order; None
@@ -154,48 +146,40 @@ class Search:
         """Trains the cost model of the task's family on what was reviewed since; returns on how many records."""
         search = self.searches[task]
         reviewed, search.to_learn = search.to_learn, []
-        search.model.learn([one for one, _ in reviewed], [result for _, result in reviewed])
+        search.model.learn_from(reviewed)
         return len(reviewed)
 
-    def take_over(self, records: list[Record]) -> None:
+    def take_over(self, records: Sequence[Record]) -> None:
         """Takes an earlier run's records: they train the models, are not measured again, and join the populations."""
         per_model: dict[str, tuple[CostModel, list[Record]]] = {}
         for record in records:
             search = self.searches.get(record.task)
             if search is None:
                 continue
-            search.seen.add(str(record.input.state))
+            search.seen.add(search.task.key(record.program))
             if record.cost is not None:
-                search.measured.append((record.cost, record.input.state))
+                search.measured.append((record.cost, record.program))
             per_model.setdefault(search.model.name, (search.model, []))[1].append(record)
         for model, taken in per_model.values():
-            model.learn([each.input for each in taken], [each.result for each in taken])
+            model.learn_from(taken)
 
 
-def _cost(result: MeasureResult) -> float | None:
-    """The mean cost in seconds; None for a program that failed."""
-    if result.error_no != 0:
-        return None
-    cost = float(np.mean([value.value for value in result.costs]))
-    return cost if math.isfinite(cost) else None
-
-
-def _accuracy(search: TaskSearch, measured: list[tuple[MeasureInput, MeasureResult]]) -> float | None:
-    ran = [(one.state, cost) for one, result in measured if (cost := _cost(result)) is not None]
+def _accuracy(search: TaskSearch, measured: list[Record]) -> float | None:
+    ran = [(record.program, record.cost) for record in measured if record.cost is not None]
     if not search.model.trusted or len(ran) < 2:
         return None
-    scores = search.scores([state for state, _ in ran])
+    scores = search.scores([program for program, _ in ran])
     costs = np.array([cost for _, cost in ran])
     first, second = np.triu_indices(len(ran), 1)
     return float(np.mean((scores[first] > scores[second]) == (costs[first] < costs[second])))
 
 
-def _measured(one: MeasureInput, measured: Measured, cost: float | None, origin: Origin) -> MeasuredEvent:
+def _measured(record: Record, measured: Measured, origin: Origin) -> MeasuredEvent:
     failure = measured.failure
     return {
         "type": "measured",
-        "record": dump_record_to_string(one, measure_result(measured)).rstrip("\n"),
-        "cost": cost,
+        "record": record.line(),
+        "cost": record.cost,
         "failure": failure.kind if failure else None,
         "message": str(failure.message)[-MESSAGE_LENGTH:] if failure else None,
         "device": measured.device,

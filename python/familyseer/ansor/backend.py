@@ -1,0 +1,145 @@
+"""TVM's auto-scheduler (Ansor) as the tuner (backend.py of the package). TVM is imported where it is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import fastjsonschema
+
+from ..errors import RequestError
+from ..targets import KINDS
+from .networks import asked_inputs, build_network, check_network
+
+if TYPE_CHECKING:
+    import tvm
+
+    from ..backend import ModelPlan, Question
+    from ..learning.cost_model import TrainingSettings
+    from .cost_model import CostModel
+    from .latency import CompiledNetwork
+    from .records import LogPart, Record
+    from .task import AnsorTask, Schedule
+    from .tasks import TaskList
+
+_STAGE = {
+    "type": "object",
+    "required": ["name", "placeholder", "extents", "spatial"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {"type": "string"},
+        "placeholder": {"type": "boolean"},
+        "extents": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+        "spatial": {"type": "integer", "minimum": 0},
+    },
+}
+_are_schedules = fastjsonschema.compile(
+    {
+        "type": "object",
+        "required": ["stages", "programs"],
+        "properties": {
+            "stages": {"type": "array", "items": _STAGE},
+            "programs": {"type": "array", "items": {"type": "array", "items": {"type": "array"}}},
+        },
+    }
+)
+
+
+class Ansor:
+    """TVM's auto-scheduler, with networks in Relay."""
+
+    @property
+    def preload(self) -> tuple[str, ...]:
+        from .programs import PRELOAD
+
+        return PRELOAD
+
+    def check_target(self, target: tvm.target.Target) -> None:
+        kind = target.kind.name
+        if kind not in KINDS:
+            raise RequestError(
+                f"Targets of the kind {kind} cannot be tuned: TVM's auto-scheduler has no search for them. "
+                f"Expected one of the kinds {', '.join(KINDS)}."
+            )
+
+    def check_network(self, model: str, batch: int, layout: str) -> None:
+        check_network(model, batch, layout)
+
+    def check_library(self, file: str) -> None:
+        from .library import check_library
+
+        check_library(file)
+
+    def extract(self, question: Question) -> AnsorNetwork:
+        from .tasks import extract
+
+        found = extract(
+            question.model,
+            question.batch,
+            question.layout,
+            question.target,
+            question.cache,
+            asked_inputs(question.inputs),
+            question.threads,
+            question.block,
+        )
+        return AnsorNetwork(question, found)
+
+    def cost_model(self, plan: ModelPlan, seed: int, training: TrainingSettings) -> CostModel:
+        from .cost_model import CostModel
+
+        return CostModel(plan.name, plan.kind, plan.tasks, plan.warm_up_records, seed, training)
+
+    def pack(self, schedules: Sequence[Schedule]) -> dict[str, Any]:
+        return {
+            "stages": [asdict(stage) for stage in schedules[0].stages],
+            "programs": [schedule.steps for schedule in schedules],
+        }
+
+    def unpack(self, data: dict[str, Any]) -> list[Schedule]:
+        from .steps import Stage
+        from .task import Schedule
+
+        _are_schedules(data)
+        stages = tuple(Stage(**{**stage, "extents": tuple(stage["extents"])}) for stage in data["stages"])
+        return [Schedule(stages, steps) for steps in data["programs"]]
+
+
+class AnsorNetwork:
+    """The search tasks of a network, which is built again where it is to be compiled (backend.py, `Network`)."""
+
+    def __init__(self, question: Question, found: TaskList) -> None:
+        self._question = question
+        self._found = found
+        self.weights = found.weights
+        self.inputs = found.inputs
+        self.from_cache = found.from_cache
+
+    @cached_property
+    def tasks(self) -> list[AnsorTask]:
+        from .task import AnsorTask
+
+        return [AnsorTask(number, task) for number, task in enumerate(self._found.tasks)]
+
+    def read(self, log: str, start: int, stop: int | None, other_targets: bool, only: Sequence[int] | None) -> LogPart:
+        from .records import read_records
+
+        return read_records(log, self._found.tasks, start, stop, other_targets, only=only)
+
+    def least_seconds(self, threads: int | None) -> list[float] | None:
+        from .roofline import least_seconds, measure_machine
+
+        machine = measure_machine(self._question.target, threads)
+        if machine is None:
+            return None
+        peak, bandwidth = machine.flops_per_second, machine.bytes_per_second
+        return [least_seconds(task.compute_dag, peak, bandwidth) for task in self._found.tasks]
+
+    def compile(self, records: Sequence[Record] | None) -> CompiledNetwork:
+        from .latency import compile_network
+
+        asked = self._question
+        network = build_network(asked.model, asked.batch, asked.layout, asked_inputs(asked.inputs))
+        return compile_network(network, asked.target, records)

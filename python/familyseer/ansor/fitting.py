@@ -1,0 +1,136 @@
+"""A sibling's schedule on another task: the same steps, with tile sizes that suit the other's extents.
+
+What comes of it may be no valid program; that is TVM's to say (`steps.state_of`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
+from math import prod
+from typing import Callable
+
+from .steps import MAX_INNERMOST, VECTORIZE, Lengths, Replay, Stage, Step, Steps, distinct, divisors
+
+
+def fitted(steps: Steps, donor: Sequence[Stage], recipient: Sequence[Stage]) -> list[Steps]:
+    """A donor's schedule on a recipient's DAG, in up to three variants: each tile size becomes the nearest fitting one,
+    the nearest below, or the nearest above; [] where a stage that the schedule is about has no counterpart."""
+    counterparts = _counterparts(donor, recipient)
+    if counterparts is None:
+        return []
+    variants = (_translated(steps, donor, recipient, counterparts, rounding) for rounding in (_nearest, _below, _above))
+    return distinct(variant for variant in variants if variant is not None)
+
+
+def _counterparts(donor: Sequence[Stage], recipient: Sequence[Stage]) -> dict[int, int] | None:
+    """The recipient's stage for each of the donor's that has one; None where the DAGs compute something else.
+
+    DAGs of one structure map one to one. Otherwise the outputs map, and the rest by name, in order."""
+    if [_structure(stage) for stage in donor] == [_structure(stage) for stage in recipient]:
+        return {i: i for i in range(len(donor))}
+    if _structure(donor[-1]) != _structure(recipient[-1]):
+        return None
+    theirs, ours = ([(stage.name, _structure(stage)) for stage in stages[:-1]] for stages in (donor, recipient))
+    blocks = SequenceMatcher(None, theirs, ours, autojunk=False).get_matching_blocks()
+    pairs = {block.a + i: block.b + i for block in blocks for i in range(block.size)}
+    return {**pairs, len(donor) - 1: len(recipient) - 1}
+
+
+def _structure(stage: Stage) -> tuple[bool, int, int]:
+    return stage.placeholder, stage.spatial, len(stage.extents)
+
+
+def _translated(
+    steps: Steps,
+    donor: Sequence[Stage],
+    recipient: Sequence[Stage],
+    counterparts: Mapping[int, int],
+    rounding: Callable[[Sequence[int], int], int],
+) -> Steps | None:
+    """The steps on the recipient's DAG; None where they are about a stage that has no counterpart."""
+    alone = set(range(len(recipient))) - set(counterparts.values())
+    inlined = [i for i in sorted(alone, reverse=True) if not recipient[i].placeholder]
+    if any(recipient[i].spatial < len(recipient[i].extents) for i in inlined):
+        return None
+    missing = {i for i, stage in enumerate(donor) if i not in counterparts and not stage.placeholder}
+    theirs, ours = Replay(donor), Replay(recipient)
+    made: Steps = []
+    numbers: dict[int, int] = {}
+
+    def add(step: Step) -> None:
+        ours.apply(step)
+        made.append(step)
+
+    def renumbered(stage: int) -> int:
+        key = theirs.keys[stage]
+        return ours.keys.index(key if key < 0 else counterparts[key])
+
+    for stage in inlined:
+        add(["CI", stage])
+    for index, step in enumerate(steps):
+        if theirs.keys[step[1]] in missing and step[0] == "CI":
+            missing.discard(theirs.keys[step[1]])
+        else:
+            try:
+                moved = _renumbered(step, renumbered, numbers)
+            except KeyError:
+                return None
+            refitted = _refitted(moved, ours, rounding)
+            if refitted is not None:
+                numbers[index] = len(made)
+                add(refitted)
+        theirs.apply(step)
+    return None if missing else made
+
+
+def _renumbered(step: Step, stage: Callable[[int], int], numbers: Mapping[int, int]) -> Step:
+    """A step with the numbers that stages and earlier steps have in another program."""
+    kind, rest = step[0], list(step[2:])
+    if kind == "CA":
+        rest[0] = stage(rest[0])
+    elif kind == "CHR":
+        rest[1] = [stage(reader) for reader in rest[1]]
+    elif kind == "FSP":
+        rest[1] = numbers[rest[1]]
+    elif kind == "FFSP":
+        rest[1] = [numbers[source] for source in rest[1]]
+    return [kind, stage(step[1]), *rest]
+
+
+def _refitted(step: Step, replay: Replay, rounding: Callable[[Sequence[int], int], int]) -> Step | None:
+    """A step that suits the extents it meets; None for what would make a vector that is too long."""
+    if step[0] == "SP":
+        kind, stage, loop, extent, lengths, inner_to_outer = step
+        fresh = replay.loops[stage][loop].extent
+        return [kind, stage, loop, fresh, _fitted_lengths(lengths, extent, fresh, rounding), inner_to_outer]
+    if step[0] == "AN" and step[3] == VECTORIZE and replay.loops[step[1]][step[2]].extent > MAX_INNERMOST:
+        return None
+    return step
+
+
+def _fitted_lengths(
+    lengths: Lengths, extent: int, fresh: int, rounding: Callable[[Sequence[int], int], int]
+) -> list[int]:
+    """Tile sizes near others that divide another extent: the innermost, which matters most, has its choice first."""
+    if not fresh or (extent and extent % prod(lengths)):
+        # What was no divisor is a number of threads, which fits any extent.
+        return list(lengths)
+    made: list[int] = []
+    for length in reversed(lengths):
+        options = [each for each in divisors(fresh) if made or each <= MAX_INNERMOST]
+        made.insert(0, rounding(options, length))
+        fresh //= made[0]
+    return made
+
+
+def _nearest(options: Sequence[int], length: int) -> int:
+    return min(options, key=lambda option: (max(option, length) / min(option, length), option))
+
+
+def _below(options: Sequence[int], length: int) -> int:
+    return max(option for option in options if option <= length)
+
+
+def _above(options: Sequence[int], length: int) -> int:
+    return min((option for option in options if option >= length), default=max(options))

@@ -1,0 +1,63 @@
+"""A network and its tasks."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import descriptions
+from ..backend import Question
+from ..targets import Checked, parse_target
+
+if TYPE_CHECKING:
+    from .job import Job
+
+
+def check(job: Job, model: str, batch: int, layout: str, library: str | None) -> dict[str, Any]:
+    job.backend.check_network(model, batch, layout)
+    if library is not None:
+        job.backend.check_library(library)
+    return {}
+
+
+def extract(
+    job: Job, model: str, batch: int, layout: str, inputs: list[dict[str, Any]], target: str, cache: str | None
+) -> dict[str, Any]:
+    job.target = parse_target(target)
+    job.backend.check_target(job.target)
+    folder = Path(cache) if cache else None
+    tried = job.tried.get(target, Checked([], None))
+    question = Question(model, batch, layout, inputs, job.target, job.threads, tried.block, folder)
+    job.network = network = job.backend.extract(question)
+    description = {
+        "target": str(job.target),
+        "from_cache": network.from_cache,
+        "notices": tried.notices,
+        "inputs": network.inputs,
+        "tasks": [
+            {**asdict(task.describe()), "weight": weight} for task, weight in zip(network.tasks, network.weights)
+        ],
+    }
+    if folder:
+        descriptions.keep(folder, model, batch, layout, inputs, target, description)
+    return description
+
+
+def bounds(job: Job) -> dict[str, Any]:
+    network = job.extracted("bounds")
+    return {"least_costs": job.on_threads(network.least_seconds, job.threads)}
+
+
+def load(
+    job: Job, log: str, to: int | None, other_targets: bool, only: list[int] | None, **rest: int
+) -> dict[str, Any]:
+    # `from` is no name in Python.
+    part = job.extracted("load").read(log, rest["from"], to, other_targets, only)
+    job.records += part.records
+    return {
+        "tasks": [record.task for record in part.records],
+        "costs": [record.cost for record in part.records],
+        "skipped": part.skipped.described(),
+        "matched": part.matched,
+    }

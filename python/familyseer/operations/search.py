@@ -1,0 +1,143 @@
+"""The search, from its cost models and devices to what it leaves for later jobs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable
+
+from ..backend import ModelPlan
+from ..errors import RequestError
+from ..targets import SIMULATED_MODEL, is_simulated
+
+if TYPE_CHECKING:
+    from ..backend import CostModel
+    from ..learning.cost_model import TrainingSettings
+    from ..measuring.engine import Engine
+    from ..simulated.engine import SimulatedEngine
+    from ..wire.messages import MeasuredEvent
+    from .job import Job
+
+SCHEDULES = "schedules.json"
+
+
+def register(
+    job: Job,
+    cost_models: list[dict[str, Any]],
+    schedules: str | None,
+    search: dict[str, Any],
+    training: dict[str, Any],
+    measure: dict[str, Any],
+) -> dict[str, Any]:
+    from ..learning.cost_model import TrainingSettings
+    from ..measuring.run import Timing
+    from ..search.carried import load_schedules
+    from ..search.search import Search
+    from ..search.task_search import SearchSettings
+
+    network = job.extracted("register")
+    settings = SearchSettings(**search)
+    trained = TrainingSettings(**training)
+    models = [_cost_model(job, plan, settings.seed, trained) for plan in cost_models]
+    carried = load_schedules(Path(schedules), str(job.target), job.backend) if schedules is not None else []
+    job.engine = engine = make_engine(job, measure)
+    job.search = Search(network.tasks, models, settings, engine, Timing(**measure["timing"]), carried)
+    job.search.take_over(job.records)
+    return {"notices": sorted({model.notice for model in models if model.notice})}
+
+
+def propose(job: Job, task: int, programs: int, recipe: dict[str, Any] | None) -> dict[str, Any]:
+    from ..search.recipes import Recipe
+
+    made = Recipe(**recipe) if recipe is not None else None
+    candidates, refusal = job.searching(task).propose(task, programs, made)
+    return {"candidates": candidates, "refusal": refusal}
+
+
+def foresee(job: Job, task: int, siblings: list[int]) -> dict[str, Any]:
+    return {"gains": job.searching(task, *siblings).foresee(task, siblings)}
+
+
+def prepare(job: Job, task: int, candidates: list[int]) -> dict[str, Any]:
+    job.searching(task).prepare(task, candidates)
+    return {}
+
+
+def measure(
+    job: Job,
+    task: int,
+    candidates: list[int],
+    report: Callable[[MeasuredEvent], None],
+    cancelled: Callable[[], bool],
+) -> dict[str, Any]:
+    measured = job.searching(task).measure(task, candidates, report, cancelled)
+    return {"measured": measured, "notices": job.engine.notices() if job.engine else []}
+
+
+def review(job: Job, task: int) -> dict[str, Any]:
+    return {"accuracy": job.searching(task).review(task)}
+
+
+def learn(job: Job, task: int) -> dict[str, Any]:
+    return {"records": job.searching(task).learn(task)}
+
+
+def save(job: Job, folder: str, add: bool) -> dict[str, Any]:
+    """Writes `<family>.xgb` for each model, `models.json` with what each was trained on, and the best schedules."""
+    from ..search.carried import save_schedules
+
+    if job.search is None:
+        raise RequestError("There are no cost models yet. Expected register before save.")
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    saved = []
+    for model in job.search.models:
+        name = re.sub(r"[^\w.-]", "_", model.name) + ".xgb"
+        written = model.save(Path(folder) / name)
+        saved.append(
+            {
+                "name": model.name,
+                "file": name if written else None,
+                "records": model.records,
+                "tasks": model.tasks,
+                "sources": model.sources,
+            }
+        )
+    save_schedules(Path(folder) / SCHEDULES, str(job.target), job.search.searches.values(), job.backend, add)
+    index = Path(folder) / "models.json"
+    others = json.loads(index.read_text()) if add else []
+    index.write_text(json.dumps([*others, *saved], indent=2) + "\n")
+    return {"models": saved}
+
+
+def _cost_model(job: Job, plan: dict[str, Any], seed: int, training: TrainingSettings) -> CostModel:
+    from ..search.carried import refuse_simulated
+
+    asked = ModelPlan(plan["name"], plan["kind"], plan["tasks"], plan["warm_up_records"])
+    model = job.backend.cost_model(asked, seed, training)
+    if plan["model_file"] is not None:
+        refuse_simulated(Path(plan["model_file"]).parent / SCHEDULES, str(job.target))
+        model.load(plan["model_file"])
+    return model
+
+
+def make_engine(job: Job, measure: dict[str, Any]) -> Engine | SimulatedEngine:
+    """What measures, or simulates: a simulated target's programs, and no others, are simulated."""
+    from ..measuring.cpus import allowed_cpus
+    from ..measuring.devices import make_devices
+    from ..measuring.engine import Engine, EngineSettings
+    from ..simulated.engine import SimulatedEngine
+
+    simulated = measure["devices"]["type"] == "simulated"
+    if simulated != is_simulated(str(job.target)):
+        raise RequestError(
+            f"Programs for {job.target} are not {'simulated' if simulated else 'measured'}. "
+            f"Expected a target {'with' if simulated else 'without'} -model={SIMULATED_MODEL}."
+        )
+    if simulated:
+        return SimulatedEngine()
+    # TVM may have bound this thread to some, and what is started here would inherit that.
+    os.sched_setaffinity(0, allowed_cpus())
+    settings = EngineSettings(**measure["building"], threads=job.threads)
+    return Engine(settings, make_devices(measure["devices"], str(job.target), job.threads), job.backend.preload)
