@@ -27,6 +27,7 @@ import numpy as np
 import tvm
 import xgboost
 from tvm import auto_scheduler
+from tvm.auto_scheduler.cost_model import xgb_model
 from tvm.auto_scheduler.cost_model.cost_model import PythonBasedModel
 from tvm.auto_scheduler.feature import (
     get_per_store_feature_names,
@@ -168,8 +169,9 @@ def tvms_model(records: Programs, seed: int) -> auto_scheduler.XGBModel:
 
 
 def tvms_scores(model: auto_scheduler.XGBModel, of_task: Programs) -> NDArray[Any]:
-    """By TVM's model, which extracts the features anew."""
-    return np.asarray(model.predict(of_task.inputs[0].task, [one.state for one in of_task.inputs]))
+    """As TVM's model scores states, but from the features at hand: TVM may order equal buffers otherwise anew."""
+    matrix, of_program = xgb_model.feature_to_pack_sum_xgbmatrix(of_task.features)
+    return np.asarray(xgb_model.predict_throughput_pack_sum(model.bst.predict(matrix), of_program))
 
 
 def ranking(scores_of: Callable[[Programs], NDArray[Any]], held_out: Programs) -> tuple[float, float]:
