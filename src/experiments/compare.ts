@@ -1,9 +1,10 @@
+import { geometricMean } from "simple-statistics";
 import { table } from "../report/format.js";
 import { type Budget, searchBudgets, seedsOf } from "./budgets.js";
 import type { Conclusion, Plan, Results, Row, Run, Settings } from "./experiment.js";
 import { lines, titled } from "./figures.js";
 import { costOf, curveOf, type Method, type Tuning, tuneRun } from "./methods.js";
-import { endOf, GOALS, geometricMean, speedUps } from "./time-to-latency.js";
+import { endOf, GOALS, speedUps } from "./time-to-latency.js";
 
 /** One tuning of a comparison: by whom, of what, with which seed. */
 export interface Entry {

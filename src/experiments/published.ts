@@ -1,9 +1,10 @@
+import { geometricMean } from "simple-statistics";
 import { InvalidRequestError } from "../errors.js";
 import { table } from "../report/format.js";
 import type { Experiment, Row } from "./experiment.js";
 import { lines } from "./figures.js";
 import { type PublishedRun, readPublishedRuns } from "./published-runs.js";
-import { bestSoFar, GOALS, geometricMean, speedUps } from "./time-to-latency.js";
+import { bestSoFar, GOALS, speedUps } from "./time-to-latency.js";
 
 /** The published tunings of one network on one device, beside each other. */
 export interface PublishedComparison {

@@ -46,11 +46,6 @@ export function speedUp(curve: Curve, reference: Curve, latency: number): number
   return ours === null || theirs === null ? null : theirs / ours;
 }
 
-/** The mean of ratios; NaN of none. */
-export function geometricMean(ratios: readonly number[]): number {
-  return Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
-}
-
 /** Which latency two curves are timed to: near the best that the reference ends with, or some way towards it. */
 export const GOALS: Readonly<Record<string, (reference: Curve) => number>> = {
   "within 5 %": (reference) => within(reference, 5),

@@ -1,5 +1,6 @@
 import { mkdir, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { mean, standardDeviation } from "simple-statistics";
 import { CancelledError, InvalidRequestError } from "../errors.js";
 import { timeTuned } from "../network/evaluate.js";
 import { requireTarget } from "../network/gpus.js";
@@ -104,7 +105,7 @@ async function tuneNetwork(
     throw new InvalidRequestError(`There are no records ${log}. ${await whatElse(folder, name)}`);
   }
   const seconds = await timeTuned({ ...network, ...NETWORK_TIMING });
-  return { ...meanAndDeviation(seconds), log, tuningSeconds };
+  return { mean: mean(seconds), deviation: standardDeviation(seconds), log, tuningSeconds };
 }
 
 /** Also checks the network and the GPUs, before anything is written. */
@@ -152,10 +153,4 @@ async function whatElse(folder: string, name: string): Promise<string> {
 
 async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => null)) !== null;
-}
-
-function meanAndDeviation(values: readonly number[]): { mean: number; deviation: number } {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
-  return { mean, deviation: Math.sqrt(variance) };
 }

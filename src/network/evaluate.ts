@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { median } from "simple-statistics";
 import { InvalidRequestError } from "../errors.js";
 import type { DescribedInput } from "../protocol/operations/extract.js";
 import { requireLog } from "../records/log.js";
@@ -138,11 +139,4 @@ async function compile(worker: Worker, tuned: boolean, { onNotice }: Partial<Eva
 async function time(worker: Worker, module: number, repeat: number, minRepeatMs: number): Promise<number[]> {
   const params = { module, repeat, min_repeat_ms: minRepeatMs };
   return (await worker.request("evaluate", params)).seconds;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }

@@ -4,7 +4,6 @@ import {
   bestSoFar,
   type Curve,
   endOf,
-  geometricMean,
   secondsTo,
   secondsToForGood,
   speedUp,
@@ -57,9 +56,5 @@ describe("time to a latency", () => {
     assert.equal(speedUp(fast, reference, 105), 2.5);
     assert.equal(speedUp(reference, fast, 105), 0.4);
     assert.equal(speedUp(fast, reference, 100), null);
-  });
-
-  it("averages ratios so that twice as fast and half as fast make one", () => {
-    assert.ok(Math.abs(geometricMean([2, 0.5]) - 1) < 1e-12);
   });
 });
