@@ -1,5 +1,5 @@
 import { writeFile } from "node:fs/promises";
-import type { Command } from "commander";
+import type { Command } from "@commander-js/extra-typings";
 import { InvalidRequestError } from "../errors.js";
 import { type BestRecord, bestRecords } from "../records/best.js";
 import { type JobEnd, readJobEnd } from "../records/job-history.js";
@@ -21,7 +21,7 @@ export function addBest(program: Command, finish: Finish): void {
     .option("--distill <file>", "write only these records into a new log")
     .option("--tvm-python <path>", "taken by every command; this one needs no Python")
     .option("--json", "print an array of objects")
-    .action(async (log: string, { distill, json }: { distill?: string; json?: boolean }) => {
+    .action(async (log, { distill, json }) => {
       if (distill !== undefined && isReadWith(log, distill)) {
         throw new InvalidRequestError(`--distill ${distill} is a file that the records are read from. Name another.`);
       }

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import type { Command, CommandUnknownOpts, OptionValues } from "@commander-js/extra-typings";
 import { GROUPS } from "../options/entry.js";
 import * as parsers from "../options/parsers.js";
 import { argument, withOptions } from "./flags.js";
@@ -10,7 +10,7 @@ export const wholeNumber = argument(parsers.wholeNumber);
 export const wholeNumbers = argument(parsers.wholeNumbers);
 
 /** The options that every command which starts a worker has. */
-export function withWorkerOptions(command: Command): Command {
+export function withWorkerOptions<Args extends unknown[], Flags extends OptionValues>(command: Command<Args, Flags>) {
   return withOptions(command.optionsGroup(GROUPS.connection), ["tvmPython", "channel", "endpoint", "keys"]);
 }
 
@@ -24,11 +24,11 @@ export function exported(file: string): string {
 }
 
 /** The options that name a network and a target. */
-export function withNetworkOptions(command: Command): Command {
+export function withNetworkOptions<Args extends unknown[], Flags extends OptionValues>(command: Command<Args, Flags>) {
   const named = withOptions(command, ["model", "target", "batch", "inputs", "layout"]);
   return named.optionsGroup(GROUPS.usual).helpOption("-h, --help", "display help for command");
 }
 
-export function example(command: Command, text: string): Command {
-  return command.addHelpText("after", `\nExample:\n  $ ${text}`);
+export function example(command: CommandUnknownOpts, text: string): void {
+  command.addHelpText("after", `\nExample:\n  $ ${text}`);
 }

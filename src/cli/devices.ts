@@ -1,18 +1,11 @@
-import type { Command } from "commander";
+import type { Command } from "@commander-js/extra-typings";
 import { listDevices } from "../job/devices.js";
 import { type DeviceTotals, readDeviceTotals } from "../records/journal.js";
 import { table } from "../report/format.js";
 import { widthOf } from "../report/screen.js";
-import { startWorker, type WorkerOptions } from "../worker/start.js";
+import { startWorker } from "../worker/start.js";
 import { example, type Finish, withWorkerOptions } from "./command.js";
 import { EXIT } from "./exit-code.js";
-
-interface Flags extends WorkerOptions {
-  readonly tracker?: string;
-  readonly deviceKey?: string;
-  readonly log?: string;
-  readonly json?: boolean;
-}
 
 interface Row extends Partial<DeviceTotals> {
   readonly name: string;
@@ -21,26 +14,25 @@ interface Row extends Partial<DeviceTotals> {
 }
 
 export function addDevices(program: Command, finish: Finish): void {
-  const command = program
+  const described = program
     .command("devices")
     .description("list the GPUs of this machine, or the servers of a tracker, and what they did")
     .option("--tracker <host:port>", "list the servers of this TVM RPC tracker")
     .option("--device-key <key>", "only those with this key")
     .option("--log <file>", "also show what each device did in the tuning that wrote this log")
-    .option("--json", "print an array of objects")
-    .action(async ({ tracker, deviceKey, log, json, ...workerOptions }: Flags) => {
-      const totals = log === undefined ? new Map<string, DeviceTotals>() : await readDeviceTotals(log);
-      const worker = await startWorker(workerOptions);
-      try {
-        const listed = await listDevices(worker, tracker, deviceKey);
-        const rows = withTotals(listed, totals);
-        console.log(json ? JSON.stringify(rows, null, 2) : deviceTable(rows));
-        finish(EXIT.done);
-      } finally {
-        await worker.close();
-      }
-    });
-  withWorkerOptions(command);
+    .option("--json", "print an array of objects");
+  const command = withWorkerOptions(described).action(async ({ tracker, deviceKey, log, json, ...workerOptions }) => {
+    const totals = log === undefined ? new Map<string, DeviceTotals>() : await readDeviceTotals(log);
+    const worker = await startWorker(workerOptions);
+    try {
+      const listed = await listDevices(worker, tracker, deviceKey);
+      const rows = withTotals(listed, totals);
+      console.log(json ? JSON.stringify(rows, null, 2) : deviceTable(rows));
+      finish(EXIT.done);
+    } finally {
+      await worker.close();
+    }
+  });
   example(command, "familyseer devices --tracker 127.0.0.1:9190 --log mobilenet.log");
 }
 

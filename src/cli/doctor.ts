@@ -1,5 +1,5 @@
 import { access, constants } from "node:fs/promises";
-import type { Command } from "commander";
+import type { Command } from "@commander-js/extra-typings";
 import { execa } from "execa";
 import { inWords } from "../network/threads.js";
 import { home, pythonArguments, pythonEnvironment, tvmPython } from "../worker/installation.js";
@@ -22,33 +22,32 @@ interface Check {
 }
 
 export function addDoctor(program: Command, finish: Finish): void {
-  const command = program
+  const described = program
     .command("doctor")
     .description("check every part of the installation and say what to do")
-    .option("--json", "print an array of objects")
-    .action(async (options: WorkerOptions & { json?: boolean }) => {
-      const results = [];
-      for (const { part, examine } of checks(options)) {
-        try {
-          results.push({ part, ok: true, warning: null, ...(await examine()) });
-        } catch (error) {
-          const found = error instanceof Error ? error.message : String(error);
-          results.push({ part, ok: false, warning: null, found });
+    .option("--json", "print an array of objects");
+  const command = withWorkerOptions(described).action(async (options) => {
+    const results = [];
+    for (const { part, examine } of checks(options)) {
+      try {
+        results.push({ part, ok: true, warning: null, ...(await examine()) });
+      } catch (error) {
+        const found = error instanceof Error ? error.message : String(error);
+        results.push({ part, ok: false, warning: null, found });
+      }
+    }
+    if (options.json) {
+      console.log(JSON.stringify(results, null, 2));
+    } else {
+      for (const { part, ok, warning, found } of results) {
+        console.log(`${ok ? "ok     " : "FAILED "} ${part}: ${found}`);
+        if (warning !== null) {
+          console.log(`warning ${part}: ${warning}`);
         }
       }
-      if (options.json) {
-        console.log(JSON.stringify(results, null, 2));
-      } else {
-        for (const { part, ok, warning, found } of results) {
-          console.log(`${ok ? "ok     " : "FAILED "} ${part}: ${found}`);
-          if (warning !== null) {
-            console.log(`warning ${part}: ${warning}`);
-          }
-        }
-      }
-      finish(results.every(({ ok }) => ok) ? EXIT.done : EXIT.usage);
-    });
-  withWorkerOptions(command);
+    }
+    finish(results.every(({ ok }) => ok) ? EXIT.done : EXIT.usage);
+  });
   example(command, "familyseer doctor");
 }
 

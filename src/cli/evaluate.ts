@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import type { Command } from "@commander-js/extra-typings";
 import { InvalidRequestError } from "../errors.js";
 import { type EvaluateOptions, evaluate, exportLibrary } from "../network/evaluate.js";
 import { GROUPS } from "../options/entry.js";
@@ -15,39 +15,35 @@ import {
 import { EXIT } from "./exit-code.js";
 import { withOptions } from "./flags.js";
 
-type Flags = EvaluateOptions & { readonly json?: boolean; readonly timing: boolean };
-
 export function addEvaluate(program: Command, finish: Finish): void {
-  const command = program
+  const described = program
     .command("evaluate")
     .description("compile a network with a log's best programs and time it beside the untuned build");
-  withNetworkOptions(command)
+  const named = withNetworkOptions(described)
     .optionsGroup(GROUPS.required)
     .requiredOption("--log <file>", "log of a tuning")
     .optionsGroup(GROUPS.usual)
     .option("--repeat <n>", "timings of each build, in turn; the median counts", wholeNumber, 5);
-  withOptions(command, ["minRepeatMs"], { help: "least time of a timing", default: 300, group: "usual" });
-  withOptions(command, ["threads", "acceptOtherTargets"], { group: "usual" })
+  const leastTime = { help: "least time of a timing", default: 300, group: "usual" } as const;
+  const timed = withOptions(named, ["minRepeatMs"], leastTime);
+  const exporting = withOptions(timed, ["threads", "acceptOtherTargets"], { group: "usual" })
     .option("--export <file>", EXPORT_HELP)
     .option("--no-timing", "with --export: time nothing, so that the target may be another machine's")
-    .option("--json", "print an object")
-    .action(async ({ json = false, timing, ...flags }: Flags) => {
-      const options: EvaluateOptions = {
-        ...flags,
-        onInputs: (inputs) => console.error(inputsLine(inputs)),
-        onNotice: (notice) => console.error(notice),
-      };
-      if (timing) {
-        await evaluateAndPrint(options, json);
-      } else {
-        await exportAndPrint(options, json);
-      }
-      finish(EXIT.done);
-    });
-  example(
-    withWorkerOptions(command),
-    "familyseer evaluate --model mobilenetv2_0.5 --target native --log mobilenet.log",
-  );
+    .option("--json", "print an object");
+  const command = withWorkerOptions(exporting).action(async ({ json = false, timing, ...flags }) => {
+    const options: EvaluateOptions = {
+      ...flags,
+      onInputs: (inputs) => console.error(inputsLine(inputs)),
+      onNotice: (notice) => console.error(notice),
+    };
+    if (timing) {
+      await evaluateAndPrint(options, json);
+    } else {
+      await exportAndPrint(options, json);
+    }
+    finish(EXIT.done);
+  });
+  example(command, "familyseer evaluate --model mobilenetv2_0.5 --target native --log mobilenet.log");
 }
 
 async function evaluateAndPrint(options: EvaluateOptions, json: boolean): Promise<void> {

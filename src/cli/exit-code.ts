@@ -1,4 +1,4 @@
-import { CommanderError } from "commander";
+import { CommanderError } from "@commander-js/extra-typings";
 import { FamilySeerError, InvalidRequestError } from "../errors.js";
 
 /** What a command's process ends with. */

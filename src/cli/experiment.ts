@@ -1,6 +1,6 @@
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { CancelledError, InvalidRequestError } from "../errors.js";
 import { conduct } from "../experiments/conduct.js";
 import { DEVICES, type Device, type Experiment, SCALES, type Scale } from "../experiments/experiment.js";
@@ -12,7 +12,7 @@ import { widthOf } from "../report/screen.js";
 import { example, type Finish, wholeNumbers } from "./command.js";
 import { EXIT } from "./exit-code.js";
 import { interruptible } from "./interrupt.js";
-import { didYouMean } from "./near-misses.js";
+import { didYouMean, oneOf } from "./near-misses.js";
 
 const ALL = "all";
 /** Of help that goes to no terminal. */
@@ -33,7 +33,9 @@ export function addExperiment(program: Command, finish: Finish): void {
     .command("experiment")
     .description("reproduce an experiment of the paper, or all of them")
     .argument("[name]", "left out: lists them")
-    .addOption(new Option("--scale <name>", "how much is tuned").choices(SCALES).default("small"))
+    .addOption(
+      new Option("--scale <name>", "how much is tuned").choices(SCALES).argParser(oneOf(SCALES)).default("small"),
+    )
     .addOption(
       new Option("--device <names>", `${DEVICES.join(", ")}; or several of them`)
         .argParser(devices)
@@ -45,7 +47,7 @@ export function addExperiment(program: Command, finish: Finish): void {
     .option("--json", "print the data, of several by name; without a name the list")
     .option("--tvm-python <path>", "use this Python with TVM instead of the installed one")
     .addHelpText("after", () => `\nExperiments:\n${list(widthOf(process.stdout) ?? HELP_WIDTH)}`)
-    .action(async (name: string | undefined, flags: Flags) => {
+    .action(async (name, flags) => {
       if (name === undefined) {
         console.log(flags.json ? JSON.stringify(described(), null, 2) : list(widthOf(process.stdout)));
         finish(EXIT.done);

@@ -1,39 +1,35 @@
-import type { Command } from "commander";
+import type { Command } from "@commander-js/extra-typings";
 import { groupFamilies } from "../core/families.js";
 import { parseSearchPolicy } from "../core/search-policy.js";
 import { InvalidRequestError } from "../errors.js";
-import { listTasks, type NetworkOptions } from "../network/tasks.js";
-import type { WorkerOptions } from "../worker/start.js";
+import { listTasks } from "../network/tasks.js";
 import { example, type Finish, withNetworkOptions, withWorkerOptions } from "./command.js";
 import { EXIT } from "./exit-code.js";
 
 export function addFamilies(program: Command, finish: Finish): void {
-  const command = withNetworkOptions(program.command("families"))
+  const named = withNetworkOptions(program.command("families"))
     .description("show which tasks of a network form families")
     .option("--search-policy <name>", "search policy with families", "sketch.xgb.family_op")
-    .option("--json", "print an object from family name to task ids")
-    .action(async (options: NetworkOptions & WorkerOptions & { json?: boolean; searchPolicy: string }) => {
-      const { families: algorithm, name } = parseSearchPolicy(options.searchPolicy);
-      if (algorithm === null) {
-        throw new InvalidRequestError(
-          `The search policy ${name} has no families. Expected one such as ${name}.family_op.`,
-        );
-      }
-      const families = groupFamilies(
-        (await listTasks({ ...options, onNotice: (notice) => console.error(notice) })).tasks,
-        algorithm,
+    .option("--json", "print an object from family name to task ids");
+  const command = withWorkerOptions(named).action(async (options) => {
+    const { families: algorithm, name } = parseSearchPolicy(options.searchPolicy);
+    if (algorithm === null) {
+      throw new InvalidRequestError(
+        `The search policy ${name} has no families. Expected one such as ${name}.family_op.`,
       );
-      if (options.json) {
-        console.log(JSON.stringify(Object.fromEntries(families)));
-      } else {
-        for (const [family, ids] of families) {
-          console.log(`family group : ${family} --- [${ids.join(", ")}]`);
-        }
+    }
+    const families = groupFamilies(
+      (await listTasks({ ...options, onNotice: (notice) => console.error(notice) })).tasks,
+      algorithm,
+    );
+    if (options.json) {
+      console.log(JSON.stringify(Object.fromEntries(families)));
+    } else {
+      for (const [family, ids] of families) {
+        console.log(`family group : ${family} --- [${ids.join(", ")}]`);
       }
-      finish(EXIT.done);
-    });
-  example(
-    withWorkerOptions(command),
-    "familyseer families --model mobilenetv2_0.5 --target llvm --search-policy sketch.xgb.family_op",
-  );
+    }
+    finish(EXIT.done);
+  });
+  example(command, "familyseer families --model mobilenetv2_0.5 --target llvm --search-policy sketch.xgb.family_op");
 }

@@ -1,8 +1,9 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError, Option, type OptionValues } from "@commander-js/extra-typings";
 import { InvalidRequestError } from "../errors.js";
 import { type AnyEntries, type Entry, GROUPS } from "../options/entry.js";
 import type { TuneOptions } from "../options/options.js";
-import { OPTIONS, type OptionName } from "../options/table.js";
+import { type AllOptions, OPTIONS, type OptionName } from "../options/table.js";
+import { oneOf } from "./near-misses.js";
 
 /** What a command says of an option otherwise than `tune`. */
 interface Differently {
@@ -11,8 +12,25 @@ interface Differently {
   readonly default?: string | number;
 }
 
+/** What commander gives for options: required ones and those with a default that the help shows are always there. */
+type Flagged<Name extends OptionName> = {
+  readonly [Each in Name as IsThere<Each> extends true ? Each : never]: Exclude<AllOptions[Each], undefined>;
+} & {
+  readonly [Each in Name as IsThere<Each> extends true ? never : Each]?: Exclude<AllOptions[Each], undefined>;
+};
+
+type IsThere<Name extends OptionName> = (typeof OPTIONS)[Name] extends
+  | { readonly required: true }
+  | { readonly default: string | number; readonly inFast?: never }
+  ? true
+  : false;
+
 /** Gives a command the flags of some options. */
-export function withOptions(command: Command, names: readonly OptionName[], differently?: Differently): Command {
+export function withOptions<Name extends OptionName, Args extends unknown[], Flags extends OptionValues>(
+  command: Command<Args, Flags>,
+  names: readonly Name[],
+  differently?: Differently,
+): Command<Args, Flags & Flagged<Name>> {
   return withFlags(
     command,
     names.flatMap((name) => flagsOf(name, OPTIONS[name], differently)),
@@ -20,18 +38,24 @@ export function withOptions(command: Command, names: readonly OptionName[], diff
 }
 
 /** Gives a command the flags of all options. */
-export function withAllOptions(command: Command, entries: AnyEntries = OPTIONS): Command {
+export function withAllOptions<Args extends unknown[], Flags extends OptionValues>(
+  command: Command<Args, Flags>,
+  entries: AnyEntries = OPTIONS,
+): Command<Args, Flags & Flagged<OptionName>> {
   return withFlags(
     command,
     Object.entries(entries).flatMap(([name, entry]) => flagsOf(name, entry)),
   );
 }
 
-function withFlags(command: Command, flags: readonly Option[]): Command {
+function withFlags<Args extends unknown[], Before extends OptionValues, After extends OptionValues>(
+  command: Command<Args, Before>,
+  flags: readonly Option[],
+): Command<Args, After> {
   for (const flag of flags) {
     command.addOption(flag);
   }
-  return command;
+  return command as unknown as Command<Args, After>;
 }
 
 /** The flags of an option, which has one, none or, where it can be turned off by itself, two. */
@@ -50,6 +74,7 @@ function flagsOf(name: string, entry: Entry<unknown>, differently: Differently =
   option.makeOptionMandatory(entry.required === true);
   if (choices) {
     option.choices(choices.map(String));
+    option.argParser(oneOf(choices.map(String)));
   }
   if (entry.parse) {
     option.argParser(argument(entry.parse));

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { Command } from "commander";
+import type { Command } from "@commander-js/extra-typings";
 import { writeKeys } from "../worker/curve.js";
 import { example, type Finish } from "./command.js";
 import { EXIT } from "./exit-code.js";
@@ -10,7 +10,7 @@ export function addKeys(program: Command, finish: Finish): void {
     .description("make keys for a worker on another host: what connects without them is refused")
     .argument("<folder>", "where to write them: FOLDER/server stays here, FOLDER/client goes to the worker's host")
     .option("--json", "print an object: the files, and the folders of both sides")
-    .action((folder: string, { json }: { json?: boolean }) => {
+    .action((folder, { json }) => {
       const files = writeKeys(resolve(folder));
       if (json) {
         const [server, client] = ["server", "client"].map((side) => resolve(folder, side));

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { type Command, Help } from "commander";
+import { type Command, Help } from "@commander-js/extra-typings";
 import { InvalidRequestError } from "../errors.js";
 import { addBest } from "./best.js";
 import type { Finish } from "./command.js";

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, type Option } from "commander";
+import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 import { diffChars } from "diff";
 
 /** As much alike as names that Python's difflib, which names near networks, takes for near. */
@@ -10,13 +10,8 @@ const ALIKE = 0.6;
  * word more, or is spelled as elsewhere (`--batch_size` for `--batch`).
  */
 export class ForgivingCommand extends Command {
-  override createCommand(name?: string): Command {
+  override createCommand(name?: string): ForgivingCommand {
     return new ForgivingCommand(name);
-  }
-
-  override addOption(option: Option): this {
-    const { argChoices } = option;
-    return super.addOption(argChoices ? option.argParser((text: string) => chosen(text, argChoices)) : option);
   }
 
   override parseOptions(args: string[]): ReturnType<Command["parseOptions"]> {
@@ -66,11 +61,15 @@ export function didYouMean(word: string, names: readonly string[]): string {
   return near.length > 0 ? ` Did you mean ${near.join(" or ")}?` : "";
 }
 
-function chosen(text: string, choices: readonly string[]): string {
-  if (!choices.includes(text)) {
-    throw new InvalidArgumentError(`Allowed choices are ${choices.join(", ")}.${didYouMean(text, choices)}`);
-  }
-  return text;
+/** A parser of what is one of some words. */
+export function oneOf<Word extends string>(choices: readonly Word[]): (text: string) => Word {
+  return (text) => {
+    const chosen = choices.find((each) => each === text);
+    if (chosen === undefined) {
+      throw new InvalidArgumentError(`Allowed choices are ${choices.join(", ")}.${didYouMean(text, choices)}`);
+    }
+    return chosen;
+  };
 }
 
 /** The share of the letters of two words that they have in common, in order; two neighbours that changed places are one slip. */

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Command } from "commander";
+import type { Command } from "@commander-js/extra-typings";
 import { applyPatch, parsePatch, reversePatch, type StructuredPatch } from "diff";
 import { InvalidRequestError } from "../errors.js";
 import { packageRoot } from "../worker/installation.js";
@@ -17,10 +17,6 @@ interface PatchedFile {
   readonly patch: StructuredPatch;
 }
 
-interface Flags {
-  readonly json?: boolean;
-}
-
 const JSON_HELP = "print an object: TVM's version, the path, the state";
 
 export function addPatch(program: Command, finish: Finish): void {
@@ -31,19 +27,17 @@ export function addPatch(program: Command, finish: Finish): void {
     .command("apply <path>")
     .description("apply the patches to a TVM source tree or installed package")
     .option("--json", JSON_HELP)
-    .action((path: string, flags: Flags) => change(path, "not applied", "applied", (patch) => patch, flags));
+    .action((path, flags) => change(path, "not applied", "applied", (patch) => patch, flags));
   command
     .command("revert <path>")
     .description("undo the patches")
     .option("--json", JSON_HELP)
-    .action((path: string, flags: Flags) =>
-      change(path, "applied", "not applied", (patch) => reversePatch(patch), flags),
-    );
+    .action((path, flags) => change(path, "applied", "not applied", (patch) => reversePatch(patch), flags));
   command
     .command("status <path>")
     .description("say whether the patches are applied; exit code 1 if the tree matches neither way")
     .option("--json", JSON_HELP)
-    .action(async (path: string, flags: Flags) => {
+    .action(async (path, flags) => {
       const { version, files } = await readTree(path);
       const state = stateOf(files);
       show({ version, path, state }, flags);
@@ -57,7 +51,7 @@ async function change(
   from: State,
   to: State,
   direction: (patch: StructuredPatch) => StructuredPatch,
-  flags: Flags,
+  flags: { readonly json?: boolean },
 ): Promise<void> {
   const { version, files } = await readTree(path);
   const state = stateOf(files);
@@ -76,7 +70,7 @@ async function change(
   show({ version, path, state: to }, flags);
 }
 
-function show(tree: { version: string; path: string; state: State }, { json }: Flags): void {
+function show(tree: { version: string; path: string; state: State }, { json }: { readonly json?: boolean }): void {
   console.log(json ? JSON.stringify(tree) : `TVM ${tree.version} in ${tree.path}: ${tree.state}`);
 }
 

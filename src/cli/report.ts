@@ -1,5 +1,5 @@
 import { writeFile } from "node:fs/promises";
-import type { Command } from "commander";
+import type { Command } from "@commander-js/extra-typings";
 import { InvalidRequestError } from "../errors.js";
 import { isReadWith, pageOf } from "../records/paths.js";
 import { readReport, renderPage } from "../report/page.js";
@@ -16,7 +16,7 @@ export function addReport(program: Command, finish: Finish): void {
     .option("--out <file>", "the page (default: the first log's name with .html)")
     .option("--tvm-python <path>", "taken by every command; this one needs no Python")
     .option("--json", "print an object: the page's path and its notes")
-    .action(async (logs: string[], { out = pageOf(logs[0] ?? ""), json }: { out?: string; json?: boolean }) => {
+    .action(async (logs, { out = pageOf(logs[0] ?? ""), json }) => {
       if (logs.some((log) => isReadWith(log, out))) {
         throw new InvalidRequestError(`--out ${out} is a file that the page is made from. Name another.`);
       }

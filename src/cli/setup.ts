@@ -1,16 +1,9 @@
 import { join } from "node:path";
-import type { Command } from "commander";
+import type { Command } from "@commander-js/extra-typings";
 import { execa } from "execa";
 import { packageRoot } from "../worker/installation.js";
 import { example, type Finish } from "./command.js";
 import { EXIT } from "./exit-code.js";
-
-interface Flags {
-  readonly tvm?: string;
-  readonly cuda?: boolean;
-  readonly tvmPython?: string;
-  readonly json?: boolean;
-}
 
 /** The last line of scripts/setup. */
 const READY = /^setup: ready: (.+)$/m;
@@ -23,7 +16,7 @@ export function addSetup(program: Command, finish: Finish): void {
     .option("--cuda", "install the CUDA build of TVM, beside the CPU's; without a GPU it does all but timing")
     .option("--tvm-python <path>", "check and use this Python with TVM instead")
     .option("--json", "print an object at the end: the Python that has TVM; all else goes to standard error")
-    .action(async ({ tvm, cuda, tvmPython, json }: Flags) => {
+    .action(async ({ tvm, cuda, tvmPython, json }) => {
       const args = [
         ...(tvm === undefined ? [] : ["--tvm", tvm]),
         ...(cuda ? ["--cuda"] : []),

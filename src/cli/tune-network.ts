@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError } from "@commander-js/extra-typings";
 import { CancelledError } from "../errors.js";
 import { ANSOR, type TuneNetworkOptions, tuneNetworkGpu, tuneNetworkX86 } from "../job/tune-network.js";
 import { TUNE_DEFAULTS } from "../options/defaults.js";

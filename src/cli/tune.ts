@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { requireRan } from "../job/attempts.js";
 import type { TuneEvent } from "../job/events.js";
 import { Tuner } from "../job/tuner.js";
@@ -8,16 +8,6 @@ import { TuneDisplay } from "../report/tune-display.js";
 import { example, type Finish, wholeNumber } from "./command.js";
 import { optionsFrom, withAllOptions } from "./flags.js";
 import { interruptible } from "./interrupt.js";
-
-/** What is shown of a job, and how; all other flags are options of it. */
-interface Shown {
-  readonly tableEvery: number;
-  /** A port; true for any that is free. */
-  readonly page?: number | true;
-  readonly json?: boolean;
-  readonly quiet?: boolean;
-  readonly verbose?: boolean;
-}
 
 export function addTune(program: Command, finish: Finish): void {
   const command = withAllOptions(program.command("tune").description("tune a network"))
@@ -31,7 +21,7 @@ export function addTune(program: Command, finish: Finish): void {
       "print every program, the seconds of each phase, and what the worker prints, as TVM's warnings",
     )
     .option("--json", "print every event as a line of JSON instead")
-    .action(async ({ tableEvery, json, quiet, verbose, page, ...flags }: Shown) => {
+    .action(async ({ tableEvery, json, quiet, verbose, page, ...flags }) => {
       const display = new TuneDisplay(process.stdout, {
         tableEvery,
         detail: quiet ? "quiet" : verbose ? "verbose" : "usual",

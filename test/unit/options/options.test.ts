@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Command } from "commander";
+import { Command } from "@commander-js/extra-typings";
 import { optionsFrom, withAllOptions } from "../../../src/cli/flags.js";
 import { asJournaled, requireSameOptions } from "../../../src/job/resume.js";
 import { complete, valuesOf } from "../../../src/options/defaults.js";
