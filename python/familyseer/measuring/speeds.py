@@ -65,9 +65,6 @@ class Speeds(Generic[P]):
     def is_reference(self, program: P) -> bool:
         return self._tasks[program.task].reference is program
 
-    def references(self) -> list[P]:
-        return [task.reference for task in self._tasks.values() if task.reference is not None]
-
     def ended(self, device: str, program: P, cost: float | None) -> None:
         """A program took `cost` seconds on a device, infinity if it failed; None: the device was lost."""
         task = self._tasks[program.task]
