@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import cache
-from .ansor.networks.files import digests_of
+from .network_files import digests_of
 
 
 def main() -> None:

@@ -45,7 +45,7 @@ export class EmbeddedChannel implements Channel {
     this.#interpreter = loaded.interpreter;
     const [executable = "", version = "", ...sites] = await askPython(this.python);
     this.#interpreter.addImportPath(pythonFolder);
-    this.#module = this.#interpreter.importSync(`${pythonFolder}/familyseer/wire/embedded.py`);
+    this.#module = this.#interpreter.importSync(`${pythonFolder}/familyseer/embedded.py`);
     try {
       this.#handle = this.#interpreter.callSync(this.#module, "open_worker", executable, version, sites);
     } catch (error) {

@@ -41,7 +41,7 @@ export class PythoniaChannel implements Channel {
     // pythonia starts its child when it is loaded, with the environment of that moment.
     const { python } = withEnvironment(environment, () => requireOptional(PYTHONIA) as Pythonia);
     this.#exit = () => python.exit();
-    this.#module = (await python("familyseer.wire.embedded")) as EmbeddedModule;
+    this.#module = (await python("familyseer.embedded")) as EmbeddedModule;
     try {
       this.#handle = await this.#module.open_worker$("", "", [], { $timeout: CALL_MS });
     } catch (error) {

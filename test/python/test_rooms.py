@@ -65,10 +65,16 @@ def test_the_rooms_keep_the_contracts(package: Path) -> None:
         ),
         ("errors.py", "from . import targets", "There is no circle BROKEN", ".targets -> .errors"),
         (
-            "devices.py",
-            "from .ansor import steps",
-            "the module that chooses a tuner BROKEN",
-            "familyseer.devices -> familyseer.ansor.steps",
+            "search/recipes.py",
+            "from ..ansor import steps",
+            "the one that chooses it BROKEN",
+            "familyseer.search.recipes -> familyseer.ansor.steps",
+        ),
+        (
+            "ansor/steps.py",
+            "from ..search import recipes",
+            "that it serves BROKEN",
+            "familyseer.ansor.steps -> familyseer.search.recipes",
         ),
     ],
 )

@@ -79,7 +79,7 @@ class Record:
 
     def line(self) -> str:
         """It as TVM's log has it, without the line's end."""
-        return dump_record_to_string(self.input, self.result).rstrip("\n")
+        return str(dump_record_to_string(self.input, self.result)).rstrip("\n")
 
 
 def record_of(task: int, one: MeasureInput, result: MeasureResult) -> Record:
@@ -310,7 +310,7 @@ def _told(text: str) -> str:
 
 def _content(line: bytes) -> dict[str, Any]:
     try:
-        content = json.loads(line)
+        content: dict[str, Any] = json.loads(line)
         _is_record(content)
     except (ValueError, RecursionError, fastjsonschema.JsonSchemaValueException):
         raise UnusableError("no-record") from None

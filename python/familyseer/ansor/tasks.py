@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from .. import cache
 from ..errors import RequestError, last_line
 from ..gpu_limits import gpu_limits
+from ..network_files import digests_of, is_file
 from ..targets import on_cpu
 from .dense import mend_dense
 from .networks import AskedInput, Network, build_network
-from .networks.files import digests_of, is_file
 
 if TYPE_CHECKING:
     import tvm
@@ -154,7 +154,8 @@ def _load(entry: Path) -> tuple[list[auto_scheduler.SearchTask], list[int], list
     if content is None:
         return None
     try:
-        return pickle.loads(content)
+        kept: tuple[list[auto_scheduler.SearchTask], list[int], list[dict[str, Any]]] = pickle.loads(content)
     except Exception:
         entry.unlink()
         return None
+    return kept

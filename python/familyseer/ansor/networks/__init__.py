@@ -8,8 +8,9 @@ from typing import Callable
 
 from ...errors import RequestError
 from ...near_misses import did_you_mean
+from ...network_files import is_file
 from . import convolutional, transformers
-from .files import check_file, is_file, load_network
+from .files import check_file, load_network
 from .inputs import AskedInput, asked_inputs
 from .network import LAYOUTS, Network, example_input
 

@@ -11,7 +11,6 @@ layout asked for, as the paper's scripts do.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 from collections import Counter
@@ -22,6 +21,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ...errors import RequestError, last_line
+from ...network_files import FORMATS
 from .inputs import DTYPES, AskedInput, DeclaredInput, Input, settle, shape_text
 from .network import Network, example_input
 
@@ -36,21 +36,10 @@ if TYPE_CHECKING:
 _NAMES_TOLD = 6
 
 
-def is_file(name: str) -> bool:
-    """Whether what a user calls a model is a file rather than a name."""
-    return "/" in name or Path(name).suffix in _LOADERS
-
-
-def digests_of(name: str) -> list[str]:
-    """Of the contents of what a network is read from, as far as that exists; none for one that has but a name."""
-    files = (Path(name), Path(name).with_suffix(".params")) if is_file(name) else ()
-    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()]
-
-
 def check_file(name: str) -> None:
     """Raises RequestError if the file is not there, or is of no kind that can be read."""
     path = Path(name)
-    if path.suffix not in _LOADERS:
+    if path.suffix not in FORMATS:
         raise RequestError(f"{path} is no network that can be read. Expected a file that ends with {_ENDINGS}.")
     if not path.is_file():
         raise RequestError(f"There is no network {path}. Expected a file.")
@@ -62,7 +51,7 @@ def load_network(name: str, batch: int, layout: str, asked: Sequence[AskedInput]
     """
     check_file(name)
     path = Path(name)
-    module, weights = _LOADERS[path.suffix](path, batch, asked)
+    module, weights = _LOADERS[FORMATS[path.suffix]](path, batch, asked)
     with _refusing(path):
         module = _in_layout(_with_plain_inputs(module), layout)
     inputs = {}
@@ -291,8 +280,8 @@ def _load_torchscript(path: Path, batch: int, asked: Sequence[AskedInput]) -> Lo
     return loaded
 
 
-_LOADERS = {".json": _load_relay, ".onnx": _load_onnx, ".pt": _load_torchscript, ".pth": _load_torchscript}
-_ENDINGS = ", ".join(_LOADERS)
+_LOADERS = {"relay": _load_relay, "onnx": _load_onnx, "torchscript": _load_torchscript}
+_ENDINGS = ", ".join(FORMATS)
 
 
 def _in_layout(module: tvm.IRModule, layout: str) -> tvm.IRModule:
