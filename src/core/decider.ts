@@ -112,6 +112,12 @@ export interface MeasuredProgram {
   readonly origin: Origin;
 }
 
+/** A program of an earlier run: its task, and its cost in seconds, or null if it failed. */
+export interface PastProgram {
+  readonly task: number;
+  readonly cost: number | null;
+}
+
 /** What a round gives besides its programs: the seconds it took, and the model's accuracy, null where it knew too little. */
 export interface RoundReport {
   readonly seconds: number;

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
+import type { PastProgram } from "../core/decider.js";
 import { InvalidRequestError } from "../errors.js";
 import { describeLoaded, type LoadedRecords, type LogPart, loadRecords, type Wanted } from "../network/loading.js";
 import type { CompleteTuneOptions } from "../options/defaults.js";
@@ -17,9 +18,9 @@ export interface Beginning {
   readonly start: Omit<Start, "expectGains">;
   readonly recordsTaken: number;
   /** The records of its own log that count as this job's programs though its journal tells of no round with them. */
-  readonly ownBefore: readonly { readonly task: number; readonly cost: number | null }[];
+  readonly ownBefore: readonly PastProgram[];
   /** The records of the round that was cut short, oldest first. */
-  readonly inRound: readonly { readonly task: number; readonly cost: number | null }[];
+  readonly inRound: readonly PastProgram[];
   /** Logs whose first bytes were taken over; not this job's own part of its log. */
   readonly loaded: readonly { readonly log: string; readonly bytes: number }[];
   readonly notices: readonly string[];

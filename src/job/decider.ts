@@ -5,6 +5,7 @@ import type {
   FastReason,
   LikelySearch,
   MeasuredProgram,
+  PastProgram,
   RoundOutcome,
   RoundReport,
   SearchReason,
@@ -20,7 +21,7 @@ import type { NamedTask } from "./events.js";
 
 /** What a job is decided from. */
 export interface Start {
-  readonly measuredBefore: readonly { readonly task: number; readonly cost: number | null }[];
+  readonly measuredBefore: readonly PastProgram[];
   readonly trialsBefore: number;
   readonly trialsPerRound: number;
   /** One for each of the job's tasks, in their order. */

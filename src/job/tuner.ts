@@ -1,8 +1,7 @@
 import { PassThrough } from "node:stream";
-import type { FastSearch, RoundOutcome, SearchTarget } from "../core/decider.js";
+import type { RoundOutcome } from "../core/decider.js";
 import { type Families, groupFamilies } from "../core/families.js";
 import type { ExpectGains } from "../core/fast/options.js";
-import type { Recipe } from "../core/fast/recipe.js";
 import { parseSearchPolicy, type SearchPolicy } from "../core/search-policy.js";
 import { measuredOrNull } from "../core/task.js";
 import { CancelledError } from "../errors.js";
@@ -324,7 +323,7 @@ export class Tuner {
         await journal.append([entry({ type: "round-started", round, logBytes: log.size, gains: gains.asked })]);
       }
       emit({ type: "round-started", round });
-      const recipe = recipeOf(action);
+      const recipe = "recipe" in action ? action.recipe : null;
       const { measured, notices, seconds, accuracy } = await rounds.run({ ...action, recipe }, cut ?? NOTHING_BEGUN);
       cut = null;
       failures += measured.filter((each) => each.cost === null).length;
@@ -431,8 +430,4 @@ function expectedBy(workers: FamilyWorkers): ExpectGains {
     const params = { task, siblings: [...siblings] };
     return (await workers.of(task).request("foresee", params)).gains;
   };
-}
-
-function recipeOf(action: SearchTarget | FastSearch): Recipe | null {
-  return "recipe" in action ? action.recipe : null;
 }

@@ -1,3 +1,4 @@
+import type { PastProgram } from "../core/decider.js";
 import { InvalidRequestError } from "../errors.js";
 import type { Skipped } from "../protocol/skip-reasons.js";
 import { describeSkipped, inWords } from "../records/skipped.js";
@@ -13,7 +14,7 @@ export interface LogPart {
 /** Records of a log that a worker has read and keeps, as far as they are of its tasks and target; oldest first. */
 export interface LoadedRecords extends LogPart {
   /** Cost in seconds, null for a program that failed. */
-  readonly records: readonly { readonly task: number; readonly cost: number | null }[];
+  readonly records: readonly PastProgram[];
   readonly skipped: readonly Skipped[];
   /** How many of the records another TVM version wrote. */
   readonly matched: number;

@@ -1,4 +1,5 @@
 import { checkBudget, requireAtLeast } from "../budget.js";
+import type { PastProgram } from "../decider.js";
 import type { Families } from "../families.js";
 import type { Objective } from "../objective.js";
 import type { Task } from "../task.js";
@@ -33,8 +34,8 @@ export interface FastSchedulerOptions extends FastFlags {
   readonly earlyStopping?: number | null;
   /** Stop a task after this many programs without a better program; null: never. */
   readonly taskEarlyStopping?: number | null;
-  /** Programs of an earlier run, oldest first, cost in seconds or null for one that failed. */
-  readonly measuredBefore?: readonly { readonly task: number; readonly cost: number | null }[];
+  /** Programs of an earlier run, oldest first. */
+  readonly measuredBefore?: readonly PastProgram[];
   /** Programs of an earlier run that `trials` counts, too. */
   readonly trialsBefore?: number;
 }

@@ -1,9 +1,9 @@
 import type { DeathReason } from "../decider.js";
 import type { Families } from "../families.js";
 import { UNMEASURED_COST } from "../task.js";
-import type { SchedulerOptions } from "./options.js";
+import type { CompleteOptions } from "./options.js";
 
-type Rules = Pick<Required<SchedulerOptions>, "taskEarlyStopping" | "giveUpUnmeasured">;
+type Rules = Pick<CompleteOptions, "taskEarlyStopping" | "giveUpUnmeasured">;
 
 /** The tasks that are searched no further, and when a task becomes one of them. */
 export class DeadTasks {

@@ -1,5 +1,6 @@
 import { InvalidRequestError } from "../../errors.js";
 import { checkBudget, requireAtLeast } from "../budget.js";
+import type { PastProgram } from "../decider.js";
 import type { Families } from "../families.js";
 import type { ScoreAll } from "../objective.js";
 import type { Draw } from "../random.js";
@@ -38,8 +39,8 @@ export interface SchedulerOptions {
    * on with it, and, as its cost counts as 1e10 seconds, hardly with anything else.
    */
   readonly giveUpUnmeasured?: boolean;
-  /** Programs of an earlier run, oldest first, cost in seconds or null for one that failed. */
-  readonly measuredBefore?: readonly { readonly task: number; readonly cost: number | null }[];
+  /** Programs of an earlier run, oldest first. */
+  readonly measuredBefore?: readonly PastProgram[];
   /** Programs of an earlier run that `trials` counts, too. */
   readonly trialsBefore?: number;
   /** How far each task has come when the job starts, where it does not start from nothing. */
@@ -62,8 +63,15 @@ export const SCHEDULER_DEFAULTS = {
   startAt: [],
 } as const satisfies Partial<SchedulerOptions>;
 
-/** @throws InvalidRequestError for options that no job can run with. */
-export function checkOptions(options: Required<SchedulerOptions>): void {
+export type CompleteOptions = Required<SchedulerOptions>;
+
+/**
+ * The options with the defaults of those left out.
+ *
+ * @throws InvalidRequestError for options that no job can run with.
+ */
+export function completeOptions(given: SchedulerOptions): CompleteOptions {
+  const options: CompleteOptions = { ...SCHEDULER_DEFAULTS, ...given };
   checkBudget(options);
   requireAtLeast("backward window", options.backwardWindow, 1);
   if (!(options.alpha >= 0 && options.alpha <= 1)) {
@@ -77,4 +85,5 @@ export function checkOptions(options: Required<SchedulerOptions>): void {
       `Unknown strategy: ${options.strategy}. The strategies are ${STRATEGIES.join(", ")}.`,
     );
   }
+  return options;
 }

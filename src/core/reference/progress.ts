@@ -1,4 +1,5 @@
 import { InvalidRequestError } from "../../errors.js";
+import type { MeasuredProgram, PastProgram } from "../decider.js";
 import { UNMEASURED_COST } from "../task.js";
 
 /** Above this cost (seconds) a task counts as not measured when the whole job may stop early; TVM's number. */
@@ -48,10 +49,7 @@ export class Progress {
    * @returns of each task, how many programs it measured since its best.
    * @throws InvalidRequestError for a record of a task that there is not.
    */
-  restore(
-    records: readonly { readonly task: number; readonly cost: number | null }[],
-    trialsPerRound: number,
-  ): number[] {
+  restore(records: readonly PastProgram[], trialsPerRound: number): number[] {
     const counts = this.#states.map((state) => ({ measured: state.rounds, best: state.bestRound }));
     for (const { task, cost } of records) {
       const count = counts[task];
@@ -75,11 +73,11 @@ export class Progress {
   }
 
   /** A task had a round, which counts as one of its own or, as a foresee round, does not. */
-  observe(task: number, costs: Iterable<number | null>, counts: boolean): void {
+  observe(task: number, measured: readonly Pick<MeasuredProgram, "cost">[], counts: boolean): void {
     const state = this.of(task);
     const before = this.bestCost(task);
     state.rounds += counts ? 1 : 0;
-    for (const cost of costs) {
+    for (const { cost } of measured) {
       if (cost !== null && cost < this.bestCost(task)) {
         state.bestRound = state.rounds;
         this.#bestCosts[task] = cost;

@@ -12,7 +12,7 @@ import { measuredOrNull } from "../task.js";
 import { DeadTasks } from "./dead-tasks.js";
 import { EarlyStopping } from "./early-stopping.js";
 import { Foresee } from "./foresee.js";
-import { checkOptions, SCHEDULER_DEFAULTS, type SchedulerOptions } from "./options.js";
+import { type CompleteOptions, completeOptions, type SchedulerOptions } from "./options.js";
 import { NOTHING_DONE, Progress } from "./progress.js";
 import { SteepestTask } from "./steepest.js";
 import { TaskOrder } from "./task-order.js";
@@ -20,7 +20,7 @@ import { TaskOrder } from "./task-order.js";
 /** Decides which task to search next: TVM 0.18's task scheduler without families, FamilySeer's with them. */
 export class Scheduler implements Decider {
   readonly trialsPerRound: number;
-  readonly #options: Required<SchedulerOptions>;
+  readonly #options: CompleteOptions;
   readonly #progress: Progress;
   readonly #dead: DeadTasks;
   readonly #steepest: SteepestTask;
@@ -33,8 +33,7 @@ export class Scheduler implements Decider {
 
   /** @throws InvalidRequestError for options that no job can run with. */
   constructor(given: SchedulerOptions) {
-    const options: Required<SchedulerOptions> = { ...SCHEDULER_DEFAULTS, ...given };
-    checkOptions(options);
+    const options = completeOptions(given);
     const { tasks, families, trials, measuredBefore } = options;
     this.#options = options;
     this.#trials = options.trialsBefore;
@@ -79,11 +78,7 @@ export class Scheduler implements Decider {
     const before = this.#progress.bestCost(task);
     // A foresee round moves a sibling on without counting as one of its rounds (FamilySeer, section 4.2).
     const counts = action.reason.type !== "foresee";
-    this.#progress.observe(
-      task,
-      measured.map(({ cost }) => cost),
-      counts,
-    );
+    this.#progress.observe(task, measured, counts);
     const { rounds, bestRound } = this.#progress.of(task);
     const died = this.#dead.afterRound(task, measured.length, (rounds - bestRound) * programs);
     this.#steepest.observe(task, before, counts);

@@ -3,7 +3,7 @@ import { scoreAllBy, weightedSum } from "../objective.js";
 import type { DeadTasks } from "./dead-tasks.js";
 import { slopeOf } from "./gradient.js";
 import { type Candidate, type Gradients, ObjectiveGradients, WeightedSumGradients } from "./gradients.js";
-import type { SchedulerOptions } from "./options.js";
+import type { CompleteOptions } from "./options.js";
 import type { Progress } from "./progress.js";
 import { SimilarityGroups } from "./similarity.js";
 import type { Range, TaskOrder } from "./task-order.js";
@@ -15,7 +15,7 @@ export interface Steepest extends Candidate {
 
 /** Finds the task whose gradient is the steepest, as costs fall and tasks have rounds. */
 export class SteepestTask {
-  readonly #options: Required<SchedulerOptions>;
+  readonly #options: CompleteOptions;
   readonly #order: TaskOrder;
   readonly #progress: Progress;
   readonly #dead: DeadTasks;
@@ -24,7 +24,7 @@ export class SteepestTask {
   /** Tasks whose slope may have changed since `#gradients` got it. */
   readonly #changed: Set<number>;
 
-  constructor(options: Required<SchedulerOptions>, order: TaskOrder, progress: Progress, dead: DeadTasks) {
+  constructor(options: CompleteOptions, order: TaskOrder, progress: Progress, dead: DeadTasks) {
     this.#options = options;
     this.#order = order;
     this.#progress = progress;
@@ -117,7 +117,7 @@ export class SteepestTask {
   }
 }
 
-function gradientsOf({ tasks, scoreAll }: Required<SchedulerOptions>, progress: Progress, order: TaskOrder): Gradients {
+function gradientsOf({ tasks, scoreAll }: CompleteOptions, progress: Progress, order: TaskOrder): Gradients {
   const weights = tasks.map((task) => task.weight);
   return scoreAll === null && weights.every((weight) => weight >= 0 && weight < Number.POSITIVE_INFINITY)
     ? new WeightedSumGradients(weights, progress.bestCosts, order)
