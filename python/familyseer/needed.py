@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-# A module, and what brings it.
+# A module, and what brings it; pyproject.toml and requirements*.in name the same (test_start.py).
 NEEDED = {
     "tvm": "TVM 0.8 to 0.19 with auto_scheduler",
     "numpy": "numpy",

@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { type Command, Help } from "@commander-js/extra-typings";
 import { InvalidRequestError } from "../errors.js";
+import { packageVersion } from "../worker/installation.js";
 import { addBest } from "./best.js";
 import type { Finish } from "./command.js";
 import { addDevices } from "./devices.js";
@@ -43,7 +44,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const output = watchOutput();
   const program = new ForgivingCommand("familyseer")
     .description("FamilySeer for Apache TVM: tune networks with families of tasks")
-    .version("0.1.0")
+    .version(packageVersion())
     .exitOverride()
     .configureHelp({
       sortSubcommands: false,

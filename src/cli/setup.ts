@@ -1,7 +1,8 @@
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { execa } from "execa";
-import { packageRoot } from "../worker/installation.js";
+import { packageRoot, TVM_VERSION } from "../worker/installation.js";
 import { example, type Finish } from "./command.js";
 import { EXIT } from "./exit-code.js";
 
@@ -12,7 +13,7 @@ export function addSetup(program: Command, finish: Finish): void {
   const command = program
     .command("setup")
     .description("install TVM and the Python packages it needs; safe to repeat")
-    .option("--tvm <version>", "install this TVM instead of 0.18.0, beside the others: 0.8.0, 0.14.0 or 0.18.0")
+    .option("--tvm <version>", `install this TVM instead of ${TVM_VERSION}, beside the others: ${installable()}`)
     .option("--cuda", "install the CUDA build of TVM, beside the CPU's; without a GPU it does all but timing")
     .option("--tvm-python <path>", "check and use this Python with TVM instead")
     .option("--json", "print an object at the end: the Python that has TVM; all else goes to standard error")
@@ -34,4 +35,12 @@ export function addSetup(program: Command, finish: Finish): void {
       finish(exitCode ?? EXIT.failed);
     });
   example(command, "familyseer setup");
+}
+
+/** The versions of TVM that set-up can install, in words. */
+function installable(): string {
+  const versions = readdirSync(join(packageRoot, "scripts"))
+    .flatMap((name) => /^tvm-([\d.]+)\.artifacts$/.exec(name)?.[1] ?? [])
+    .sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+  return `${versions.slice(0, -1).join(", ")} or ${versions.at(-1)}`;
 }

@@ -1,15 +1,21 @@
-import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InstallationError, InvalidRequestError } from "../errors.js";
 import { isCuda } from "../target.js";
 
+/** The TVM that set-up installs where none is named; `scripts/tvm-version` says the same to scripts. */
 export const TVM_VERSION = "0.18.0";
 const TVM_PYTHON = "FAMILYSEER_TVM_PYTHON";
 
 /** The folder of this package: the one that holds package.json. */
 export const packageRoot = packageRootAbove(dirname(fileURLToPath(import.meta.url)));
+
+/** This package's version, as package.json has it. */
+export function packageVersion(): string {
+  return (JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { version: string }).version;
+}
 
 /** Where the Python side lies. */
 export const pythonFolder = join(packageRoot, "python");

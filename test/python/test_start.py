@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import familyseer
 import pytest
 from familyseer import interpreter
 from familyseer.measuring.build import link_here
+from familyseer.needed import NEEDED
 
 PACKAGE = Path(familyseer.__file__).parent
 START = str(PACKAGE / "start.py")
@@ -105,3 +107,18 @@ def test_a_home_that_cannot_be_written_is_no_matter_and_stays_out_of_the_environ
     )
     ended = run(sys.executable, "-c", code, PYTHONPATH=os.pathsep.join(sys.path), HOME="/proc")
     assert "TEST_DATA_ROOT_PATH" in ended.stdout, ended.stderr
+
+
+def test_what_is_needed_is_what_the_package_and_set_up_install() -> None:
+    project = (PACKAGE.parent / "pyproject.toml").read_text()
+    listed = re.search(r"^dependencies = \[(.*)\]$", project, re.M)
+    assert listed
+    dependencies = re.findall(r'"([\w.-]+)', listed[1])
+    # TVM brings what it needs itself, or its user has it.
+    assert sorted(dependencies) == sorted(set(NEEDED.values()) - {NEEDED["tvm"], "numpy", "xgboost"})
+    for name in ("requirements.in", "requirements-before-0.18.in"):
+        pinned = re.findall(r"^([\w.-]+)==", (PACKAGE.parent / name).read_text(), re.M)
+        # Without CUDA it has another name.
+        assert {each.replace("xgboost-cpu", "xgboost") for each in pinned} >= set(NEEDED.values()) - {NEEDED["tvm"]}
+    oldest = re.search(r'^requires-python = ">=3\.(\d+)"$', project, re.M)
+    assert oldest and f"sys.version_info < (3, {oldest[1]})" in Path(START).read_text()
