@@ -11,23 +11,26 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable
 
+import numpy as np
 import psutil
 import pytest
+import tvm
 from familyseer.ansor.programs import PRELOAD, AnsorProgram
 from familyseer.experiments.programs_in_c import linked_from_c
 from familyseer.measuring import Streaming, fork_server
 from familyseer.measuring import engine as engine_module
-from familyseer.measuring.build import link_here
+from familyseer.measuring.build import Argument, BuildRequest, Compiled, link_here
 from familyseer.measuring.device import LocalDevice, LocalDevices
 from familyseer.measuring.engine import Engine, EngineSettings
 from familyseer.measuring.program import Measured
 from familyseer.measuring.run import Timing
-from tvm import auto_scheduler
+from tvm import auto_scheduler, te
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
 
 pytestmark = pytest.mark.timed
@@ -334,6 +337,55 @@ def test_tvm_tunes_with_our_builder_and_runner(tmp_path: Path) -> None:
     wrong = auto_scheduler.LocalRunner().run(inputs, streaming.builder.build(inputs, 0), 0)
     assert "Give TuningOptions both" in str(wrong[0].error_msg)
     streaming.close()
+
+
+def doubling() -> Callable[[int], Callable[[], Compiled]]:
+    """How to make programs that no tuner made; those of 0 and 1 numbers fail on the way."""
+
+    def instantiate(size: int) -> Callable[[], Compiled]:
+        if size == 0:
+            raise ValueError("There is nothing to double.")
+        numbers = te.placeholder((size,), name="numbers")
+        doubled = te.compute((size,), lambda index: numbers[index] * 2, name="doubled")
+        schedule = te.create_schedule(doubled.op)
+
+        def compile_it() -> Compiled:
+            if size == 1:
+                raise ValueError("One number is too few.")
+            module = tvm.build(schedule, [numbers, doubled], target="llvm")
+            return Compiled(module, (Argument((size,), "float32"),) * 2)
+
+        return compile_it
+
+    return instantiate
+
+
+@dataclass(frozen=True)
+class Doubling:
+    """A program of such a tuner (measuring/program.py, Program)."""
+
+    size: int
+    task: str = "doubling"
+    words: str = "doubles numbers"
+    target: str = "llvm"
+
+    def build_request(self, link: Callable[..., Any]) -> BuildRequest:
+        return BuildRequest(doubling(), self.size, link)
+
+    def values(self, arguments: tuple[Argument, ...]) -> tuple[np.ndarray | None, ...]:
+        return np.ones(self.size, "float32"), None
+
+
+def test_what_any_tuner_builds_is_measured_and_fails_by_what_it_was_at(engine: Callable[..., Engine]) -> None:
+    stream = engine()
+    measured = results([stream.submit(Doubling(size), TIMING) for size in (64, 0, 1)])
+    assert kinds(measured) == [None, "instantiation", "compile-host"]
+    assert len(measured[0].costs) == 2 and measured[1].costs == measured[2].costs == ()
+    failures = [each.failure.message for each in measured if each.failure]
+    assert [message.splitlines()[-1] for message in failures if message] == [
+        "ValueError: There is nothing to double.",
+        "ValueError: One number is too few.",
+    ]
 
 
 def test_scripts_written_before_find_what_they_import() -> None:

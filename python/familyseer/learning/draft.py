@@ -37,7 +37,7 @@ LAUNCH_CYCLES = 20_000
 DIVISION = 8
 # How far a loop without anything to tell it by goes; padding's innermost loop is over channels.
 USUAL_EXTENT = 16
-# A GPU's: threads of a warp, warps that hide a processor's latencies, processors (a V100's, as in tasks.GPU_LIMITS),
+# A GPU's: threads of a warp, warps that hide a processor's latencies, processors (a V100's, as in gpu_limits.py),
 # and accumulators that a thread can hold in its 255 registers beside addresses and operands.
 WARP = 32
 HIDING_WARPS = 8
