@@ -3,9 +3,18 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import type { WorkerScript } from "./scripted-worker.js";
 import { temporaryFolder } from "./temporary-folder.js";
 
 const WORKER = fileURLToPath(new URL("./scripted-worker.js", import.meta.url));
+
+/** Writes what stands in for a Python, whose worker is the scripted one; by FAMILYSEER_SCRIPT where no script is given. */
+export async function scriptedPython(folder: string, script?: WorkerScript): Promise<string> {
+  const path = join(folder, "python");
+  const told = script ? `FAMILYSEER_SCRIPT='${JSON.stringify(script)}' ` : "";
+  await writeFile(path, `#!/bin/sh\n${told}exec ${process.execPath} ${WORKER} "$@"\n`, { mode: 0o755 });
+  return path;
+}
 
 /** How a process of the command line ended, and the events it told of. */
 export interface Ended {
@@ -20,7 +29,7 @@ export class ScriptedTuning {
 
   static async make(): Promise<ScriptedTuning> {
     const folder = await temporaryFolder();
-    await writeFile(join(folder, "python"), `#!/bin/sh\nexec ${process.execPath} ${WORKER} "$@"\n`, { mode: 0o755 });
+    await scriptedPython(folder);
     return new ScriptedTuning(folder);
   }
 

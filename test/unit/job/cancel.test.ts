@@ -5,7 +5,7 @@ import type { TuneEvent } from "../../../src/job/events.js";
 import { tune } from "../../../src/job/tuner.js";
 import { processesWith } from "../../helpers/processes-with.js";
 import { ScriptedTuning } from "../../helpers/scripted-tuning.js";
-import type { Script } from "../../helpers/scripted-worker.js";
+import type { WorkerScript } from "../../helpers/scripted-worker.js";
 
 const MINUTE = 60_000;
 const TRIALS = 100;
@@ -17,7 +17,7 @@ const AHEAD = ["--overlap"];
 const AT_ONCE_MS = 2500;
 
 /** Where the job is when it is asked to end, and what it has measured by then at least. */
-const POINTS: readonly (readonly [what: string, script: Script, args: readonly string[], measured: number])[] = [
+const POINTS: readonly (readonly [what: string, script: WorkerScript, args: readonly string[], measured: number])[] = [
   ["its worker starts", { interruptAt: "start" }, FAST, 0],
   ["GPUs are counted", { interruptAt: "gpus" }, [...FAST, ...CUDA], 0],
   ["the tasks are extracted", { interruptAt: "extract" }, FAST, 0],
@@ -43,7 +43,7 @@ const POINTS: readonly (readonly [what: string, script: Script, args: readonly s
 ];
 
 /** Has a job end where a script says, and checks how it ended and what is left of it. */
-async function interrupted(tuning: ScriptedTuning, script: Script, args: readonly string[]) {
+async function interrupted(tuning: ScriptedTuning, script: WorkerScript, args: readonly string[]) {
   const temporary = join(tuning.folder, "tmp");
   await mkdir(temporary, { recursive: true });
   const mark = `FAMILYSEER_TEST_RUN=${tuning.folder}`;

@@ -3,7 +3,7 @@ import { execa } from "execa";
 import { readHistory } from "../../../src/records/job-history.js";
 import { type Ended, ScriptedTuning } from "../../helpers/scripted-tuning.js";
 
-const ALL_FAIL = { FAMILYSEER_TEST_ALL_FAIL: "1" };
+const ALL_FAIL = { FAMILYSEER_SCRIPT: JSON.stringify({ failsEvery: 1 }) };
 const NEVER = Number.POSITIVE_INFINITY;
 /** The worker's five tasks, with so many programs in the first round on each. */
 const MODES = {

@@ -4,6 +4,7 @@ import { PassThrough } from "node:stream";
 import type { TuneEvent } from "../../../src/job/events.js";
 import { readReport } from "../../../src/report/page.js";
 import { TuneDisplay } from "../../../src/report/tune-display.js";
+import { keyOf } from "../../helpers/scripted-operations.js";
 import { type Ended, ScriptedTuning } from "../../helpers/scripted-tuning.js";
 
 const MINUTE = 60_000;
@@ -62,7 +63,7 @@ describe("a job on some of a network's tasks", function () {
         CHOSEN.map((id) => [id, `task ${id}`]),
       );
       const keys = (await tuning.records()).map((line) => JSON.parse(line).i[0][0]);
-      const measured = events.filter(({ type }) => type === "measured").map(({ task }) => `task-${String(task)}`);
+      const measured = events.filter(({ type }) => type === "measured").map(({ task }) => keyOf(Number(task)));
       assert.deepEqual(measured, keys);
       const journal: Told[] = (await linesOf(tuning.journal)).map((line) => JSON.parse(line));
       const rounds = [...events, ...journal].filter(({ round }) => round !== undefined);

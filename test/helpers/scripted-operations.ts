@@ -1,0 +1,195 @@
+import { readFile } from "node:fs/promises";
+import { setTimeout as delay, setImmediate } from "node:timers/promises";
+import type { Origin } from "../../src/core/fast/recipe.js";
+import type { OperationName, Params, Result, workerOperations } from "../../src/protocol/operations/index.js";
+import { type MeasuredEvent, measuredEvent } from "../../src/protocol/operations/measure.js";
+import { checked, checkedParams, checkedResult } from "./checked.js";
+
+/** What a test has the scripted worker do. */
+export interface Script {
+  readonly tasks?: number;
+  /** Programs that each task has; null: no end of them. */
+  readonly exhausted?: number | null;
+  /** Of so many programs of a task the last fails; null: none. */
+  readonly failsEvery?: number | null;
+  /** Of what is searched, find half. */
+  readonly fewAhead?: boolean;
+  /** Programs that are measured at once, and the seconds that each of them takes. */
+  readonly devices?: number;
+  readonly seconds?: number;
+}
+
+export interface Asking {
+  readonly report: (event: MeasuredEvent) => Promise<void> | void;
+  readonly cancelled: () => boolean;
+}
+
+type Answers = {
+  readonly [O in keyof typeof workerOperations]?: (params: Params<O>, asking: Asking) => Result<O> | Promise<Result<O>>;
+};
+
+const TARGET = "llvm";
+const FAMILIES = ["nn.conv2d", "nn.conv2d", "nn.conv2d", "nn.dense", "nn.dense"];
+const HARDWARE = [2, 64, 64, 0, 0, 0, 0, 0];
+
+/**
+ * A worker's operations without TVM. What a program costs depends on its task and how many there were before, and nothing
+ * else, so that jobs can be compared. It remembers nothing but what `load` reads. Records are of TVM's format. What it is asked
+ * and what it answers is held against the protocol: whoever changes that hears of it here.
+ */
+export class ScriptedOperations {
+  readonly #script: Required<Script>;
+  readonly #done: number[];
+  readonly #origins = new Map<number, Origin>();
+  #candidates = 0;
+
+  constructor(script: Script) {
+    this.#script = { tasks: 5, exhausted: 70, failsEvery: 6, fewAhead: false, devices: 1, seconds: 0, ...script };
+    this.#done = Array.from({ length: this.#script.tasks }, () => 0);
+  }
+
+  /** @throws for what is not as the protocol has it, and for an operation that no script has an answer to. */
+  async perform(operation: OperationName, params: unknown, asking: Asking): Promise<Record<string, unknown>> {
+    const answer = (this.#answers as Readonly<Record<string, (params: unknown, asking: Asking) => unknown>>)[operation];
+    if (!answer) {
+      throw new Error(`The scripted worker has no answer to ${operation}. Expected one in scripted-operations.ts.`);
+    }
+    return checkedResult(operation, await answer(checkedParams(operation, params), asking));
+  }
+
+  readonly #answers: Answers = {
+    ping: () => ({}),
+    threads: ({ asked }) => ({ count: asked ?? 2, by: asked === null ? "cores" : "option", cores: 2, tvm: 1 }),
+    target: () => ({ notices: [], lack: null }),
+    check: () => ({}),
+    extract: () => ({
+      target: TARGET,
+      from_cache: false,
+      notices: [],
+      inputs: [{ name: "x", shape: [1, 8], dtype: "float32" }],
+      tasks: this.#done.map((_, task) => ({
+        workload_key: keyOf(task),
+        weight: 1 + (task % 3),
+        description: `task ${task}`,
+        core_operation: FAMILIES[task] ?? `operation ${task % 10}`,
+        words: `task ${task}`,
+        flops: 1e6 * (task + 1),
+        similarity_tags: [],
+      })),
+    }),
+    gpus: () => ({ gpus: 1 }),
+    bounds: () => ({ least_costs: null }),
+    load: async ({ log, from, to }) => {
+      const text = (await readFile(log)).subarray(from, to ?? undefined).toString();
+      const records = text.split("\n").flatMap((line) => (line.endsWith("}") ? [JSON.parse(line)] : []));
+      const tasks = records.map(({ i }) => taskOf(i[0][0]));
+      for (const task of tasks) {
+        this.#done[task] = this.#doneOf(task) + 1;
+      }
+      return { tasks, costs: records.map(({ r }) => (r[1] === 0 ? r[0][0] : null)), skipped: [], matched: 0 };
+    },
+    register: () => ({ notices: [] }),
+    propose: ({ task, programs, recipe }) => {
+      const { exhausted, fewAhead } = this.#script;
+      const shares = Object.entries(recipe?.programs ?? {}) as [Origin, number][];
+      const from = shares.flatMap(([origin, count]) => Array<Origin>(count).fill(origin));
+      const wanted = fewAhead ? Math.ceil(programs / 2) : programs;
+      const left = exhausted === null ? wanted : Math.min(wanted, Math.max(0, exhausted - this.#doneOf(task)));
+      const candidates = Array.from({ length: left }, (_, index) => {
+        this.#candidates += 1;
+        this.#origins.set(this.#candidates, from[index] ?? "evolution");
+        return this.#candidates;
+      });
+      return { candidates, refusal: null };
+    },
+    prepare: () => ({}),
+    measure: async ({ task, candidates }, { report, cancelled }) => {
+      const { devices, seconds } = this.#script;
+      const begun = performance.now();
+      for (const [index, candidate] of candidates.entries()) {
+        // As many at once as there are devices.
+        const until = begun + 1000 * seconds * (Math.floor(index / devices) + 1);
+        await (seconds > 0 ? delay(Math.max(0, until - performance.now())) : setImmediate());
+        if (cancelled()) {
+          return { measured: index, notices: [] };
+        }
+        await report(checked("a scripted event", measuredEvent, this.#measured(task, candidate, index % devices)));
+      }
+      return { measured: candidates.length, notices: [] };
+    },
+    review: ({ task }) => ({ accuracy: scripted(task, this.#doneOf(task), 7) }),
+    learn: ({ task }) => ({ records: this.#doneOf(task) }),
+    foresee: ({ task, siblings }) => ({ gains: siblings.map((each) => scripted(task, each, this.#doneOf(each))) }),
+    save: () => ({ models: [] }),
+  };
+
+  #doneOf(task: number): number {
+    return this.#done[task] ?? 0;
+  }
+
+  #measured(task: number, candidate: number, device: number): MeasuredEvent {
+    const { failsEvery } = this.#script;
+    const program = this.#doneOf(task);
+    this.#done[task] = program + 1;
+    const failed = failsEvery !== null && program % failsEvery === failsEvery - 1;
+    const cost = failed ? null : costOf(task, program);
+    const record = {
+      i: [
+        [keyOf(task), TARGET, HARDWARE, "", 0, []],
+        [[], stepsOf(program)],
+      ],
+      r: [[cost ?? 1e10], failed ? 4 : 0, 0.1, 1_700_000_000],
+      v: "v0.6",
+    };
+    const origin = this.#origins.get(candidate) ?? "evolution";
+    this.#origins.delete(candidate);
+    return {
+      type: "measured",
+      record: JSON.stringify(record),
+      cost,
+      failure: failed ? "runtime" : null,
+      message: failed ? "scripted" : null,
+      device: `device ${device}`,
+      origin,
+      seconds: 0.1,
+      timing_seconds: 0.05,
+    };
+  }
+}
+
+/** The workload key of a scripted task. */
+export function keyOf(task: number): string {
+  return JSON.stringify([`task-${task}`, [512, 512], [512, 512], [512, 512]]);
+}
+
+function taskOf(key: string): number {
+  return Number(JSON.parse(key)[0].slice("task-".length));
+}
+
+/** From 0 to 1, by its arguments alone. */
+function scripted(...of: number[]): number {
+  const mixed = of.reduce((hash, each) => Math.imul(hash ^ (each + 1), 0x9e3779b1) ^ (hash >>> 13), 0x12345);
+  return (mixed >>> 0) / 2 ** 32;
+}
+
+function costOf(task: number, program: number): number {
+  return (1e-3 * (task + 1) * (0.2 + scripted(task, program))) / (1 + program / 20);
+}
+
+/** Of a tuning of a matrix product; the number of the program stands where its first loop is split. */
+function stepsOf(program: number): unknown[] {
+  return [
+    ["CHW", 2, "local"],
+    ["SP", 2, 0, 512, [program + 1, 1, 1], 1],
+    ["SP", 2, 4, 512, [8, 8, 1], 1],
+    ["SP", 2, 8, 512, [2], 1],
+    ["RE", 2, [0, 4, 1, 5, 8, 2, 6, 9, 3, 7]],
+    ["FSP", 3, 0, 1, 1],
+    ["FSP", 3, 2, 2, 1],
+    ["RE", 3, [0, 2, 1, 3]],
+    ["CA", 2, 3, 1],
+    ["FU", 3, [0, 1]],
+    ["AN", 3, 0, 3],
+    ["PR", 2, 0, "auto_unroll_max_step$16"],
+  ];
+}
