@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
@@ -7,11 +7,11 @@ import { tune } from "../src/index.js";
 import { journalEntries } from "../src/records/journal.js";
 import { logRecords } from "../src/records/log.js";
 import { table } from "../src/report/format.js";
-import { tvmPython } from "../src/worker/installation.js";
+import { scriptedPython } from "../test/helpers/scripted-tuning.js";
 
 /**
  * What the orchestrator bears: 8 jobs side by side in one process, each with its worker process, with 1,000 tasks, 64
- * devices and 200,000 records in all. Programs are made up (test/python/scripted_worker.py): a device waits with each for
+ * devices and 200,000 records in all. Programs are made up (test/helpers/scripted-worker.ts): a device waits with each for
  * so long that all take `--minutes` (4; `--full`: 60). Everything else is as in any tuning, with its logs and journals,
  * whose disk may not be as fast: after half as long again the jobs are ended. `--records` makes it smaller.
  */
@@ -28,7 +28,15 @@ const { values } = parseArgs({ options: { full: { type: "boolean" }, minutes: te
 const RECORDS = Number(values.records ?? 200_000) / JOBS;
 const minutes = Number(values.minutes ?? (values.full ? 60 : 4));
 const folder = await mkdtemp(join(tmpdir(), "familyseer-bench-"));
-const python = await scriptedPython((minutes * 60 * DEVICES) / RECORDS);
+const python = await scriptedPython(folder, {
+  tasks: TASKS,
+  exhausted: null,
+  failsEvery: null,
+  devices: DEVICES,
+  seconds: (minutes * 60 * DEVICES) / RECORDS,
+});
+// It would contradict the one that jobs are given.
+delete process.env["FAMILYSEER_TVM_PYTHON"];
 
 let measured = 0;
 const memory: { readonly share: number; readonly resident: number }[] = [];
@@ -91,17 +99,6 @@ async function job(log: string): Promise<void> {
   for await (const event of tune({ model: "scripted", trials: RECORDS, tvmPython: python, log, signal })) {
     measured += event.type === "measured" ? 1 : 0;
   }
-}
-
-/** A Python whose worker makes its programs up, each waiting for `seconds`. */
-async function scriptedPython(seconds: number): Promise<string> {
-  const [script, command] = [join(folder, "script.json"), join(folder, "python")];
-  await writeFile(script, JSON.stringify({ tasks: TASKS, devices: DEVICES, seconds }));
-  await writeFile(command, `#!/bin/sh\nexec "${tvmPython()}" test/python/scripted_worker.py "${script}" "$@"\n`);
-  await chmod(command, 0o755);
-  // It would contradict the one that jobs are given.
-  delete process.env["FAMILYSEER_TVM_PYTHON"];
-  return command;
 }
 
 function rounded(value: number | undefined): string {

@@ -1,8 +1,10 @@
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { pythonFolder, tvmPython } from "../../src/worker/installation.js";
+import type { Script } from "../helpers/scripted-operations.js";
 import { PlainTvm } from "./checks.js";
 import { Clock } from "./clock.js";
 import type { JobSettings } from "./job.js";
@@ -14,7 +16,8 @@ const REAL_TRIALS = 12;
 const ROUNDS = ["--trials-per-round", "4", "--foresee-trials", "2"];
 const QUICK = ["--population", "32", "--generations", "1", "--min-repeat-ms", "5", "--number", "1"];
 const LIMITS = ["--build-timeout", "4", "--run-timeout", "2"];
-const SCRIPT = { tasks: 5, devices: 4, seconds: 0.02 };
+const SCRIPT: Script = { exhausted: null, failsEvery: null, devices: 4, seconds: 0.02 };
+const PERFORMER = fileURLToPath(new URL("../helpers/scripted-performer.js", import.meta.url));
 
 /** What faults are done with, made once for all, at the first use. */
 export class Kit {
@@ -28,9 +31,8 @@ export class Kit {
   static async make(): Promise<Kit> {
     const folder = await mkdtemp(join(tmpdir(), "familyseer-faults-kit-"));
     const kit = new Kit(folder);
-    await writeFile(kit.#script, JSON.stringify(SCRIPT));
-    const start = `exec "${tvmPython()}" test/python/scripted_worker.py "${kit.#script}" "$@"`;
-    await writeFile(kit.#python, `#!/bin/sh\n${start}\n`);
+    const worker = `"${tvmPython()}" test/python/scripted_worker.py "${process.execPath}" "${PERFORMER}" "$@"`;
+    await writeFile(kit.#python, `#!/bin/sh\nexport FAMILYSEER_SCRIPT='${JSON.stringify(SCRIPT)}'\nexec ${worker}\n`);
     await chmod(kit.#python, 0o755);
     return kit;
   }
@@ -87,10 +89,6 @@ export class Kit {
     this.#servers?.end();
     await this.#network?.remove();
     await rm(this.folder, { recursive: true, force: true });
-  }
-
-  get #script(): string {
-    return join(this.folder, "script.json");
   }
 
   get #python(): string {

@@ -9,6 +9,7 @@ import { readLog } from "../../src/records/log.js";
 import { tvmPython } from "../../src/worker/installation.js";
 import { requireOneCasing } from "../helpers/casing.js";
 import { processesWith } from "../helpers/processes-with.js";
+import { scriptedPython } from "../helpers/scripted-tuning.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const MINUTE = 60_000;
@@ -58,9 +59,7 @@ describe("the command line", function () {
       '#!/bin/sh\nexec python3 -I -S -c "import sys; sys.path.insert(0, \\"python\\"); sys.argv[1:3] = []; import runpy; runpy.run_module(\\"familyseer.worker\\", run_name=\\"__main__\\")" "$@"\n',
     );
     await chmod(withoutTvm, 0o755);
-    const otherVersion = join(folder, "other-version");
-    await writeFile(otherVersion, `#!/bin/sh\nexec "${tvmPython()}" test/real/other_version_worker.py "$@"\n`);
-    await chmod(otherVersion, 0o755);
+    const otherVersion = await scriptedPython(folder, { protocol: 999 });
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");
     const address = server.address();
@@ -93,7 +92,7 @@ describe("the command line", function () {
     server.close();
     assert.deepEqual(
       (await readdir(folder)).sort((a, b) => a.localeCompare(b)),
-      ["other-version", "without-tvm"],
+      ["python", "without-tvm"],
     );
   });
 
