@@ -66,27 +66,26 @@ function flagsOf(name: string, entry: Entry<unknown>, differently: Differently =
   const { flag, choices, off } = entry;
   const { help, default: value, group = entry.group } = differently;
   const [usual, inFast] = [entry.default, entry.inFast].map((each) => JSON.stringify(each));
-  const perMode = inFast === undefined ? "" : ` (default: ${usual}; ${inFast} in fast mode)`;
-  const option = new Option(flag, help ?? `${entry.help}${value === undefined ? perMode : ""}`).helpGroup(
-    GROUPS[group],
-  );
-  option.attributeName = () => name;
+  const perMode = inFast === undefined || value !== undefined ? "" : ` (default: ${usual}; ${inFast} in fast mode)`;
+  const option = new Option(flag, help ?? `${entry.help}${perMode}`);
   option.makeOptionMandatory(entry.required === true);
   if (choices) {
-    option.choices(choices.map(String));
-    option.argParser(oneOf(choices.map(String)));
+    const words = choices.map(String);
+    option.choices(words).argParser(oneOf(words));
   }
-  if (entry.parse) {
-    option.argParser(argument(entry.parse));
-  }
-  if (entry.add) {
-    option.argParser(argument(entry.add));
+  const parse = entry.parse ?? entry.add;
+  if (parse) {
+    option.argParser(argument(parse));
   }
   const shown = value ?? (perMode === "" ? entry.default : undefined);
   if (typeof shown === "string" || typeof shown === "number") {
     option.default(shown);
   }
-  return off ? [option, new Option(off.flag, off.help).helpGroup(GROUPS[group])] : [option];
+  const flags = off ? [option, new Option(off.flag, off.help)] : [option];
+  for (const each of flags) {
+    each.helpGroup(GROUPS[group]).attributeName = () => name;
+  }
+  return flags;
 }
 
 /** The options that flags ask for: what turns one off by itself has a value of its own. */

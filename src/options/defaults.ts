@@ -20,8 +20,8 @@ export const FAST_DEFAULTS = valuesOf("inFast", OPTIONS) as Values<"inFast">;
 export type CompleteTuneOptions = AllOptions & Required<Pick<AllOptions, keyof typeof TUNE_DEFAULTS>>;
 
 /** Options with the defaults of their mode. What is given as undefined counts as not given. */
-export function complete({ means = {}, ...options }: TuneOptions): CompleteTuneOptions {
-  const given = { ...withoutUndefined(means), ...withoutUndefined(options) };
+export function complete({ means, ...options }: TuneOptions): CompleteTuneOptions {
+  const given = { ...withoutUndefined(means ?? {}), ...withoutUndefined(options) };
   const { mode = TUNE_DEFAULTS.mode } = given;
   return { ...TUNE_DEFAULTS, ...(mode === "fast" ? FAST_DEFAULTS : {}), ...given };
 }
