@@ -10,15 +10,7 @@ export type {
 } from "./core/decider.js";
 export { type Families, groupFamilies } from "./core/families.js";
 export { FastScheduler } from "./core/fast/fast-scheduler.js";
-export {
-  DEFAULT_FAST_FLAGS,
-  /** @deprecated Called {@link DEFAULT_FAST_FLAGS}. */
-  DEFAULT_FAST_FLAGS as DEFAULT_MEANS,
-  type FastFlags,
-  /** @deprecated Called {@link FastFlags}. */
-  type FastFlags as Means,
-} from "./core/fast/flags.js";
-export type { FastSchedulerOptions } from "./core/fast/options.js";
+export { DEFAULT_FAST_FLAGS, DEFAULT_MEANS, type FastFlags, type Means } from "./core/fast/flags.js";
 export type { Origin, Recipe } from "./core/fast/recipe.js";
 export { type Objective, weightedSum } from "./core/objective.js";
 export { type Draw, seededDraw } from "./core/random.js";

@@ -29,3 +29,9 @@ export const DEFAULT_FAST_FLAGS: Required<FastFlags> = {
   sizedLooks: true,
   roofline: true,
 };
+
+/** @deprecated What {@link FastFlags} were called. */
+export type Means = Required<FastFlags>;
+
+/** @deprecated What {@link DEFAULT_FAST_FLAGS} were called. */
+export const DEFAULT_MEANS: Means = DEFAULT_FAST_FLAGS;
