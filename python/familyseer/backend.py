@@ -215,10 +215,11 @@ class Task(Protocol):
 
     def fit(self, schedule: Schedule) -> list[Program]:
         """Programs of this task that a schedule of any task becomes, the nearest first, each valid; [] where it does
-        not fit. Draws nothing at random."""
+        not fit. A schedule of its own becomes the program it is of first. Draws nothing at random."""
 
     def neighbours(self, program: Program) -> list[Program]:
-        """Valid programs that differ from a program in one decision, in a fixed order. Draws nothing at random."""
+        """Valid programs that differ from a program in one decision, in a fixed order. Some may come to the same as
+        another, or as the program, and so have its key. Draws nothing at random."""
 
     def measurable(self, program: Program) -> Any:
         """How to build and run it (measuring/program.py, `Program`); where it can be simulated, that too
@@ -288,8 +289,9 @@ class Backend(Protocol):
     def preload(self) -> tuple[str, ...]:
         """The modules, by name, that builders of its programs need beside TVM, so that no builder imports them anew."""
 
-    def check_target(self, target: Target) -> None:
-        """Raises RequestError for a target that it has no search for."""
+    def parse_target(self, text: str) -> Target:
+        """A target; `native` is this machine's CPU. Raises RequestError for one that TVM does not know, or that there
+        is no search for."""
 
     def check_network(self, model: str, batch: int, layout: str) -> None:
         """Builds nothing. Raises RequestError for a network that `extract` would not find."""

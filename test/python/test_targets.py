@@ -47,9 +47,7 @@ def try_in_fork(said: Path, text: str) -> tuple[int | None, str]:
 
 
 def check(text: str, measures: str = "here") -> Any:
-    target = parse_target(text)
-    default_backend().check_target(target)
-    return check_target(text, target, measures)
+    return check_target(text, default_backend().parse_target(text), measures)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import fastjsonschema
 
 from ..errors import RequestError
-from ..targets import KINDS
+from ..targets import KINDS, parse_target
 from .networks import asked_inputs, build_network, check_network
 
 if TYPE_CHECKING:
@@ -56,13 +56,15 @@ class Ansor:
 
         return PRELOAD
 
-    def check_target(self, target: tvm.target.Target) -> None:
+    def parse_target(self, text: str) -> tvm.target.Target:
+        target = parse_target(text)
         kind = target.kind.name
         if kind not in KINDS:
             raise RequestError(
                 f"Targets of the kind {kind} cannot be tuned: TVM's auto-scheduler has no search for them. "
                 f"Expected one of the kinds {', '.join(KINDS)}."
             )
+        return target
 
     def check_network(self, model: str, batch: int, layout: str) -> None:
         check_network(model, batch, layout)

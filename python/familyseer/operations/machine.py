@@ -34,9 +34,7 @@ def threads(job: Job, asked: int | None) -> dict[str, Any]:
 
 
 def target(job: Job, target: str, measures: str) -> dict[str, Any]:
-    from ..targets import check_target, parse_target
+    from ..targets import check_target
 
-    parsed = parse_target(target)
-    job.backend.check_target(parsed)
-    checked = job.tried[target] = check_target(target, parsed, measures)
+    checked = job.tried[target] = check_target(target, job.backend.parse_target(target), measures)
     return {"notices": checked.notices, "lack": checked.lack}

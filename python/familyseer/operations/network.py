@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import descriptions
 from ..backend import Question
-from ..targets import Checked, parse_target
+from ..targets import Checked
 
 if TYPE_CHECKING:
     from .job import Job
@@ -24,8 +24,7 @@ def check(job: Job, model: str, batch: int, layout: str, library: str | None) ->
 def extract(
     job: Job, model: str, batch: int, layout: str, inputs: list[dict[str, Any]], target: str, cache: str | None
 ) -> dict[str, Any]:
-    job.target = parse_target(target)
-    job.backend.check_target(job.target)
+    job.target = job.backend.parse_target(target)
     folder = Path(cache) if cache else None
     tried = job.tried.get(target, Checked([], None))
     question = Question(model, batch, layout, inputs, job.target, job.threads, tried.block, folder)
