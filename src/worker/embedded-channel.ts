@@ -95,14 +95,14 @@ async function askPython(python: string): Promise<string[]> {
       "-c",
       "import site, sys; print(sys.executable); print(*sys.version_info[:2], sep='.'); print(*site.getsitepackages(), sep='\\n')",
     ],
-    { env: { PYTHONPATH: pythonPath([]) }, reject: false },
+    { env: { PYTHONPATH: pythonPath([]) }, lines: true, reject: false },
   );
   if (asked.exitCode !== 0) {
     throw new InstallationError(
       `${python} does not run as Python: ${asked.shortMessage ?? ""}. Name one that has TVM.`,
     );
   }
-  return asked.stdout.split("\n");
+  return asked.stdout;
 }
 
 /** What `open_worker` says is missing; what else went wrong, as it is. */

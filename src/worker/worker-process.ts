@@ -1,9 +1,12 @@
+import { createInterface } from "node:readline";
 import { execa } from "execa";
 import { pythonArguments, pythonEnvironment } from "./installation.js";
 import type { Peer, StartPeer } from "./zeromq-channel.js";
 
 /** How many of a worker's last lines of output an error shows. */
 const KEPT_LINES = 20;
+/** How long the rest of a process's output may take after its end; what it started may hold that open. */
+const OUTPUT_MS = 500;
 /** TVM's Maven build prints this on every start; it means nothing. */
 const HARMLESS = /-mcpu=apple-latest/;
 
@@ -55,14 +58,20 @@ export class WorkerProcess implements Peer {
     this.#process.stdin?.on("error", () => undefined);
     this.#process.stdin?.write(input);
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
-      stream?.setEncoding("utf8").on("data", (text: string) => this.#keep(text, onOutput));
+      if (stream) {
+        createInterface({ input: stream }).on("line", (line) => this.#keep(line, onOutput));
+      }
     }
+    const closed = new Promise((resolve) => {
+      this.#process.once("close", resolve);
+    });
     // Not execa's own end, which waits for the output too: what the worker started may hold that open for long.
     this.#exit = new Promise((resolve) => {
       this.#process.once("exit", (code, signal) => {
         resolve();
         this.#endGroup();
-        ended(signal ? `was ended by ${signal}` : `exited with code ${code}`);
+        const how = signal ? `was ended by ${signal}` : `exited with code ${code}`;
+        void Promise.race([closed, delay(OUTPUT_MS)]).then(() => ended(how));
       });
       this.#process.once("error", (error) => {
         resolve();
@@ -95,12 +104,12 @@ export class WorkerProcess implements Peer {
     }
   }
 
-  #keep(text: string, onOutput?: OnOutput): void {
-    const lines = text.split("\n").filter((line) => line.trim() !== "" && !HARMLESS.test(line));
-    for (const line of lines) {
-      onOutput?.(line);
+  #keep(line: string, onOutput?: OnOutput): void {
+    if (line.trim() === "" || HARMLESS.test(line)) {
+      return;
     }
-    this.#lines.push(...lines);
+    onOutput?.(line);
+    this.#lines.push(line);
     this.#lines.splice(0, Math.max(0, this.#lines.length - KEPT_LINES));
   }
 }
