@@ -3,6 +3,8 @@ import { setImmediate } from "node:timers/promises";
 import { NOTHING_BEGUN } from "../../../src/job/resume.js";
 import { RoundRunner, type RoundsOfJob } from "../../../src/job/round-runner.js";
 import type { TuneOptions } from "../../../src/options/options.js";
+import type { OperationName, Result } from "../../../src/protocol/operations/index.js";
+import { checkedParams, checkedResult } from "../../helpers/checked.js";
 
 const ROUND = { task: 0, programs: 1, recipe: null };
 
@@ -14,17 +16,19 @@ function rounds({ overlap, trainDevice = "cpu" }: Pick<TuneOptions, "overlap" | 
   const asked: string[] = [];
   const ofTasks: string[] = [];
   const training = deferred();
-  const answers: Record<string, unknown> = {
+  const answers: { readonly [O in OperationName]?: Result<O> | Promise<unknown> } = {
     propose: { candidates: [0], refusal: null },
-    measure: { notices: [] },
+    prepare: {},
+    measure: { measured: 1, notices: [] },
     review: { accuracy: 0.5 },
     learn: training.promise,
   };
   const worker = {
-    request: async (operation: string, { task }: { task: number }) => {
+    request: async (operation: OperationName, params: { task: number }) => {
+      const { task } = checkedParams(operation, params) as typeof params;
       asked.push(operation);
       ofTasks.push(`${operation} ${task}`);
-      return structuredClone(await answers[operation]);
+      return structuredClone(checkedResult(operation, await answers[operation]));
     },
   };
   const job = {

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { pack } from "msgpackr";
 import { decode } from "../../../src/protocol/codec.js";
+import { PROTOCOL_VERSION } from "../../../src/protocol/limits.js";
+import { operations } from "../../../src/protocol/operations/index.js";
 import { pythonTypes } from "../../../src/protocol/python-types.js";
 import { protocolSchema } from "../../../src/protocol/schema.js";
 
@@ -13,6 +15,17 @@ describe("protocol", () => {
 
   it("has its types written for Python, too", async () => {
     assert.equal(await readFile("python/familyseer/wire/messages.py", "utf8"), pythonTypes());
+  });
+
+  it("has a page that names each operation, with its deadline", async () => {
+    const page = await readFile("docs/protocol.md", "utf8");
+    const rows = [...page.matchAll(/^\| `(\w+)` \| [^|]+ \| (\d+) (s|min|d)\b[^|]* \|$/gm)];
+    const seconds = { s: 1, min: 60, d: 86_400 };
+    assert.deepEqual(
+      rows.map(([, name, number, unit]) => [name, 1000 * Number(number) * seconds[unit as keyof typeof seconds]]),
+      Object.entries(operations).map(([name, { deadlineMs }]) => [name, deadlineMs]),
+    );
+    assert.match(page, new RegExp(`^# Protocol, version ${PROTOCOL_VERSION}\n`));
   });
 
   it("refuses bytes that are no message", () => {
