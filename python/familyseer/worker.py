@@ -1,4 +1,4 @@
-"""Our worker, which does the operations of operations.py: `python -m familyseer.worker --connect ENDPOINT`."""
+"""Our worker, which does the operations of `operations/`: `python -m familyseer.worker --connect ENDPOINT`."""
 
 from __future__ import annotations
 
