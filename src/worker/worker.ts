@@ -2,7 +2,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import {
   CancelledError,
   DeadlineError,
-  InstallationError,
   InvalidRequestError,
   ProtocolError,
   WorkerFailureError,
@@ -14,9 +13,8 @@ import type { FromWorker, ToWorker } from "../protocol/messages.js";
 import { type OperationName, operations, type Params, type Result } from "../protocol/operations/index.js";
 import type { MeasuredEvent } from "../protocol/operations/measure.js";
 import type { Channel } from "./channel.js";
+import { ended, mute, SILENCE_MS, silent, unreachable } from "./lost-worker.js";
 
-/** A worker that says nothing for so long is taken for lost; it sends a heartbeat every second. */
-const SILENCE_MS = 30_000;
 /** Importing TVM takes 2 to 3 s, on a busy machine more. */
 const HANDSHAKE_MS = 60_000;
 const CLOSE_GRACE_MS = 3_000;
@@ -188,20 +186,16 @@ export class Worker {
   }
 
   async #open(): Promise<void> {
-    const deadline = new DeadlineError(
-      `The worker did not say hello within ${this.handshakeMs / 1000} s: it hangs, or this machine is too busy. Try again; ` +
-        "`familyseer doctor` shows whether it can start at all.",
-    );
     let timer: NodeJS.Timeout | undefined;
     const shaken = new Promise<void>((resolve, reject) => {
       this.#shake = { resolve, reject };
-      timer = setTimeout(() => reject(deadline), this.handshakeMs);
+      timer = setTimeout(() => reject(mute(this.handshakeMs)), this.handshakeMs);
     });
     shaken.catch(() => undefined);
     try {
       await this.channel.open({
         message: (bytes) => this.#receive(bytes),
-        lost: (reason, lastOutput) => this.#lose(this.#lossOf(reason, lastOutput)),
+        lost: (reason, lastOutput) => this.#lose(ended(reason, lastOutput, this.#hello !== null)),
       });
       await shaken;
     } finally {
@@ -277,18 +271,13 @@ export class Worker {
   /** Sends what nothing waits for. */
   #tell(message: ToWorker): void {
     this.channel.send(encode(message)).catch((error: unknown) => {
-      this.#lose(new WorkerLostError(`The worker cannot be reached: ${String(error)}.`));
+      this.#lose(unreachable(error));
     });
   }
 
   #watch(): void {
     clearTimeout(this.#silence ?? undefined);
-    this.#silence = this.#lost
-      ? null
-      : setTimeout(
-          () => this.#lose(new WorkerLostError(`The worker has been silent for ${SILENCE_MS / 1000} s.`)),
-          SILENCE_MS,
-        );
+    this.#silence = this.#lost ? null : setTimeout(() => this.#lose(silent()), SILENCE_MS);
   }
 
   #stopWatching(): void {
@@ -301,16 +290,6 @@ export class Worker {
     this.#lost ??= error;
     this.#shake?.reject(this.#lost);
     this.#failAll(this.#lost);
-  }
-
-  /** One that ends before it says hello never worked here: something it needs is missing. */
-  #lossOf(reason: string, lastOutput: readonly string[]): Error {
-    const loss = new WorkerLostError(reason, lastOutput);
-    return this.#hello
-      ? loss
-      : new InstallationError(
-          `The worker could not start. ${loss.message}\nRun \`familyseer doctor\` to see what is missing.`,
-        );
   }
 
   #failAll(error: Error): void {
