@@ -38,7 +38,8 @@ export function bestByOrigin(measured: readonly Program[]): Record<string, Origi
   return shares;
 }
 
-/** The first message there is. */
+/** The first message there is, else the first kind of failure: what took too long has no message. */
 export function firstError(measured: readonly Program[]): string | null {
-  return measured.find((each) => each.message !== null)?.message ?? null;
+  const told = measured.find((each) => each.message !== null);
+  return told?.message ?? measured.find((each) => each.failure !== null)?.failure ?? null;
 }

@@ -181,7 +181,7 @@ def _measured(record: Record, measured: Measured, origin: Origin) -> MeasuredEve
         "record": record.line(),
         "cost": record.cost,
         "failure": failure.kind if failure else None,
-        "message": str(failure.message)[-MESSAGE_LENGTH:] if failure else None,
+        "message": failure.message[-MESSAGE_LENGTH:] if failure and failure.message else None,
         "device": measured.device,
         "origin": origin,
         "seconds": measured.all_seconds,
