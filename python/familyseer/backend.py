@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -233,7 +233,7 @@ class Compiled(Protocol):
     """A network as TVM built it."""
 
     @property
-    def executor(self) -> str:
+    def executor(self) -> Literal["graph", "vm"]:
         """What runs it (protocol, `compile`)."""
 
     def export(self, file: str) -> None:
@@ -256,7 +256,7 @@ class Network(Protocol):
         """How often the network runs each task [tasks]."""
 
     @property
-    def inputs(self) -> list[dict[str, Any]]:
+    def inputs(self) -> list[messages.DescribedInput]:
         """What the network is compiled for (protocol, `extract`)."""
 
     @property

@@ -11,10 +11,13 @@ import importlib.util
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import cache
 from .network_files import digests_of
+
+if TYPE_CHECKING:
+    from .wire import messages
 
 
 def main() -> None:
@@ -37,7 +40,7 @@ def keep(
     layout: str,
     inputs: list[dict[str, Any]],
     target: str,
-    description: dict[str, Any],
+    description: messages.ExtractResult,
 ) -> None:
     """Keeps what `extract` gave for all tasks of a network; the target is as the user wrote it."""
     cache.write(_entry(folder, model, batch, layout, _told(inputs), target), json.dumps(description).encode())

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import tvm
     from tvm import auto_scheduler
 
+    from ..wire import messages
+
 CACHE_VERSION = 4
 TAG_ATTRIBUTE = "auto_scheduler_task_scheduler_tag"
 
@@ -34,7 +36,7 @@ class TaskList:
     weights: list[int]
     from_cache: bool
     # What the network is compiled for, as the other side knows it (protocol, `extract`).
-    inputs: list[dict[str, Any]]
+    inputs: list[messages.DescribedInput]
 
 
 def similarity_tags(dag: auto_scheduler.ComputeDAG) -> list[str]:
@@ -148,13 +150,13 @@ def _raising_threads() -> Iterator[None]:
         raise raised[0] or RuntimeError("TVM's compiler ended")
 
 
-def _load(entry: Path) -> tuple[list[auto_scheduler.SearchTask], list[int], list[dict[str, Any]]] | None:
+def _load(entry: Path) -> tuple[list[auto_scheduler.SearchTask], list[int], list[messages.DescribedInput]] | None:
     """A cache entry, or None if there is none that can be believed (it is a pickle), or it is damaged."""
     content = cache.read(entry)
     if content is None:
         return None
     try:
-        kept: tuple[list[auto_scheduler.SearchTask], list[int], list[dict[str, Any]]] = pickle.loads(content)
+        kept: tuple[list[auto_scheduler.SearchTask], list[int], list[messages.DescribedInput]] = pickle.loads(content)
     except Exception:
         entry.unlink()
         return None

@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Literal, TypeVar
 
 from ..errors import RequestError
 from ..interpreter import with_variables
 
 # What a user may have told TVM; the first that is set counts (TVM: src/runtime/threading_backend.cc, MaxConcurrency).
-_VARIABLES = ("TVM_NUM_THREADS", "OMP_NUM_THREADS")
+_Variable = Literal["TVM_NUM_THREADS", "OMP_NUM_THREADS"]
+_VARIABLES: tuple[_Variable, ...] = ("TVM_NUM_THREADS", "OMP_NUM_THREADS")
 _ROOT = Path("/")
 # TVM's modes of a pool of threads (TVM: include/tvm/runtime/threading_backend.h, AffinityMode).
 _BIG_CORES = 1
@@ -34,7 +35,7 @@ class Threads:
     `cores`: the real cores that this process may use; `tvm`: what TVM takes by itself."""
 
     count: int
-    by: str
+    by: Literal["option", "cores", "TVM_NUM_THREADS", "OMP_NUM_THREADS"]
     cores: int
     tvm: int
 
@@ -149,7 +150,7 @@ def _timing_thread(_cpus: tuple[int, ...]) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "familyseer timing")
 
 
-def _told() -> tuple[str | None, str]:
+def _told() -> tuple[_Variable | None, str]:
     name = next((name for name in _VARIABLES if os.environ.get(name)), None)
     told = os.environ[name] if name else ""
     # OpenMP's is a list, a number for each level of nesting; TVM too takes the first.

@@ -20,7 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from ..errors import DevicesError, RequestError
 from ..nvrtc import gpu_count
@@ -33,6 +33,9 @@ from .run import Ran, RunRequest
 from .run_remote import CONNECT_SECONDS, PROBE_SECONDS, Lost, RemoteRequest
 from .servers import LocalServers
 from .tracker import Address, Grant, Tracker
+
+if TYPE_CHECKING:
+    from ..wire import messages
 
 _LOOK_SECONDS = 1.0
 # A session is taken for programs that begin within so many seconds, and given back when none did for so many.
@@ -342,7 +345,7 @@ class TrackerDevices:
             self._notices.append(f"The device {report.name} was lost; its programs go to others.")
 
 
-def make_devices(settings: dict[str, Any], target: str, threads: int | None = None) -> Devices:
+def make_devices(settings: messages.DeviceSettings, target: str, threads: int | None = None) -> Devices:
     """The devices of the protocol's `devices`: this machine, servers of ours on it, or those of the user's tracker.
     `threads` are those of programs on CPUs of this machine; None: as many as TVM chooses.
 
@@ -363,7 +366,7 @@ def make_devices(settings: dict[str, Any], target: str, threads: int | None = No
     return LocalDevices()
 
 
-def list_gpus() -> list[dict[str, Any]]:
+def list_gpus() -> list[messages.FoundDevice]:
     """The GPUs of this machine (protocol, `devices`), as NVIDIA's driver tells them; none where there is no driver."""
     program = shutil.which("nvidia-smi")
     if program is None:
@@ -377,7 +380,7 @@ def list_gpus() -> list[dict[str, Any]]:
     ]
 
 
-def list_servers(host: str, port: int, key: str | None) -> list[dict[str, Any]]:
+def list_servers(host: str, port: int, key: str | None) -> list[messages.FoundDevice]:
     """The servers of a tracker (protocol, `devices`); raises RequestError if it cannot be reached."""
     tracker = Tracker(host, port)
     with _reached(tracker) as connection:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..backend import Backend
 
 # Parameters and results are those of the protocol; the first parameter is the job.
-OPERATIONS: dict[str, Callable[..., dict[str, Any]]] = {
+OPERATIONS: dict[str, Callable[..., Any]] = {
     "ping": machine.ping,
     "gpus": machine.gpus,
     "devices": machine.devices,
@@ -50,7 +50,7 @@ class Operations:
         params: dict[str, Any],
         report: Callable[[dict[str, Any]], None],
         cancelled: Callable[[], bool],
-    ) -> dict[str, Any]:
+    ) -> Any:
         """Does one operation; raises RequestError if it cannot be done as asked."""
         if operation in self.beside:
             return OPERATIONS[operation](self.job, **params, report=report, cancelled=cancelled)

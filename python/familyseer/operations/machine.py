@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..wire import messages
     from .job import Job
 
 
-def ping(job: Job) -> dict[str, Any]:
+def ping(job: Job) -> messages.PingResult:
     return {}
 
 
-def gpus(job: Job) -> dict[str, Any]:
+def gpus(job: Job) -> messages.GpusResult:
     from ..nvrtc import gpu_count
 
     return {"gpus": gpu_count()}
 
 
-def devices(job: Job, tracker: dict[str, Any] | None) -> dict[str, Any]:
+def devices(job: Job, tracker: messages.TrackerQuestion | None) -> messages.DevicesResult:
     from ..measuring.devices import list_gpus, list_servers
 
     return {"devices": list_gpus() if tracker is None else list_servers(**tracker)}
 
 
-def threads(job: Job, asked: int | None) -> dict[str, Any]:
+def threads(job: Job, asked: int | None) -> messages.ThreadsResult:
     from ..measuring.cpus import find_threads
 
     found = find_threads(asked)
     job.threads = found.count
-    return asdict(found)
+    return {"count": found.count, "by": found.by, "cores": found.cores, "tvm": found.tvm}
 
 
-def target(job: Job, target: str, measures: str) -> dict[str, Any]:
+def target(job: Job, target: str, measures: str) -> messages.TargetResult:
     from ..targets import check_target
 
     checked = job.tried[target] = check_target(target, job.backend.parse_target(target), measures)

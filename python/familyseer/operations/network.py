@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import descriptions
-from ..backend import Question
+from ..backend import Description, Question
 from ..targets import Checked
 
 if TYPE_CHECKING:
+    from ..wire import messages
     from .job import Job
 
 
-def check(job: Job, model: str, batch: int, layout: str, library: str | None) -> dict[str, Any]:
+def check(job: Job, model: str, batch: int, layout: str, library: str | None) -> messages.CheckResult:
     job.backend.check_network(model, batch, layout)
     if library is not None:
         job.backend.check_library(library)
@@ -23,34 +23,44 @@ def check(job: Job, model: str, batch: int, layout: str, library: str | None) ->
 
 def extract(
     job: Job, model: str, batch: int, layout: str, inputs: list[dict[str, Any]], target: str, cache: str | None
-) -> dict[str, Any]:
+) -> messages.ExtractResult:
     job.target = job.backend.parse_target(target)
     folder = Path(cache) if cache else None
     tried = job.tried.get(target, Checked([], None))
     question = Question(model, batch, layout, inputs, job.target, job.threads, tried.block, folder)
     job.network = network = job.backend.extract(question)
-    description = {
+    description: messages.ExtractResult = {
         "target": str(job.target),
         "from_cache": network.from_cache,
         "notices": tried.notices,
         "inputs": network.inputs,
-        "tasks": [
-            {**asdict(task.describe()), "weight": weight} for task, weight in zip(network.tasks, network.weights)
-        ],
+        "tasks": [_described(task.describe(), weight) for task, weight in zip(network.tasks, network.weights)],
     }
     if folder:
         descriptions.keep(folder, model, batch, layout, inputs, target, description)
     return description
 
 
-def bounds(job: Job) -> dict[str, Any]:
+def _described(task: Description, weight: int) -> messages.DescribedTask:
+    return {
+        "workload_key": task.workload_key,
+        "weight": weight,
+        "description": task.description,
+        "core_operation": task.core_operation,
+        "words": task.words,
+        "flops": task.flops,
+        "similarity_tags": task.similarity_tags,
+    }
+
+
+def bounds(job: Job) -> messages.BoundsResult:
     network = job.extracted("bounds")
     return {"least_costs": job.on_threads(network.least_seconds, job.threads)}
 
 
 def load(
     job: Job, log: str, to: int | None, other_targets: bool, only: list[int] | None, **rest: int
-) -> dict[str, Any]:
+) -> messages.LoadResult:
     # `from` is no name in Python.
     part = job.extracted("load").read(log, rest["from"], to, other_targets, only)
     job.records += part.records

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..learning.cost_model import TrainingSettings
     from ..measuring.engine import Engine
     from ..simulated.engine import SimulatedEngine
-    from ..wire.messages import MeasuredEvent
+    from ..wire import messages
     from .job import Job
 
 SCHEDULES = "schedules.json"
@@ -25,12 +25,12 @@ SCHEDULES = "schedules.json"
 
 def register(
     job: Job,
-    cost_models: list[dict[str, Any]],
+    cost_models: list[messages.CostModelPlan],
     schedules: str | None,
-    search: dict[str, Any],
-    training: dict[str, Any],
-    measure: dict[str, Any],
-) -> dict[str, Any]:
+    search: messages.SearchSettings,
+    training: messages.TrainingSettings,
+    measure: messages.MeasureSettings,
+) -> messages.RegisterResult:
     from ..learning.cost_model import TrainingSettings
     from ..measuring.run import Timing
     from ..search.carried import load_schedules
@@ -48,7 +48,7 @@ def register(
     return {"notices": sorted({model.notice for model in models if model.notice})}
 
 
-def propose(job: Job, task: int, programs: int, recipe: dict[str, Any] | None) -> dict[str, Any]:
+def propose(job: Job, task: int, programs: int, recipe: dict[str, Any] | None) -> messages.ProposeResult:
     from ..search.recipes import Recipe
 
     made = Recipe(**recipe) if recipe is not None else None
@@ -56,11 +56,11 @@ def propose(job: Job, task: int, programs: int, recipe: dict[str, Any] | None) -
     return {"candidates": candidates, "refusal": refusal}
 
 
-def foresee(job: Job, task: int, siblings: list[int]) -> dict[str, Any]:
+def foresee(job: Job, task: int, siblings: list[int]) -> messages.ForeseeResult:
     return {"gains": job.searching(task, *siblings).foresee(task, siblings)}
 
 
-def prepare(job: Job, task: int, candidates: list[int]) -> dict[str, Any]:
+def prepare(job: Job, task: int, candidates: list[int]) -> messages.PrepareResult:
     job.searching(task).prepare(task, candidates)
     return {}
 
@@ -69,29 +69,29 @@ def measure(
     job: Job,
     task: int,
     candidates: list[int],
-    report: Callable[[MeasuredEvent], None],
+    report: Callable[[messages.MeasuredEvent], None],
     cancelled: Callable[[], bool],
-) -> dict[str, Any]:
+) -> messages.MeasureResult:
     measured = job.searching(task).measure(task, candidates, report, cancelled)
     return {"measured": measured, "notices": job.engine.notices() if job.engine else []}
 
 
-def review(job: Job, task: int) -> dict[str, Any]:
+def review(job: Job, task: int) -> messages.ReviewResult:
     return {"accuracy": job.searching(task).review(task)}
 
 
-def learn(job: Job, task: int) -> dict[str, Any]:
+def learn(job: Job, task: int) -> messages.LearnResult:
     return {"records": job.searching(task).learn(task)}
 
 
-def save(job: Job, folder: str, add: bool) -> dict[str, Any]:
+def save(job: Job, folder: str, add: bool) -> messages.SaveResult:
     """Writes `<family>.xgb` for each model, `models.json` with what each was trained on, and the best schedules."""
     from ..search.carried import save_schedules
 
     if job.search is None:
         raise RequestError("There are no cost models yet. Expected register before save.")
     Path(folder).mkdir(parents=True, exist_ok=True)
-    saved = []
+    saved: list[messages.SavedModel] = []
     for model in job.search.models:
         name = re.sub(r"[^\w.-]", "_", model.name) + ".xgb"
         written = model.save(Path(folder) / name)
@@ -111,7 +111,7 @@ def save(job: Job, folder: str, add: bool) -> dict[str, Any]:
     return {"models": saved}
 
 
-def _cost_model(job: Job, plan: dict[str, Any], seed: int, training: TrainingSettings) -> CostModel:
+def _cost_model(job: Job, plan: messages.CostModelPlan, seed: int, training: TrainingSettings) -> CostModel:
     from ..search.carried import refuse_simulated
 
     asked = ModelPlan(plan["name"], plan["kind"], plan["tasks"], plan["warm_up_records"])
@@ -122,7 +122,7 @@ def _cost_model(job: Job, plan: dict[str, Any], seed: int, training: TrainingSet
     return model
 
 
-def make_engine(job: Job, measure: dict[str, Any]) -> Engine | SimulatedEngine:
+def make_engine(job: Job, measure: messages.MeasureSettings) -> Engine | SimulatedEngine:
     """What measures, or simulates: a simulated target's programs, and no others, are simulated."""
     from ..measuring.cpus import allowed_cpus
     from ..measuring.devices import make_devices

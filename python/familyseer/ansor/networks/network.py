@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tvm import relay
 
+    from ...wire import messages
+
 LAYOUTS = ("NHWC", "NCHW")
 SEED = 0
 
@@ -26,7 +28,7 @@ class Network:
     weights: dict[str, tvm.nd.NDArray]
     inputs: dict[str, NDArray[Any]]
 
-    def described_inputs(self) -> list[dict[str, Any]]:
+    def described_inputs(self) -> list[messages.DescribedInput]:
         """The inputs as the other side knows them (protocol, `extract`)."""
         return [
             {"name": name, "shape": list(example.shape), "dtype": str(example.dtype)}
