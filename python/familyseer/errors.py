@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 # Of a longer message the end is told, where an error says what it is; of one about a message, the beginning.
 MESSAGE_LENGTH = 2000
 
@@ -9,7 +11,7 @@ MESSAGE_LENGTH = 2000
 class RequestError(Exception):
     """The request cannot be done as asked: a wrong name, file or state. The message says what was expected."""
 
-    kind = "invalid-request"
+    kind: Literal["invalid-request", "error"] = "invalid-request"
 
 
 class InstallationError(RuntimeError):

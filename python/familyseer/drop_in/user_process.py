@@ -32,6 +32,7 @@ from ..ansor.tasks import similarity_tags
 from ..errors import OrchestratorLostError, RequestError
 from ..measuring.cpus import are_threads_told, real_cores, tvm_threads
 from ..targets import on_cpu
+from ..wire import messages
 from ..wire.channel import Channel
 from ..wire.session import Session
 from .orchestrator import Orchestrator, end_marked_children, mark_children
@@ -130,7 +131,7 @@ class UserProcess:
         self,
         operation: str,
         params: dict[str, Any],
-        report: Callable[[dict[str, Any]], None],
+        report: Callable[[messages.MeasuredEvent], None],
         cancelled: Callable[[], bool],
     ) -> dict[str, Any]:
         result: dict[str, Any] = getattr(self, operation)(**params)

@@ -9,6 +9,7 @@ from .job import Job
 
 if TYPE_CHECKING:
     from ..backend import Backend
+    from ..wire import messages
 
 # Parameters and results are those of the protocol; the first parameter is the job.
 OPERATIONS: dict[str, Callable[..., Any]] = {
@@ -48,7 +49,7 @@ class Operations:
         self,
         operation: str,
         params: dict[str, Any],
-        report: Callable[[dict[str, Any]], None],
+        report: Callable[[messages.MeasuredEvent], None],
         cancelled: Callable[[], bool],
     ) -> Any:
         """Does one operation; raises RequestError if it cannot be done as asked."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import fastjsonschema
 import msgpack
 
 from ..errors import MESSAGE_LENGTH
+
+if TYPE_CHECKING:
+    from . import messages
 
 _SCHEMA = json.loads((Path(__file__).parent / "protocol.schema.json").read_text())
 PROTOCOL_VERSION: int = _SCHEMA["version"]
@@ -22,7 +25,7 @@ class ProtocolError(Exception):
     """Bytes arrived that are not a message of this protocol."""
 
 
-def encode(message: dict[str, Any]) -> bytes:
+def encode(message: messages.FromWorker) -> bytes:
     """Raises ProtocolError for a message of more bytes than may be sent."""
     content: bytes = msgpack.packb(message)
     most = LIMITS["message_bytes"]
@@ -31,7 +34,7 @@ def encode(message: dict[str, Any]) -> bytes:
     return content
 
 
-def decode(content: bytes) -> dict[str, Any]:
+def decode(content: bytes) -> messages.ToWorker:
     """Raises ProtocolError for anything but a message to a worker, within the limits, whose parameters fit its
     operation."""
     if len(content) > LIMITS["message_bytes"]:
@@ -39,7 +42,7 @@ def decode(content: bytes) -> dict[str, Any]:
     # A few bytes can announce an array of gigabytes.
     items = min(len(content), LIMITS["items"])
     try:
-        message: dict[str, Any] = msgpack.unpackb(
+        message: messages.ToWorker = msgpack.unpackb(
             content, max_array_len=items, max_map_len=items, max_bin_len=0, max_ext_len=0
         )
         _to_worker(message)

@@ -14,11 +14,14 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass
-from typing import Any, Callable, Protocol
+from typing import TYPE_CHECKING, Any, Callable, Protocol
 
 from ..errors import RequestError
 from ..interpreter import import_tvm
 from .protocol import LIMITS, PROTOCOL_VERSION, ProtocolError, decode, encode
+
+if TYPE_CHECKING:
+    from . import messages
 
 HEARTBEAT_SECONDS = 1.0
 
@@ -32,7 +35,7 @@ class Performer(Protocol):
         self,
         operation: str,
         params: dict[str, Any],
-        report: Callable[[dict[str, Any]], None],
+        report: Callable[[messages.MeasuredEvent], None],
         cancelled: Callable[[], bool],
     ) -> dict[str, Any]: ...
 
@@ -52,7 +55,7 @@ class Session:
     """Messages may be delivered before `serve` is called, and from another thread."""
 
     def __init__(self) -> None:
-        self._requests: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._requests: queue.Queue[messages.Request | None] = queue.Queue()
         # The numbers of the requests that have no answer yet, and of those that are to end early.
         self._open: set[int] = set()
         self._cancelled: set[int] = set()
@@ -73,19 +76,18 @@ class Session:
             self.refusal = Refusal("error", str(error))
             self.end()
 
-    def _take(self, message: dict[str, Any]) -> None:
-        kind = message["type"]
-        if kind == "request":
+    def _take(self, message: messages.ToWorker) -> None:
+        if message["type"] == "request":
             self._admit(message["id"])
             self._requests.put(message)
-        elif kind == "cancel":
+        elif message["type"] == "cancel":
             # An answered request's number comes too where its answer and the cancel met on the way.
             if message["id"] in self._open:
                 self._cancelled.add(message["id"])
-        elif kind == "refuse":
+        elif message["type"] == "refuse":
             self.refusal = Refusal(message["kind"], message["reason"])
             self.end()
-        elif kind == "shutdown":
+        elif message["type"] == "shutdown":
             self.end()
 
     def _admit(self, number: int) -> None:
@@ -114,11 +116,13 @@ class Session:
         self._send = send
         threading.Thread(target=self._beat, name="familyseer heartbeat", daemon=True).start()
         self._post(
-            type="hello",
-            protocol=PROTOCOL_VERSION,
-            tvm_version=tvm.__version__,
-            python_version=platform.python_version(),
-            pid=os.getpid(),
+            {
+                "type": "hello",
+                "protocol": PROTOCOL_VERSION,
+                "tvm_version": tvm.__version__,
+                "python_version": platform.python_version(),
+                "pid": os.getpid(),
+            }
         )
         performer = make_performer()
         while not self.ended:
@@ -131,7 +135,7 @@ class Session:
                 self._answer(performer, request, raise_errors)
         performer.close()
 
-    def _answer(self, performer: Performer, request: dict[str, Any], raise_errors: bool) -> None:
+    def _answer(self, performer: Performer, request: messages.Request, raise_errors: bool) -> None:
         number = request["id"]
         begun = time.monotonic()
         raised: Exception | None = None
@@ -139,15 +143,15 @@ class Session:
             value = performer.perform(
                 request["operation"],
                 request["params"],
-                report=lambda event: self._post(type="progress", id=number, event=event),
+                report=lambda event: self._post({"type": "progress", "id": number, "event": event}),
                 cancelled=lambda: number in self._cancelled,
             )
-            answer = encode(dict(type="result", id=number, value=value, seconds=time.monotonic() - begun))
+            answer = encode({"type": "result", "id": number, "value": value, "seconds": time.monotonic() - begun})
         except RequestError as error:
-            answer = encode(dict(type="failure", id=number, kind=error.kind, message=str(error)))
+            answer = encode({"type": "failure", "id": number, "kind": error.kind, "message": str(error)})
         except Exception as error:
             message = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
-            answer = encode(dict(type="failure", id=number, kind="error", message=message))
+            answer = encode({"type": "failure", "id": number, "kind": "error", "message": message})
             raised = error
         # Before the answer, after which the orchestrator takes it for done.
         self._open.discard(number)
@@ -158,7 +162,7 @@ class Session:
 
     def _beat(self) -> None:
         while not self._ended.wait(HEARTBEAT_SECONDS):
-            self._post(type="heartbeat")
+            self._post({"type": "heartbeat"})
 
-    def _post(self, **message: Any) -> None:
+    def _post(self, message: messages.FromWorker) -> None:
         self._send(encode(message))
