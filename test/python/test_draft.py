@@ -15,7 +15,7 @@ from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
 pytestmark = pytest.mark.timed
 
 SIZE = 256
-PROGRAMS = 32
+PROGRAMS = 64
 CPU = tvm.target.Target("llvm")
 
 

@@ -72,7 +72,7 @@ def engine() -> Iterator[Callable[..., Engine]]:
         each.close()
     # TVM 0.8 leaves zombies of its own.
     alive = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
-    assert not [child for child in alive if "familyseer" in " ".join(child.cmdline())]
+    assert not [child for child in alive if "familyseer.measuring" in " ".join(child.cmdline())]
 
 
 def test_measures_in_order_of_submission_what_tvm_measures(engine: Callable[..., Engine]) -> None:
