@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import chromium from "@sparticuz/chromium";
 import { type Browser, type Page, chromium as playwright } from "playwright-core";
-import { readReport, renderPage } from "../../../src/report/page.js";
-import { temporaryFolder } from "../../helpers/temporary-folder.js";
-import { roundLine, startedLine, writeJournal, writeLargeLog, writeLog } from "../../helpers/written-logs.js";
+import { readReport, renderPage } from "../../src/report/page.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
+import { roundLine, startedLine, writeJournal, writeLargeLog, writeLog } from "../helpers/written-logs.js";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const RECORDS = 20_000;

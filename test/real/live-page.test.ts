@@ -9,12 +9,12 @@ import { PassThrough } from "node:stream";
 import chromium from "@sparticuz/chromium";
 import { execa } from "execa";
 import { type Browser, chromium as playwright } from "playwright-core";
-import { InvalidRequestError } from "../../../src/errors.js";
-import type { TuneEvent } from "../../../src/job/events.js";
-import { LivePage } from "../../../src/report/live-page.js";
-import { LiveServer, text } from "../../../src/report/live-server.js";
-import { temporaryFolder } from "../../helpers/temporary-folder.js";
-import { roundLine, startedLine, writeJournal, writeLog } from "../../helpers/written-logs.js";
+import { InvalidRequestError } from "../../src/errors.js";
+import type { TuneEvent } from "../../src/job/events.js";
+import { LivePage } from "../../src/report/live-page.js";
+import { LiveServer, text } from "../../src/report/live-server.js";
+import { temporaryFolder } from "../helpers/temporary-folder.js";
+import { roundLine, startedLine, writeJournal, writeLog } from "../helpers/written-logs.js";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const TASKS = 40;
@@ -321,7 +321,7 @@ describe("the live page's server", () => {
   });
 
   it("keeps no process alive", async () => {
-    const { href: module } = new URL("../../../src/report/live-page.js", import.meta.url);
+    const { href: module } = new URL("../../src/report/live-page.js", import.meta.url);
     const script = `const { LivePage } = await import("${module}");
       const page = await LivePage.open({ log: "none.log", options: {} });
       console.log((await fetch(page.address)).status);`;
