@@ -49,7 +49,7 @@ async function registerAt(
   const sharesSchedules = options.mode === "fast" && options.shareSchedules;
   return await worker.request("register", {
     cost_models: models,
-    schedules: sharesSchedules && options.loadModels !== null ? await schedulesFile(options.loadModels) : null,
+    schedules: sharesSchedules && options.loadModels !== null ? await ifThere(schedulesIn(options.loadModels)) : null,
     search: { ...settingsFor("search", options), eps_greedy: 0.05, use_measured_ratio: 0.2 },
     training: settingsFor("training", options),
     measure: {
@@ -88,11 +88,9 @@ async function modelFile(folder: string, name: string): Promise<string | null> {
   if (!found?.isDirectory()) {
     throw new InvalidRequestError(`There is no folder of cost models ${folder}. Expected one an earlier run saved.`);
   }
-  const file = modelIn(folder, name);
-  return (await stat(file).catch(() => null)) ? file : null;
+  return await ifThere(modelIn(folder, name));
 }
 
-async function schedulesFile(folder: string): Promise<string | null> {
-  const file = schedulesIn(folder);
+async function ifThere(file: string): Promise<string | null> {
   return (await stat(file).catch(() => null)) ? file : null;
 }

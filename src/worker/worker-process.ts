@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
 import { pythonArguments, pythonEnvironment } from "./installation.js";
 import type { Peer, StartPeer } from "./zeromq-channel.js";
@@ -71,7 +72,7 @@ export class WorkerProcess implements Peer {
         resolve();
         this.#endGroup();
         const how = signal ? `was ended by ${signal}` : `exited with code ${code}`;
-        void Promise.race([closed, delay(OUTPUT_MS)]).then(() => ended(how));
+        void Promise.race([closed, delay(OUTPUT_MS, undefined, { ref: false })]).then(() => ended(how));
       });
       this.#process.once("error", (error) => {
         resolve();
@@ -87,7 +88,7 @@ export class WorkerProcess implements Peer {
 
   /** Waits up to `graceMs` for the process to end by itself, then ends its whole group. */
   async end(graceMs: number): Promise<void> {
-    await Promise.race([this.#exit, delay(graceMs)]);
+    await Promise.race([this.#exit, delay(graceMs, undefined, { ref: false })]);
     this.#endGroup();
     await this.#exit;
   }
@@ -124,11 +125,5 @@ function spawn(python: string, args: readonly string[], env: Readonly<Record<str
     stderr: "pipe",
     buffer: false,
     reject: false,
-  });
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
   });
 }

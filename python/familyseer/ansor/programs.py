@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tvm
-from numpy.typing import NDArray
 from tvm import transform
-from tvm.auto_scheduler.feature import get_per_store_features_from_states
 from tvm.auto_scheduler.measure import BuildResult, MeasureInput, prepare_runner_args
 from tvm.target import Target
 
 from ..gpu_limits import GPU_LIMITS
 from ..measuring.build import Argument, BuildRequest, Compiled
+from . import features
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from tvm.auto_scheduler import SearchTask
+    from tvm.auto_scheduler.loop_state import StateObject
 
 # What builders need beside TVM.
 PRELOAD = (__name__,)
@@ -51,16 +52,16 @@ class AnsorProgram:
         one = self.input
         if not one.task.task_input_names:
             return (None,) * len(arguments)
-        _schedule, tensors = _scheduled(one)
+        _schedule, tensors = scheduled(one.task, one.state)
         return tuple(prepare_runner_args(one, BuildResult("", list(tensors), 0, "", 0)))
 
     def lowered(self) -> tvm.IRModule:
-        return tvm.driver.build_module.schedule_to_module(*_scheduled(self.input))
+        return tvm.driver.build_module.schedule_to_module(*scheduled(self.input.task, self.input.state))
 
     def refusal(self) -> str | None:
         # TVM gives no features for what it cannot lower, or what VerifyGPUCode finds beyond the limits of a block
         # (TVM: src/auto_scheduler/feature.cc).
-        if np.any(get_per_store_features_from_states([self.input.state], self.input.task)[0]):
+        if np.any(features.of_states([self.input.state], self.input.task)[0]):
             return None
         limits = ", ".join(f"{name} {value}" for name, value in GPU_LIMITS.items() if name.startswith("max_"))
         return f"TVM's VerifyGPUCode finds that this program exceeds a limit of the GPU ({limits})."
@@ -71,7 +72,7 @@ def instantiate(serialized: Any) -> Callable[[], Compiled]:
     one = MeasureInput.deserialize(serialized)
     task = one.task
     target = task.target if task.target_host is None else Target(task.target, task.target_host)
-    schedule, tensors = _scheduled(one)
+    schedule, tensors = scheduled(task, one.state)
 
     def compile_it() -> Compiled:
         with transform.PassContext().current():
@@ -85,9 +86,7 @@ def arguments_of(tensors: Iterable[Any]) -> tuple[Argument, ...]:
     return tuple(Argument(tuple(int(extent) for extent in each.shape), str(each.dtype)) for each in tensors)
 
 
-def _scheduled(one: MeasureInput) -> tuple[Any, list[Any]]:
+def scheduled(task: SearchTask, state: StateObject) -> tuple[Any, list[Any]]:
     """TVM's schedule, and the tensors that the program is called with."""
-    schedule, tensors = one.task.compute_dag.apply_steps_from_state(
-        one.state, layout_rewrite=one.task.layout_rewrite_option
-    )
+    schedule, tensors = task.compute_dag.apply_steps_from_state(state, layout_rewrite=task.layout_rewrite_option)
     return schedule, tensors

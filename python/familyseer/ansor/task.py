@@ -19,7 +19,7 @@ from .core_operation import core_operation, task_words
 from .explorer import SketchExplorer
 from .fitting import fitted
 from .neighbours import UNROLL_CPU, UNROLL_GPU, neighbours
-from .programs import AnsorProgram
+from .programs import AnsorProgram, scheduled
 from .records import Record, record_of
 from .results import measure_result
 from .steps import Stage, Steps, reduces_across_threads, stages_of, state_of, steps_of
@@ -86,9 +86,7 @@ class AnsorTask:
         """
         task = self.search_task
         try:
-            schedule, tensors = task.compute_dag.apply_steps_from_state(
-                program, layout_rewrite=task.layout_rewrite_option
-            )
+            schedule, tensors = scheduled(task, program)
             on_gpu = not on_cpu(task.target)
             if on_gpu and _GPU_PASSES and reduces_across_threads(steps_of(task, program), self.stages):
                 module = tvm.lower(schedule, tensors)
