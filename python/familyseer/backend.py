@@ -286,6 +286,10 @@ class Backend(Protocol):
     """A tuner."""
 
     @property
+    def name(self) -> str:
+        """What users call it: `ansor`, `metaschedule`."""
+
+    @property
     def preload(self) -> tuple[str, ...]:
         """The modules, by name, that builders of its programs need beside TVM, so that no builder imports them anew."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,7 +10,11 @@ if TYPE_CHECKING:
 
 
 def default_backend() -> Backend:
-    """The tuner of a worker that is told of no other: TVM's auto-scheduler."""
+    """The tuner that this Python's TVM has: the auto-scheduler up to TVM 0.19, MetaSchedule from 0.25 on."""
+    if importlib.util.find_spec("tvm.auto_scheduler") is None:
+        from .metaschedule.backend import MetaSchedule
+
+        return MetaSchedule()  # type: ignore[return-value]
     from .ansor.backend import Ansor
 
     return Ansor()

@@ -50,6 +50,8 @@ _are_schedules = fastjsonschema.compile(
 class Ansor:
     """TVM's auto-scheduler, with networks in Relay."""
 
+    name = "ansor"
+
     @property
     def preload(self) -> tuple[str, ...]:
         from .programs import PRELOAD

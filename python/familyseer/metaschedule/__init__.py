@@ -1,0 +1,1 @@
+"""TVM's MetaSchedule as a tuner, and what scripts of TVM's own use of it."""

@@ -1,0 +1,98 @@
+"""TVM's MetaSchedule as the tuner (backend.py of the package). TVM is imported where it is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..backend import ModelPlan, Question
+    from ..learning.cost_model import TrainingSettings
+    from .cost_model import CostModel
+    from .latency import CompiledNetwork
+    from .records import LogPart, Record
+    from .target import MetaTarget
+    from .task import MetaTask
+    from .tasks import TaskList
+
+
+class MetaSchedule:
+    """TVM's MetaSchedule, with networks in Relax."""
+
+    name = "metaschedule"
+
+    @property
+    def preload(self) -> tuple[str, ...]:
+        from .programs import PRELOAD
+
+        return PRELOAD
+
+    def parse_target(self, text: str) -> MetaTarget:
+        from .target import parse_target
+
+        return parse_target(text)
+
+    def check_network(self, model: str, batch: int, layout: str) -> None:
+        from .networks import check_network
+
+        check_network(model, batch, layout)
+
+    def check_library(self, file: str) -> None:
+        from .library import check_library
+
+        check_library(file)
+
+    def extract(self, question: Question) -> MetaScheduleNetwork:
+        from .tasks import extract
+
+        asked = question
+        found = extract(asked.model, asked.batch, asked.layout, asked.target, asked.cache, asked.inputs, asked.block)
+        return MetaScheduleNetwork(question, found)
+
+    def cost_model(self, plan: ModelPlan, seed: int, training: TrainingSettings) -> CostModel:
+        from .cost_model import CostModel
+
+        return CostModel(plan.name, plan.kind, plan.tasks, plan.warm_up_records, seed, training)
+
+    def pack(self, schedules: Sequence[Any]) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def unpack(self, data: dict[str, Any]) -> list[Any]:
+        raise NotImplementedError
+
+
+class MetaScheduleNetwork:
+    """The tasks of a network, which is built again where it is to be compiled (backend.py, `Network`)."""
+
+    def __init__(self, question: Question, found: TaskList) -> None:
+        self._question = question
+        self._found = found
+        self.weights = found.weights
+        self.inputs = found.inputs
+        self.from_cache = found.from_cache
+
+    @cached_property
+    def tasks(self) -> list[MetaTask]:
+        from .task import MetaTask
+
+        target = self._question.target
+        return [MetaTask(number, task, target) for number, task in enumerate(self._found.tasks)]
+
+    def read(self, log: str, start: int, stop: int | None, other_targets: bool, only: Sequence[int] | None) -> LogPart:
+        from .records import read_records
+
+        return read_records(log, self.tasks, self._question.target, start, stop, other_targets, only)
+
+    def least_seconds(self, threads: int | None) -> list[float] | None:
+        from .roofline import least_seconds
+
+        return least_seconds(self._found.tasks, self._question.target, threads)
+
+    def compile(self, records: Sequence[Record] | None) -> CompiledNetwork:
+        from .latency import compile_network
+        from .networks import build_network
+
+        asked = self._question
+        network = build_network(asked.model, asked.batch, asked.layout, asked.inputs)
+        return compile_network(network, asked.target, records)
