@@ -11,7 +11,7 @@ export const wholeNumbers = argument(parsers.wholeNumbers);
 
 /** The options that every command which starts a worker has. */
 export function withWorkerOptions<Args extends unknown[], Flags extends OptionValues>(command: Command<Args, Flags>) {
-  return withOptions(command.optionsGroup(GROUPS.connection), ["tvmPython", "channel", "endpoint", "keys"]);
+  return withOptions(command.optionsGroup(GROUPS.connection), ["tvmPython", "tuner", "channel", "endpoint", "keys"]);
 }
 
 export const EXPORT_HELP =

@@ -56,7 +56,7 @@ function checks(options: WorkerOptions): Check[] {
     { part: "Node", examine: async () => ({ found: requireNode() }) },
     { part: "C compiler", examine: compiler },
     { part: "home", examine: writableHome },
-    { part: "Python with TVM", examine: () => pythonWithAll(options.tvmPython) },
+    { part: "Python with TVM", examine: () => pythonWithAll(options) },
     { part: "worker", examine: () => askWorker(options) },
   ];
 }
@@ -96,8 +96,8 @@ async function requireLinker(): Promise<void> {
   }
 }
 
-async function pythonWithAll(named: string | undefined): Promise<Found> {
-  const python = tvmPython(named);
+async function pythonWithAll({ tvmPython: named, tuner }: WorkerOptions): Promise<Found> {
+  const python = tvmPython(named, "", tuner);
   const { failed, stdout, stderr, shortMessage } = await execa(python, pythonArguments("familyseer.needed"), {
     env: pythonEnvironment(),
     reject: false,
@@ -124,7 +124,7 @@ async function askWorker(options: WorkerOptions): Promise<Found> {
     }
     const each = (performance.now() - begun) / PINGS;
     const threads = await worker.request("threads", { asked: null });
-    const versions = `TVM ${worker.tvmVersion} on Python ${worker.pythonVersion}`;
+    const versions = `TVM ${worker.tvmVersion}, which tunes by ${worker.tuner}, on Python ${worker.pythonVersion}`;
     return { found: `${versions}, a message's round trip ${each.toFixed(2)} ms; ${inWords(threads)}` };
   } finally {
     await worker.close();

@@ -73,6 +73,8 @@ export interface Round extends SearchTarget {
 export type TuneEvent =
   | {
       readonly type: "started";
+      /** What searches: `ansor`, `metaschedule`. */
+      readonly tuner: string;
       readonly target: string;
       /** What the network is compiled for. */
       readonly inputs: readonly DescribedInput[];

@@ -27,6 +27,9 @@ export function requireSameOptions(
   const differing = Object.entries(entries)
     .filter(([name, entry]) => entry.decides && !isSame(entry, valueBefore(name), now[name]))
     .map(([name]) => `${name} was ${JSON.stringify(valueBefore(name))} and is ${JSON.stringify(now[name])}`);
+  if (options.tuner !== undefined && options.tuner !== history.started.tuner) {
+    differing.push(`tuner was "${history.started.tuner}" and is "${options.tuner}"`);
+  }
   if (options.trials < history.trials) {
     differing.push(`trials were ${history.trials} and are ${options.trials}: they may only be raised`);
   }

@@ -20,6 +20,7 @@ import { checkAppendable } from "../records/log.js";
 import { LogLock } from "../records/log-lock.js";
 import { journalOf, modelsOf } from "../records/paths.js";
 import { startWorker } from "../worker/start.js";
+import { tunerNamed } from "../worker/tuners.js";
 import type { Worker } from "../worker/worker.js";
 import { Attempts } from "./attempts.js";
 import { type Beginning, basisOf, beginAgain, beginNew } from "./beginning.js";
@@ -146,7 +147,8 @@ export class Tuner {
 
   /** A new job, or the rest of one. */
   async #job(history: JobHistory | null, begun: number, emit: Emit): Promise<void> {
-    const settings = { ...this.options, signal: this.#stopping.signal };
+    const asked = { ...this.options, signal: this.#stopping.signal };
+    const settings = history ? { ...asked, tuner: tunerNamed(history.started.tuner) } : asked;
     const first = await startWorker(settings);
     let workers: FamilyWorkers | null = null;
     let files: Files | null = null;
@@ -184,7 +186,7 @@ export class Tuner {
       const threads = extracted.threads?.count ?? null;
       const ofThreads = await describeThreads(extracted.threads, this.options, logsGoneOnWith(this.options, history));
       const notices = [...warnings, ...withoutEffect(this.options), ...ofThreads, ...beginning.notices, ...noticed];
-      const began = { type: "started", target, inputs, tasks, trialsPerRound, threads } as const;
+      const began = { type: "started", tuner: first.tuner, target, inputs, tasks, trialsPerRound, threads } as const;
       emit({ ...began, tasksFromCache, trials, recordsTaken, before, resumed, notices });
       const options = asJournaled(this.options);
       const basis = basisOf(beginning, trialsPerRound, log);

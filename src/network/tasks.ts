@@ -122,7 +122,7 @@ async function recallTasks(options: NetworkOptions & WorkerOptions): Promise<Res
   const asked = { cache: cacheFolder(), ...rest, inputs: JSON.stringify(inputs) };
   const args = Object.entries(asked).map(([name, value]) => `--${name}=${value}`);
   const { stdout } = await execa(
-    tvmPython(options.tvmPython, options.target),
+    tvmPython(options.tvmPython, options.target, options.tuner),
     pythonArguments("familyseer.descriptions", ...args),
     {
       env: pythonEnvironment(),

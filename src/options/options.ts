@@ -4,6 +4,7 @@ import type { Strategy } from "../core/search-policy.js";
 import type { NetworkInput } from "../network/inputs.js";
 import type { TrainingSettings } from "../protocol/operations/register.js";
 import type { ChannelName } from "../worker/channel.js";
+import type { TunerName } from "../worker/tuners.js";
 
 export const TUNE_MODES = ["reference", "fast"] as const;
 export type TuneMode = (typeof TUNE_MODES)[number];
@@ -96,6 +97,11 @@ export interface CommonTuneOptions {
   readonly workers?: number;
   /** The Python that has TVM; the one that set-up installed if left out. */
   readonly tvmPython?: string | undefined;
+  /**
+   * What is to search: `ansor`, TVM's auto-scheduler, or `metaschedule`. Decides which installed TVM is taken; left out, the
+   * auto-scheduler's where it is installed, and for a job that goes on its own.
+   */
+  readonly tuner?: TunerName | undefined;
   /** How to talk to Python. */
   readonly channel?: ChannelName;
   /** Where the ZeroMQ channel listens; `ipc` in a folder of its own if left out. */

@@ -3,6 +3,7 @@ import { SCHEDULER_DEFAULTS } from "../core/reference/options.js";
 import { STRATEGIES } from "../core/search-policy.js";
 import { parseInput } from "../network/inputs.js";
 import { CHANNELS } from "../worker/channel.js";
+import { TUNERS } from "../worker/tuners.js";
 import type { Entries } from "./entry.js";
 import { type CommonTuneOptions, type ReferenceSettings, TUNE_MODES, type TuneMode } from "./options.js";
 import { decimal, wholeNumber, wholeNumbers } from "./parsers.js";
@@ -331,6 +332,14 @@ const COMMON = {
     flag: "--tvm-python <path>",
     help: "use this Python with TVM instead of the installed one (also $FAMILYSEER_TVM_PYTHON; both: the same)",
     group: "connection",
+    decides: false,
+  },
+  // Which it came to, the journal says beside the options.
+  tuner: {
+    flag: "--tuner <name>",
+    help: "tune by TVM 0.18's auto-scheduler, or by today's TVM's MetaSchedule (default: what the Python has)",
+    group: "connection",
+    choices: TUNERS,
     decides: false,
   },
   channel: {

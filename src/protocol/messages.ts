@@ -27,6 +27,7 @@ export const fromWorker = z.discriminatedUnion("type", [
       type: z.literal("hello"),
       protocol: z.number().int(),
       tvm_version: z.string(),
+      tuner: z.string(),
       python_version: z.string(),
       pid: z.number().int(),
     })

@@ -121,6 +121,8 @@ const entrySchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("started"),
     time,
+    /** What searched; journals of before there were two do not say. */
+    tuner: z.string().default("ansor"),
     target: z.string(),
     /** What the network is compiled for; journals of the first versions do not say. */
     inputs: z

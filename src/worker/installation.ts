@@ -4,9 +4,11 @@ import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InstallationError, InvalidRequestError } from "../errors.js";
 import { isCuda } from "../target.js";
+import type { TunerName } from "./tuners.js";
 
-/** The TVM that set-up installs where none is named; `scripts/tvm-version` says the same to scripts. */
+/** The TVM that set-up installs where none is named, and the newest with MetaSchedule; `scripts/tvm-version` says the same to scripts. */
 export const TVM_VERSION = "0.18.0";
+export const METASCHEDULE_TVM_VERSION = "0.27.0.post1";
 const TVM_PYTHON = "FAMILYSEER_TVM_PYTHON";
 
 /** The folder of this package: the one that holds package.json. */
@@ -71,12 +73,13 @@ export function requireTemporaryFolder(): void {
 }
 
 /**
- * The Python that has TVM: the one named, `$FAMILYSEER_TVM_PYTHON`, or the one set-up installed. For a CUDA target that
- * is the one of `scripts/setup --cuda`, where it is installed.
+ * The Python that has TVM: the one named, `$FAMILYSEER_TVM_PYTHON`, or the one set-up installed. Of those that is the one
+ * with the tuner asked for, or, where none is, Ansor's before MetaSchedule's; for a CUDA target and Ansor the one of
+ * `scripts/setup --cuda`, where it is installed. Whether one that is named has the tuner, its worker says.
  *
  * @throws InstallationError if it is not there, or if the two name different ones.
  */
-export function tvmPython(named?: string, target = ""): string {
+export function tvmPython(named?: string, target = "", tuner?: TunerName): string {
   const variable = environmentVariable(TVM_PYTHON);
   const byOption = named === undefined ? undefined : pythonAt(named, "--tvm-python");
   const byVariable = variable === undefined ? undefined : pythonAt(variable, TVM_PYTHON);
@@ -89,17 +92,28 @@ export function tvmPython(named?: string, target = ""): string {
   if (chosen !== undefined) {
     return chosen;
   }
-  const cuda = installedPython(`tvm-${TVM_VERSION}-cuda`);
-  if (isCuda(target) && isExecutable(cuda)) {
-    return cuda;
-  }
-  const installed = installedPython(`tvm-${TVM_VERSION}`);
-  if (!isExecutable(installed)) {
+  const installed = buildsOf(tuner, target).map(installedPython).find(isExecutable);
+  if (installed === undefined) {
+    const [what, setup] = tuner === undefined ? ["TVM", "npm run setup"] : MISSING[tuner];
     throw new InstallationError(
-      `TVM is not installed in ${home()}${environmentVariable("FAMILYSEER_HOME") ? ", which FAMILYSEER_HOME names" : ""}. Run \`npm run setup\`, or name your own Python with TVM by --tvm-python.`,
+      `${what} is not installed in ${home()}${environmentVariable("FAMILYSEER_HOME") ? ", which FAMILYSEER_HOME names" : ""}. Run \`${setup}\`, or name your own Python with TVM by --tvm-python.`,
     );
   }
   return installed;
+}
+
+/** What is missing where a tuner's TVM is not installed, and what installs it. */
+const MISSING: Readonly<Record<TunerName, readonly [string, string]>> = {
+  ansor: [`TVM ${TVM_VERSION}, which has Ansor,`, "npm run setup"],
+  metaschedule: [`TVM ${METASCHEDULE_TVM_VERSION}, which has MetaSchedule,`, "npm run setup -- --tvm 0.27"],
+};
+
+/** The builds of TVM that will do, the best first. */
+function buildsOf(tuner: TunerName | undefined, target: string): string[] {
+  const ansor = [...(isCuda(target) ? [`tvm-${TVM_VERSION}-cuda`] : []), `tvm-${TVM_VERSION}`];
+  const metaschedule = [`tvm-${METASCHEDULE_TVM_VERSION}`];
+  const builds = { ansor, metaschedule };
+  return tuner === undefined ? [...ansor, ...metaschedule] : builds[tuner];
 }
 
 function pythonAt(named: string, by: string): string {

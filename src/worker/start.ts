@@ -5,6 +5,7 @@ import { readServerKeys } from "./curve.js";
 import { EmbeddedChannel } from "./embedded-channel.js";
 import { requireTemporaryFolder, tvmPython } from "./installation.js";
 import { PythoniaChannel } from "./pythonia-channel.js";
+import type { TunerName } from "./tuners.js";
 import { Worker } from "./worker.js";
 import { type OnOutput, workerProcess } from "./worker-process.js";
 import { ZeroMqChannel } from "./zeromq-channel.js";
@@ -12,6 +13,8 @@ import { ZeroMqChannel } from "./zeromq-channel.js";
 export interface WorkerOptions {
   /** The Python that has TVM; the one set-up installed if left out. */
   readonly tvmPython?: string | undefined;
+  /** What is to search, whatever the Python's TVM has if left out; decides which installed TVM runs it (`tvmPython`). */
+  readonly tuner?: TunerName | undefined;
   readonly channel?: ChannelName | undefined;
   /** What the worker is to compile for; decides which installed TVM runs it (`tvmPython`). */
   readonly target?: string | undefined;
@@ -28,11 +31,27 @@ export interface WorkerOptions {
 /** How long to wait for a worker that the user starts elsewhere. */
 const AWAIT_MS = 600_000;
 
-/** Starts a worker over the channel asked for. */
+/**
+ * Starts a worker over the channel asked for.
+ *
+ * @throws InvalidRequestError too if its TVM does not have the tuner asked for.
+ */
 export async function startWorker(options: WorkerOptions = {}): Promise<Worker> {
-  return options.keys === undefined
-    ? Worker.start(makeChannel(options), undefined, options.signal)
-    : Worker.start(awaitingChannel(options, options.keys), AWAIT_MS, options.signal);
+  const worker =
+    options.keys === undefined
+      ? await Worker.start(makeChannel(options), undefined, options.signal)
+      : await Worker.start(awaitingChannel(options, options.keys), AWAIT_MS, options.signal);
+  const { tuner = worker.tuner } = options;
+  if (worker.tuner !== tuner) {
+    const differs = new InvalidRequestError(
+      `The Python with TVM ${worker.tvmVersion} has the tuner ${worker.tuner}, and ${tuner} is asked for, by --tuner or by ` +
+        `the job that goes on. Name a Python that has ${tuner} by --tvm-python, or none.`,
+    );
+    await worker.refuse(differs);
+    await worker.close();
+    throw differs;
+  }
+  return worker;
 }
 
 function awaitingChannel({ channel = "zeromq", endpoint }: WorkerOptions, keys: string): Channel {
@@ -42,9 +61,10 @@ function awaitingChannel({ channel = "zeromq", endpoint }: WorkerOptions, keys: 
   return new ZeroMqChannel(awaitedWorker, endpoint, readServerKeys(keys));
 }
 
-function makeChannel({ tvmPython: named, target, channel = "zeromq", endpoint, onOutput }: WorkerOptions): Channel {
+function makeChannel(options: WorkerOptions): Channel {
+  const { tvmPython: named, tuner, target, channel = "zeromq", endpoint, onOutput } = options;
   requireTemporaryFolder();
-  const python = tvmPython(named, target);
+  const python = tvmPython(named, target, tuner);
   switch (channel) {
     case "zeromq":
       return new ZeroMqChannel(workerProcess(python, onOutput), endpoint);

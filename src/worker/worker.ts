@@ -88,6 +88,11 @@ export class Worker {
     return this.#hello?.tvm_version ?? "";
   }
 
+  /** What searches there, `ansor` or `metaschedule`: what its TVM has. */
+  get tuner(): string {
+    return this.#hello?.tuner ?? "";
+  }
+
   get pythonVersion(): string {
     return this.#hello?.python_version ?? "";
   }

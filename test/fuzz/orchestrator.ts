@@ -11,7 +11,14 @@ import { type StartPeer, ZeroMqChannel } from "../../src/worker/zeromq-channel.j
 import { Frames, type Schema } from "./frames.js";
 import { Tally } from "./tally.js";
 
-const HELLO = pack({ type: "hello", protocol: PROTOCOL_VERSION, tvm_version: "", python_version: "", pid: 1 });
+const HELLO = pack({
+  type: "hello",
+  protocol: PROTOCOL_VERSION,
+  tvm_version: "",
+  tuner: "",
+  python_version: "",
+  pid: 1,
+});
 const DEADLINE_MS = 600_000;
 
 /** Feeds messages, most of them none, to a `Worker` as its channel would. */

@@ -66,7 +66,7 @@ async function serve(endpoint: string): Promise<void> {
   socket.linger = 0;
   socket.connect(endpoint);
   const protocol = script.protocol ?? PROTOCOL_VERSION;
-  await send({ type: "hello", protocol, tvm_version: "", python_version: "", pid: process.pid });
+  await send({ type: "hello", protocol, tvm_version: "", tuner: "ansor", python_version: "", pid: process.pid });
   const beat = setInterval(() => void send({ type: "heartbeat" }).catch(() => undefined), 1000);
   for await (const [frame] of socket) {
     const message = checked("what was sent to the scripted worker", toWorker, unpack(frame as Buffer));

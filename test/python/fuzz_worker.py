@@ -26,6 +26,7 @@ class Echo:
     """Does nothing, whatever is asked for; every other operation goes on beside the others."""
 
     beside = frozenset({"measure"})
+    tuner = "none"
 
     def perform(
         self,

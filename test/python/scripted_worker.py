@@ -26,6 +26,7 @@ class Forwarded:
     """In the place of `familyseer.operations.Operations`; knows no operation."""
 
     beside = frozenset({"measure"})
+    tuner = "ansor"
 
     def __init__(self, command: list[str]) -> None:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

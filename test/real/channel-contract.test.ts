@@ -85,7 +85,7 @@ describe("a worker that dies", () => {
         new ZeroMqChannel(({ endpoint }) => {
           socket.connect(endpoint);
           void socket.send(
-            pack({ type: "hello", protocol: PROTOCOL_VERSION, tvm_version: "", python_version: "", pid: 1 }),
+            pack({ type: "hello", protocol: PROTOCOL_VERSION, tvm_version: "", tuner: "", python_version: "", pid: 1 }),
           );
           return { lastOutput: [], end: async () => undefined };
         }),

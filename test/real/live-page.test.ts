@@ -60,7 +60,7 @@ function startedEvent(): TuneEvent {
     resumed: null,
     notices: [],
   };
-  return { type: "started", target: "llvm", tasks, threads: 1, ...rest };
+  return { type: "started", tuner: "ansor", target: "llvm", tasks, threads: 1, ...rest };
 }
 
 function finishedEvent(): TuneEvent {

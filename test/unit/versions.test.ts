@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
-import { packageVersion, TVM_VERSION } from "../../src/worker/installation.js";
+import { METASCHEDULE_TVM_VERSION, packageVersion, TVM_VERSION } from "../../src/worker/installation.js";
 
 /** What has to be said in two languages, or to people too, is said alike. */
 describe("versions", () => {
@@ -11,6 +11,7 @@ describe("versions", () => {
 
   it("of the TVM that is installed unless another is named are one, and set-up knows it", async () => {
     assert.equal(await found("scripts/tvm-version", /^tvm_version=(.*)$/m), TVM_VERSION);
+    assert.equal(await found("scripts/tvm-version", /^metaschedule_tvm_version=(.*)$/m), METASCHEDULE_TVM_VERSION);
     const scripts = await readdir("scripts");
     assert.ok(
       scripts.includes(`tvm-${TVM_VERSION}.artifacts`) && scripts.includes(`tvm-${TVM_VERSION}-cuda.artifacts`),

@@ -109,6 +109,7 @@ class UserProcess:
     """The operations of the protocol that only the user's own process can do."""
 
     beside: frozenset[str] = frozenset()
+    tuner = "ansor"
 
     def __init__(
         self,

@@ -44,6 +44,7 @@ class Operations:
 
     def __init__(self, backend: Backend) -> None:
         self.job = Job(backend)
+        self.tuner = backend.name
 
     def perform(
         self,

@@ -76,6 +76,7 @@ class Hello(TypedDict):
     type: Literal["hello"]
     protocol: int
     tvm_version: str
+    tuner: str
     python_version: str
     pid: int
 

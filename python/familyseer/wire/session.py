@@ -27,9 +27,11 @@ HEARTBEAT_SECONDS = 1.0
 
 
 class Performer(Protocol):
-    """Does the operations of the protocol; those named in `beside` go on beside the others."""
+    """Does the operations of the protocol; those named in `beside` go on beside the others. `tuner` names what
+    searches (backend.py, `Backend.name`)."""
 
     beside: frozenset[str]
+    tuner: str
 
     def perform(
         self,
@@ -115,16 +117,17 @@ class Session:
 
         self._send = send
         threading.Thread(target=self._beat, name="familyseer heartbeat", daemon=True).start()
+        performer = make_performer()
         self._post(
             {
                 "type": "hello",
                 "protocol": PROTOCOL_VERSION,
                 "tvm_version": tvm.__version__,
+                "tuner": performer.tuner,
                 "python_version": platform.python_version(),
                 "pid": os.getpid(),
             }
         )
-        performer = make_performer()
         while not self.ended:
             request = self._requests.get()
             if request is None:

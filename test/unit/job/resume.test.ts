@@ -122,6 +122,19 @@ describe("a job that is resumed", function () {
     assert.deepEqual(compiledFor, [{ name: "x", shape: [1, 8], dtype: "float32" }]);
   });
 
+  it("keeps its tuner, which was Ansor where its journal does not say", async () => {
+    const asking = (...tuner: string[]) => tuning.run([...MODES.fast, "--resume", ...tuner]);
+    await tuning.run(MODES.fast, 10);
+    const journal = await readFile(tuning.journal, "utf8");
+    assert.match(journal, /^\{[^\n]*"tuner":"ansor"/);
+    await writeFile(tuning.journal, journal.replace('"tuner":"ansor",', ""));
+    const refused = await asking("--tuner", "metaschedule");
+    assert.match(refused.stderr, /other options: tuner was "ansor" and is "metaschedule"\./);
+    assert.equal(refused.exitCode, 2);
+    const { exitCode, stderr } = await asking("--tuner", "ansor");
+    assert.equal(exitCode, 0, stderr);
+  });
+
   it("is refused if records are missing that its journal knows", async () => {
     await tuning.run(MODES.fast, 60);
     const [first = ""] = await tuning.records();

@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InstallationError } from "../../../src/errors.js";
 import { isCuda } from "../../../src/target.js";
-import { home as installed, packageRootAbove, pythonPath, tvmPython } from "../../../src/worker/installation.js";
+import {
+  home as installed,
+  METASCHEDULE_TVM_VERSION,
+  packageRootAbove,
+  pythonPath,
+  TVM_VERSION,
+  tvmPython,
+} from "../../../src/worker/installation.js";
 import { temporaryFolder } from "../../helpers/temporary-folder.js";
 
 describe("which TVM is used", () => {
@@ -36,6 +43,22 @@ describe("which TVM is used", () => {
     assert.equal(tvmPython(cpu, "cuda"), cpu);
     process.env["FAMILYSEER_TVM_PYTHON"] = cpu;
     assert.equal(tvmPython(undefined, "cuda"), cpu);
+  });
+
+  it("is the one of the tuner asked for, Ansor's before MetaSchedule's where none is, and what is missing is named", async () => {
+    assert.throws(() => tvmPython(), /TVM is not installed in .*Run `npm run setup`,/);
+    const today = await install(`tvm-${METASCHEDULE_TVM_VERSION}`);
+    assert.equal(tvmPython(), today);
+    assert.equal(tvmPython(undefined, "cuda"), today);
+    assert.throws(() => tvmPython(undefined, "cuda", "ansor"), /TVM 0\.18\.0, which has Ansor, .*Run `npm run setup`,/);
+    const ansor = await install(`tvm-${TVM_VERSION}`);
+    const cuda = await install(`tvm-${TVM_VERSION}-cuda`);
+    assert.equal(tvmPython(), ansor);
+    assert.equal(tvmPython(undefined, "cuda", "ansor"), cuda);
+    assert.equal(tvmPython(undefined, "cuda", "metaschedule"), today);
+    assert.equal(tvmPython(ansor, "native", "metaschedule"), ansor, "whether it fits, its worker says");
+    await rm(today);
+    assert.throws(() => tvmPython(undefined, "", "metaschedule"), /which has MetaSchedule, .*setup -- --tvm 0\.27`/);
   });
 
   it("is not guessed where the option and the variable name two, and an empty variable names none", async () => {

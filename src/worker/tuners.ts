@@ -1,0 +1,8 @@
+/** What searches programs: TVM's auto-scheduler up to TVM 0.19, MetaSchedule from 0.25 on. A Python with TVM has one. */
+export const TUNERS = ["ansor", "metaschedule"] as const;
+export type TunerName = (typeof TUNERS)[number];
+
+/** A tuner that can be asked for by its name; undefined for another, such as a tuner of the user's own. */
+export function tunerNamed(name: string): TunerName | undefined {
+  return TUNERS.find((tuner) => tuner === name);
+}
