@@ -1,3 +1,4 @@
+import type { TunerName } from "../core/tuner-name.js";
 import { InvalidRequestError } from "../errors.js";
 import { awaitedWorker } from "./awaited-worker.js";
 import type { Channel, ChannelName } from "./channel.js";
@@ -5,7 +6,6 @@ import { readServerKeys } from "./curve.js";
 import { EmbeddedChannel } from "./embedded-channel.js";
 import { requireTemporaryFolder, tvmPython } from "./installation.js";
 import { PythoniaChannel } from "./pythonia-channel.js";
-import type { TunerName } from "./tuners.js";
 import { Worker } from "./worker.js";
 import { type OnOutput, workerProcess } from "./worker-process.js";
 import { ZeroMqChannel } from "./zeromq-channel.js";
