@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -233,8 +233,8 @@ class Compiled(Protocol):
     """A network as TVM built it."""
 
     @property
-    def executor(self) -> Literal["graph", "vm"]:
-        """What runs it (protocol, `compile`)."""
+    def notices(self) -> list[str]:
+        """What the user is to be told of how it was built (protocol, `compile`)."""
 
     def export(self, file: str) -> None:
         """Writes it as a library that plain TVM loads; the file appears whole or not at all. Raises RequestError for

@@ -16,7 +16,7 @@ interface TunedOptions extends NetworkOptions, Omit<WorkerOptions, "target"> {
   readonly acceptOtherTargets?: boolean | undefined;
   /** Told what the network is compiled for, before it is. */
   readonly onInputs?: (inputs: readonly DescribedInput[]) => void;
-  /** Told what runs the network where that is not the graph executor, how many tasks the log covers, and what of it was skipped. */
+  /** Told how the tuned network was built, how many tasks the log covers, and what of it was skipped. */
   readonly onNotice?: (notice: string) => void;
 }
 
@@ -48,7 +48,7 @@ export interface Latencies {
  */
 export function evaluate(options: EvaluateOptions): Promise<Latencies> {
   return withNetwork(options, "here", async (worker, threads) => {
-    const untuned = await compile(worker, false, options);
+    const { module: untuned } = await worker.request("compile", { tuned: false });
     const tuned = await compileTuned(worker, options);
     const seconds = { untuned: [] as number[], tuned: [] as number[] };
     // In turn, so that what else the machine does falls on both.
@@ -118,20 +118,14 @@ async function withNetwork<T>(
 /** With the best of the records that were loaded; also into a file, if one is named. */
 async function compileTuned(
   worker: Worker,
-  { export: file }: { readonly export?: string | undefined },
+  { export: file, onNotice }: Pick<EvaluateOptions, "export" | "onNotice">,
 ): Promise<number> {
-  const module = await compile(worker, true);
+  const { module, notices } = await worker.request("compile", { tuned: true });
+  for (const notice of notices) {
+    onNotice?.(notice);
+  }
   if (file !== undefined) {
     await worker.request("export", { module, library: resolve(file) });
-  }
-  return module;
-}
-
-/** With the best of the records that were loaded, or untuned. */
-async function compile(worker: Worker, tuned: boolean, { onNotice }: Partial<EvaluateOptions> = {}): Promise<number> {
-  const { module, executor } = await worker.request("compile", { tuned });
-  if (executor === "vm") {
-    onNotice?.("the network has control flow, functions or open shapes: TVM's virtual machine runs it");
   }
   return module;
 }

@@ -189,7 +189,7 @@ class LogPart:
 @dataclass(frozen=True)
 class Compiled:
     seconds: float
-    executor: str = "graph"
+    notices: Sequence[str] = ()
 
     def export(self, file: str) -> None:
         Path(file).write_text(f"{self.seconds}")

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import tvm
 from familyseer.ansor.latency import CompiledNetwork, compile_network
-from familyseer.ansor.library import check_library, export_library
 from familyseer.ansor.networks import Network
 from familyseer.errors import RequestError
+from familyseer.library import check_library, export_library
 from tvm import relay
 from tvm.runtime.vm import VirtualMachine
 

@@ -72,7 +72,7 @@ class Ansor:
         check_network(model, batch, layout)
 
     def check_library(self, file: str) -> None:
-        from .library import check_library
+        from ..library import check_library
 
         check_library(file)
 

@@ -13,8 +13,8 @@ from tvm.contrib import graph_executor
 from tvm.runtime.vm import VirtualMachine
 
 from ..errors import RequestError, last_line
+from ..library import export_library
 from .dense import mend_dense
-from .library import export_library
 from .networks import Network
 
 if TYPE_CHECKING:
@@ -54,6 +54,12 @@ class CompiledNetwork:
     def library(self) -> Any:
         """What can be exported."""
         return self.built.mod if self.executor == "vm" else self.built
+
+    @property
+    def notices(self) -> list[str]:
+        if self.executor == "graph":
+            return []
+        return ["the network has control flow, functions or open shapes: TVM's virtual machine runs it"]
 
     def export(self, file: str) -> None:
         export_library(self.library, file, str(self.target))

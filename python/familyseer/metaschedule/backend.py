@@ -39,7 +39,7 @@ class MetaSchedule:
         check_network(model, batch, layout)
 
     def check_library(self, file: str) -> None:
-        from .library import check_library
+        from ..library import check_library
 
         check_library(file)
 
@@ -95,4 +95,4 @@ class MetaScheduleNetwork:
 
         asked = self._question
         network = build_network(asked.model, asked.batch, asked.layout, asked.inputs)
-        return compile_network(network, asked.target, records)
+        return compile_network(network, asked.target, self._found.tasks, records)

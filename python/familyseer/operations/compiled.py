@@ -13,7 +13,7 @@ def compile_network(job: Job, tuned: bool) -> messages.CompileResult:
     network = job.extracted("compile", what="is no network")
     compiled = network.compile(job.records if tuned else None)
     job.modules.append(compiled)
-    return {"module": len(job.modules) - 1, "executor": compiled.executor}
+    return {"module": len(job.modules) - 1, "notices": compiled.notices}
 
 
 def export(job: Job, module: int, library: str) -> messages.ExportResult:

@@ -472,7 +472,7 @@ class CompileParams(TypedDict):
 
 class CompileResult(TypedDict):
     module: int
-    executor: Literal["graph", "vm"]
+    notices: list[str]
 
 
 class ExportParams(TypedDict):

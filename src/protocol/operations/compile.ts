@@ -5,7 +5,7 @@ import { id } from "../shapes.js";
 /** Compiles the extracted network: untuned, or with the best of the loaded records for each task. */
 export const compile = {
   params: z.object({ tuned: z.boolean() }),
-  /** `executor`: TVM's graph executor, or its virtual machine for networks with control flow or open shapes. */
-  result: z.object({ module: id, executor: z.enum(["graph", "vm"]) }),
+  /** `notices`: what the user is to be told of how it was built. */
+  result: z.object({ module: id, notices: z.array(z.string()) }),
   deadlineMs: 30 * MINUTE,
 } as const satisfies Operation;

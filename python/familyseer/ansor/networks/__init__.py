@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Callable
 
 from ...errors import RequestError
+from ...example_inputs import example_input
 from ...near_misses import did_you_mean
 from ...network_files import is_file
 from . import convolutional, transformers
 from .files import check_file, load_network
 from .inputs import AskedInput, asked_inputs
-from .network import LAYOUTS, Network, example_input
+from .network import LAYOUTS, Network
 
 __all__ = ["LAYOUTS", "PAPER", "AskedInput", "Network", "asked_inputs", "build_network", "check_network"]
 

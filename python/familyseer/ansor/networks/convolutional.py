@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable
 
-from .network import Network, example_input, network_of
+from ...example_inputs import example_input
+from .network import Network, network_of
 
 if TYPE_CHECKING:
     from tvm import relay

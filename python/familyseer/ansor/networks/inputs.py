@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 
 from ...errors import RequestError
+from ...example_inputs import example_bytes
 from ...near_misses import did_you_mean
-from .network import example_bytes
 
 # As `--input` spells them; of these numpy and TVM make examples.
 DTYPES = (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ...example_inputs import SEED
 
 if TYPE_CHECKING:
     import tvm
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from ...wire import messages
 
 LAYOUTS = ("NHWC", "NCHW")
-SEED = 0
 
 
 @dataclass(frozen=True)
@@ -65,20 +65,6 @@ def draw_weights(shapes: dict[str, tuple[int, ...]]) -> dict[str, tvm.nd.NDArray
         if key not in drawn:
             drawn[key] = tvm.nd.array(_draw(*key))
     return {name: drawn[_kind(name), shape] for name, shape in shapes.items()}
-
-
-def example_input(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
-    """Something to run a network on: random numbers from 0 to 1, and for whole numbers zeros, which index anything."""
-    if np.issubdtype(np.dtype(dtype), np.floating):
-        return np.random.default_rng(SEED).uniform(size=shape).astype(dtype)
-    return np.zeros(shape, dtype)
-
-
-def example_bytes(shape: tuple[int, ...], dtype: str) -> int:
-    """The memory that making an example takes: numpy draws floats of 64 bits."""
-    kind = np.dtype(dtype)
-    drawn = 8 if np.issubdtype(kind, np.floating) else 0
-    return math.prod(shape) * (kind.itemsize + drawn)
 
 
 def _kind(name: str) -> str:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import RequestError
+from ...example_inputs import example_input
 from .inputs import DTYPES, AskedInput, DeclaredInput, Input, settle, shape_text
-from .network import example_input
 
 # What an embedding may be looked up by.
 _INDICES = ("int64", "int32")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .network import SEED, Network, example_input, network_of
+from ...example_inputs import SEED, example_input
+from .network import Network, network_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

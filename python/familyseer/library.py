@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ..errors import RequestError
+from .errors import RequestError
 
 ENDINGS = (".so", ".tar")
 
@@ -31,8 +31,8 @@ def check_library(file: str) -> None:
     _beside(path).cleanup()
 
 
-def export_library(library: Any, file: str, target: str) -> None:
-    """Writes what `relay.build` made. The file appears whole or not at all.
+def export_library(compiled: Any, file: str, target: str) -> None:
+    """Writes what TVM compiled. The file appears whole or not at all.
 
     Raises RequestError for what `check_library` refuses, and where the linker cannot link for the target.
     """
@@ -41,7 +41,7 @@ def export_library(library: Any, file: str, target: str) -> None:
     with _beside(path) as folder:
         made = Path(folder, path.name)
         try:
-            library.export_library(str(made))
+            compiled.export_library(str(made))
         except Exception as error:
             if path.suffix == ".tar":
                 raise RequestError(f"{path} cannot be written: {_complaint(error)}") from None

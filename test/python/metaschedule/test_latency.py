@@ -1,0 +1,146 @@
+"""A whole network by Relax's virtual machine: untuned, and with programs of its tasks."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import tvm
+from familyseer.errors import RequestError
+from familyseer.measuring.cpus import allowed_cpus, run_on
+from familyseer.metaschedule.latency import best_of, compile_network
+from familyseer.metaschedule.lowering import lower
+from familyseer.metaschedule.networks import Network
+from familyseer.metaschedule.target import MetaTarget
+from familyseer.metaschedule.tasks import ExtractedTask
+from tvm import relax
+from tvm.s_tir import meta_schedule as ms
+
+TARGET = MetaTarget("llvm -num-cores=2", tvm.target.Target({"kind": "llvm", "num-cores": 2}))
+
+
+@dataclass(frozen=True)
+class Small:
+    network: Network
+    tasks: list[ExtractedTask]
+
+
+@pytest.fixture(scope="module")
+def small() -> Small:
+    """A convolution with what follows it, a dense layer and a softmax. Their functions but not the view between."""
+    network = convolution_and_dense()
+    extracted = ms.relax_integration.extract_tasks(lower(network.module, TARGET.tvm), TARGET.tvm)
+    tasks = [ExtractedTask(task.task_name, task.dispatched[0]) for task in extracted]
+    return Small(network, [task for task in tasks if not relax.analysis.has_reshape_pattern(task.module["main"])])
+
+
+def convolution_and_dense(classes: int = 10) -> Network:
+    builder = relax.BlockBuilder()
+    data = relax.Var("data", relax.TensorType((1, 16, 16, 3), "float32"))
+    shapes = {"kernel": (3, 3, 3, 8), "shift": (1, 1, 1, 8), "dense": (2048, classes)}
+    weights = {name: relax.Var(name, relax.TensorType(shape, "float32")) for name, shape in shapes.items()}
+    with builder.function("main", [data, *weights.values()]):
+        with builder.dataflow():
+            x = builder.emit(
+                relax.op.nn.conv2d(data, weights["kernel"], padding=1, data_layout="NHWC", kernel_layout="HWIO")
+            )
+            x = builder.emit(relax.op.nn.relu(relax.op.add(x, weights["shift"])))
+            x = builder.emit(relax.op.matmul(relax.op.reshape(x, (1, 2048)), weights["dense"]))
+            output = builder.emit_output(relax.op.nn.softmax(x))
+        builder.emit_func_output(output)
+    random = np.random.default_rng(0)
+    drawn = [
+        (random.standard_normal(shape) / math.sqrt(math.prod(shape[:-1]))).astype("float32")
+        for shape in shapes.values()
+    ]
+    return Network(builder.get(), drawn)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A record, as far as compiling looks into it."""
+
+    task: int
+    program: tvm.s_tir.Schedule
+    cost: float | None
+
+
+def ran(number: int, task: ExtractedTask, cost: float | None, unrolled: bool = False) -> Ran:
+    """A program with the first stage's outer loop on threads; or its inner one unrolled, too."""
+    schedule = tvm.s_tir.Schedule(task.module)
+    loops = schedule.get_loops(schedule.get_child_blocks(schedule.get_sblock("root"))[0])
+    schedule.parallel(loops[0])
+    if unrolled:
+        schedule.unroll(loops[-1])
+    return Ran(number, schedule, cost)
+
+
+def test_untuned_and_tuned_compute_the_same(small: Small) -> None:
+    records = [ran(number, task, 1e-3) for number, task in enumerate(small.tasks)]
+    untuned = compile_network(small.network, TARGET, small.tasks, None)
+    tuned = compile_network(small.network, TARGET, small.tasks, records)
+    output = tuned.run().numpy()
+    assert output.shape == (1, 10)
+    np.testing.assert_allclose(output, untuned.run().numpy(), rtol=1e-4)
+    assert untuned.notices == []
+    count = len(small.tasks)
+    assert tuned.notices == [f"by Relax's virtual machine, with the log's programs for {count} of {count} functions"]
+
+
+def test_a_network_runs_on_the_threads_that_timing_is_given(small: Small) -> None:
+    compiled = compile_network(small.network, TARGET, small.tasks, None)
+    cpu = min(allowed_cpus())
+    seconds = run_on((cpu,), compiled.time, 2, 1)
+    assert len(seconds) == 2 and all(0 < each < 1 for each in seconds)
+    assert run_on((cpu,), tvm.get_global_func("runtime.NumThreads")) == 1
+
+
+def test_a_task_is_compiled_by_its_fastest_program(small: Small) -> None:
+    task = small.tasks[0]
+    records = [ran(0, task, 2e-3), ran(0, task, 1e-3, unrolled=True), ran(0, task, None), ran(0, task, 3e-3)]
+    database = best_of(small.tasks, records, TARGET)
+    assert len(database) == 1
+    (kept,) = database.get_all_tuning_records()
+    assert [float(seconds) for seconds in kept.run_secs] == [1e-3]
+    assert str(kept.trace) == str(records[1].program.trace)
+
+
+def test_functions_without_a_program_are_named(small: Small) -> None:
+    records = [ran(number, task, 1e-3) for number, task in enumerate(small.tasks) if "softmax" not in task.name]
+    count = len(small.tasks)
+    assert len(records) == count - 1
+    assert compile_network(small.network, TARGET, small.tasks, records).notices == [
+        f"by Relax's virtual machine, with the log's programs for {count - 1} of {count} functions",
+        "without a program stay as TVM lowers them: softmax",
+    ]
+
+
+def test_programs_that_tvm_does_not_find_in_the_network_are_counted(small: Small) -> None:
+    records = [ran(number, task, 1e-3) for number, task in enumerate(small.tasks)]
+    other = convolution_and_dense(classes=11)
+    assert compile_network(other, TARGET, small.tasks, records).notices == [
+        "by Relax's virtual machine, with the log's programs for 1 of 3 functions",
+        "without a program stay as TVM lowers them: matmul, softmax",
+        "the log has programs of 3 tasks, but TVM found only 1 of them in the network",
+    ]
+
+
+def test_compile_relax_finds_what_our_database_holds(small: Small, capfd: pytest.CaptureFixture[str]) -> None:
+    database = best_of(small.tasks, [ran(number, task, 1e-3) for number, task in enumerate(small.tasks)], TARGET)
+    for known, missed in ((database, []), (best_of([], [], TARGET), sorted(task.name for task in small.tasks))):
+        ms.relax_integration.compile_relax(known, small.network.module, TARGET.tvm, None, enable_warning=True)
+        warned = re.findall(r"record is not found for primfunc: (\w+)", capfd.readouterr().err)
+        assert sorted(set(warned) - {"reshape"}) == missed
+
+
+def test_what_tvm_cannot_compile_is_refused_in_one_line(small: Small) -> None:
+    module = small.network.module
+    broken = Network(module, [np.zeros((1, 1), "float32")])
+    with pytest.raises(
+        RequestError, match="TVM cannot compile the network for the target llvm -num-cores=2: "
+    ) as refused:
+        compile_network(broken, TARGET, small.tasks, None)
+    assert "\n" not in str(refused.value)
