@@ -3,13 +3,17 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
-import { replay, type Scenario, type Trace } from "../core/reference/conformance.js";
+import { type MetaScenario, replay, replayMeta, type Scenario, type Trace } from "../core/reference/conformance.js";
+import { SCHEDULER_DEFAULTS } from "../core/reference/options.js";
 import { FamilySeerError, InvalidRequestError } from "../errors.js";
 
 /**
  * Replays recorded jobs of the reference schedulers through the real core:
- * `npm run -s conformance -- FILE|FOLDER...`. It needs no TVM.
+ * `npm run -s conformance -- FILE|FOLDER...`, all of {@link RECORDED} where none is named. It needs no TVM.
  */
+
+/** From the repository's root, where npm runs. */
+const RECORDED = ["test/conformance", "test/conformance/metaschedule"];
 
 const traceSchema = z.object({
   calls: z.array(z.tuple([z.number(), z.number(), z.number()])),
@@ -23,6 +27,9 @@ const traceSchema = z.object({
   score: z.number(),
   families: z.record(z.string(), z.array(z.number())).nullish(),
 });
+
+/** MetaSchedule's schedulers tell less, and raise no errors. */
+const metaTraceSchema = traceSchema.omit({ ties: true, task_best_cts: true, families: true });
 
 const fileSchema = z.object({
   scenario: z.object({
@@ -44,32 +51,38 @@ const fileSchema = z.object({
     early_stopping: z.number().nullable(),
     per_task_early_stopping: z.number().nullable(),
     rounds: z.array(z.array(z.array(z.number()))),
+    // Of MetaSchedule alone.
+    max_trials_per_task: z.number().nullable().default(null),
+    alpha: z.number().default(SCHEDULER_DEFAULTS.alpha),
+    window_size: z.number().default(SCHEDULER_DEFAULTS.backwardWindow),
+    seed: z.number().default(0),
   }),
   familyseer: traceSchema.optional(),
   ansor: traceSchema.optional(),
+  metaschedule: metaTraceSchema.optional(),
 });
 
-type RecordedTrace = z.infer<typeof traceSchema>;
+type Recorded = z.infer<typeof fileSchema>;
+type RecordedTrace = z.infer<typeof metaTraceSchema> & Partial<z.infer<typeof traceSchema>>;
+/** What a replay tells; of MetaSchedule, less. */
+type Replayed = Pick<Trace, "calls" | "trials" | "rounds" | "deadTasks" | "bestCosts" | "score"> & Partial<Trace>;
+
+const REFERENCES = ["familyseer", "ansor", "metaschedule"] as const;
+type Reference = (typeof REFERENCES)[number];
 
 /** The search policy `ansor` traces were recorded with, whatever the scenario's own. */
 const ANSOR_POLICY = "sketch.xgb";
 
 async function main(paths: readonly string[]): Promise<number> {
-  if (paths.length === 0) {
-    throw new InvalidRequestError("Nothing to replay. Usage: npm run -s conformance -- FILE|FOLDER...");
-  }
-  const tally = { familyseer: { agree: 0, of: 0 }, ansor: { agree: 0, of: 0 } };
-  for (const file of await traceFiles(paths)) {
-    const { scenario: described, ...references } = await readTraces(file);
-    const ours = toScenario(described);
-    for (const reference of ["familyseer", "ansor"] as const) {
-      const recorded = references[reference];
+  const tally = { familyseer: { agree: 0, of: 0 }, ansor: { agree: 0, of: 0 }, metaschedule: { agree: 0, of: 0 } };
+  for (const file of await traceFiles(paths.length > 0 ? paths : RECORDED)) {
+    const traces = await readTraces(file);
+    for (const reference of REFERENCES) {
+      const recorded = traces[reference];
       if (!recorded) {
         continue;
       }
-      const scenario =
-        reference === "ansor" ? { ...ours, searchPolicy: ANSOR_POLICY } : { ...ours, giveUpUnmeasured: false };
-      const difference = firstDifference(recorded, await replay(scenario));
+      const difference = firstDifference(recorded, await replayed(reference, traces.scenario));
       tally[reference].of += 1;
       if (difference === null) {
         tally[reference].agree += 1;
@@ -78,9 +91,20 @@ async function main(paths: readonly string[]): Promise<number> {
       }
     }
   }
-  const { familyseer, ansor } = tally;
-  console.log(`familyseer: ${familyseer.agree} of ${familyseer.of} agree, ansor: ${ansor.agree} of ${ansor.of} agree`);
-  return familyseer.agree === familyseer.of && ansor.agree === ansor.of ? 0 : 1;
+  const found = REFERENCES.filter((reference) => tally[reference].of > 0);
+  console.log(found.map((each) => `${each}: ${tally[each].agree} of ${tally[each].of} agree`).join(", "));
+  return found.every((each) => tally[each].agree === tally[each].of) ? 0 : 1;
+}
+
+async function replayed(reference: Reference, scenario: Recorded["scenario"]): Promise<Replayed> {
+  switch (reference) {
+    case "familyseer":
+      return await replay({ ...toScenario(scenario), giveUpUnmeasured: false });
+    case "ansor":
+      return await replay({ ...toScenario(scenario), searchPolicy: ANSOR_POLICY });
+    case "metaschedule":
+      return await replayMeta(toMetaScenario(scenario));
+  }
 }
 
 async function traceFiles(paths: readonly string[]): Promise<string[]> {
@@ -103,7 +127,7 @@ async function traceFiles(paths: readonly string[]): Promise<string[]> {
   return files;
 }
 
-async function readTraces(file: string): Promise<z.infer<typeof fileSchema>> {
+async function readTraces(file: string): Promise<Recorded> {
   let content: unknown;
   try {
     content = JSON.parse(await readFile(file, "utf8"));
@@ -117,7 +141,7 @@ async function readTraces(file: string): Promise<z.infer<typeof fileSchema>> {
   return parsed.data;
 }
 
-function toScenario(recorded: z.infer<typeof fileSchema>["scenario"]): Scenario {
+function toScenario(recorded: Recorded["scenario"]): Scenario {
   return {
     tasks: recorded.tasks.map((task) => ({
       description: task.desc,
@@ -139,10 +163,17 @@ function toScenario(recorded: z.infer<typeof fileSchema>["scenario"]): Scenario 
   };
 }
 
+function toMetaScenario(recorded: Recorded["scenario"]): MetaScenario {
+  const { tasks, trials, trialsPerRound, strategy, rounds } = toScenario(recorded);
+  const { max_trials_per_task: trialsPerTask, alpha, window_size: backwardWindow, seed } = recorded;
+  return { tasks, trials, trialsPerTask, trialsPerRound, strategy, alpha, backwardWindow, seed, rounds };
+}
+
 /** What differs first, in the order it would be noticed; null if nothing does. */
-function firstDifference(recorded: RecordedTrace, ours: Trace): string | null {
-  if ((recorded.error === null) !== (ours.error === null)) {
-    return `recorded error ${JSON.stringify(recorded.error)}, ours ${JSON.stringify(ours.error)}`;
+function firstDifference(recorded: RecordedTrace, ours: Replayed): string | null {
+  const error = ours.error ?? null;
+  if ((recorded.error === null) !== (error === null)) {
+    return `recorded error ${JSON.stringify(recorded.error)}, ours ${JSON.stringify(error)}`;
   }
   if (recorded.error !== null) {
     return null;

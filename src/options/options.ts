@@ -1,9 +1,9 @@
 import type { FastFlags } from "../core/fast/flags.js";
 import type { Objective } from "../core/objective.js";
 import type { Strategy } from "../core/search-policy.js";
-import type { TunerName } from "../core/tuner-name.js";
 import type { NetworkInput } from "../network/inputs.js";
 import type { TrainingSettings } from "../protocol/operations/register.js";
+import type { TunerName } from "../tuner-name.js";
 import type { ChannelName } from "../worker/channel.js";
 
 export const TUNE_MODES = ["reference", "fast"] as const;

@@ -1,8 +1,8 @@
 import { DEFAULT_FAST_FLAGS, type FastFlags } from "../core/fast/flags.js";
 import { SCHEDULER_DEFAULTS } from "../core/reference/options.js";
 import { STRATEGIES } from "../core/search-policy.js";
-import { TUNERS } from "../core/tuner-name.js";
 import { parseInput } from "../network/inputs.js";
+import { TUNERS } from "../tuner-name.js";
 import { CHANNELS } from "../worker/channel.js";
 import type { Entries } from "./entry.js";
 import { type CommonTuneOptions, type ReferenceSettings, TUNE_MODES, type TuneMode } from "./options.js";

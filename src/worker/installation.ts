@@ -2,9 +2,9 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from "node:
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { TunerName } from "../core/tuner-name.js";
 import { InstallationError, InvalidRequestError } from "../errors.js";
 import { isCuda } from "../target.js";
+import type { TunerName } from "../tuner-name.js";
 
 /** The TVM that set-up installs where none is named, and the newest with MetaSchedule; `scripts/tvm-version` says the same to scripts. */
 export const TVM_VERSION = "0.18.0";

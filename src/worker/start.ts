@@ -1,5 +1,5 @@
-import type { TunerName } from "../core/tuner-name.js";
 import { InvalidRequestError } from "../errors.js";
+import type { TunerName } from "../tuner-name.js";
 import { awaitedWorker } from "./awaited-worker.js";
 import type { Channel, ChannelName } from "./channel.js";
 import { readServerKeys } from "./curve.js";

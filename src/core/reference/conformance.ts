@@ -2,6 +2,8 @@ import { FamilySeerError } from "../../errors.js";
 import { groupFamilies } from "../families.js";
 import { parseSearchPolicy, type Strategy } from "../search-policy.js";
 import { measuredOrNull, type Task } from "../task.js";
+import { MetaScheduler } from "./meta-scheduler.js";
+import { minstdDraw } from "./minstd.js";
 import { Scheduler } from "./scheduler.js";
 
 /** A scripted job: instead of measuring, the k-th round on task i gives the first costs of `rounds[i][k]`. */
@@ -15,6 +17,14 @@ export interface Scenario {
   readonly taskEarlyStopping: number | null;
   readonly giveUpUnmeasured: boolean;
   readonly rounds: readonly (readonly (readonly number[])[])[];
+}
+
+/** The same for a scheduler of MetaSchedule. */
+export interface MetaScenario extends Pick<Scenario, "tasks" | "trials" | "trialsPerRound" | "strategy" | "rounds"> {
+  readonly trialsPerTask: number | null;
+  readonly alpha: number;
+  readonly backwardWindow: number;
+  readonly seed: number;
 }
 
 /** Every decision of a scheduler on a scenario, and its state at the end. */
@@ -61,15 +71,36 @@ export async function replay(scenario: Scenario): Promise<Trace> {
     throw error;
   }
 
-  const searched = scenario.tasks.map(() => 0);
+  await play(scenario, scheduler, calls);
+  const { trials, rounds, bestRounds, deadTasks, bestCosts, score } = scheduler;
+  return { calls, error: null, ties, trials, rounds, bestRounds, deadTasks, bestCosts, score, families: asRecord };
+}
+
+/** What a scenario's job comes to by {@link MetaScheduler}. */
+export type MetaTrace = Pick<Trace, "calls" | "trials" | "rounds" | "deadTasks" | "bestCosts" | "score">;
+
+/** Runs a scenario through the real scheduler, which draws by the scenario's seed. */
+export async function replayMeta(scenario: MetaScenario): Promise<MetaTrace> {
+  const calls: [number, number, number][] = [];
+  const scheduler = new MetaScheduler({ ...scenario, draw: minstdDraw(scenario.seed) });
+  await play(scenario, scheduler, calls);
+  const { trials, rounds, deadTasks, bestCosts, score } = scheduler;
+  return { calls, trials, rounds, deadTasks, bestCosts, score };
+}
+
+/** Does all that a scheduler asks for, and notes it. */
+async function play(
+  { tasks, rounds }: Pick<Scenario, "tasks" | "rounds">,
+  scheduler: Pick<Scheduler | MetaScheduler, "next" | "observe">,
+  calls: [number, number, number][],
+): Promise<void> {
+  const searched = tasks.map(() => 0);
   for (let action = await scheduler.next(); action.type === "search"; action = await scheduler.next()) {
     const { task, programs } = action;
     const round = searched[task] ?? 0;
     searched[task] = round + 1;
-    const costs = (scenario.rounds[task]?.[round] ?? []).slice(0, programs);
+    const costs = (rounds[task]?.[round] ?? []).slice(0, programs);
     await scheduler.observe(costs.map((cost) => ({ cost: measuredOrNull(cost) })));
     calls.push([task, programs, costs.length]);
   }
-  const { trials, rounds, bestRounds, deadTasks, bestCosts, score } = scheduler;
-  return { calls, error: null, ties, trials, rounds, bestRounds, deadTasks, bestCosts, score, families: asRecord };
 }

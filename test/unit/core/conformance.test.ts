@@ -15,6 +15,16 @@ describe("conformance", () => {
     assert.equal(stdout.split("\n").at(-1), "familyseer: 24 of 24 agree, ansor: 24 of 24 agree");
   });
 
+  it("agrees with MetaSchedule's schedulers on every recorded job", async () => {
+    const { stdout } = await execa("node", ["dist/src/cli/conformance.js", "test/conformance/metaschedule"]);
+    assert.equal(stdout.split("\n").at(-1), "metaschedule: 28 of 28 agree");
+  });
+
+  it("replays what is recorded where nothing is named", async () => {
+    const { stdout } = await execa("node", ["dist/src/cli/conformance.js"]);
+    assert.equal(stdout, "familyseer: 30 of 30 agree, ansor: 30 of 30 agree, metaschedule: 28 of 28 agree");
+  });
+
   it("names the first difference and exits with 1", async () => {
     const trace = JSON.parse(await readFile("test/conformance/001.json", "utf8"));
     trace.ansor.calls[3][0] += 1;

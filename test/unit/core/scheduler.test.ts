@@ -5,9 +5,10 @@ import { scoreAllBy, weightedSum } from "../../../src/core/objective.js";
 import { seededDraw } from "../../../src/core/random.js";
 import type { SchedulerOptions } from "../../../src/core/reference/options.js";
 import { Scheduler } from "../../../src/core/reference/scheduler.js";
-import { parseSearchPolicy, searchPolicyNames } from "../../../src/core/search-policy.js";
+import { defaultPolicy, parseSearchPolicy, searchPolicyNames } from "../../../src/core/search-policy.js";
 import type { Task } from "../../../src/core/task.js";
 import { InvalidObjectiveError, InvalidRequestError } from "../../../src/errors.js";
+import { TUNERS } from "../../../src/tuner-name.js";
 
 function task(coreOperation: string | null, weight = 1): Task {
   return {
@@ -204,6 +205,22 @@ describe("search policy names", () => {
         (error: Error) => error.message.startsWith(`Invalid search policy: ${name}:`),
       );
     }
+  });
+
+  it("are a tuner's own: none of another tuner is taken", () => {
+    assert.equal(defaultPolicy("ansor"), "sketch.xgb.family_op");
+    assert.equal(defaultPolicy("metaschedule"), "meta.xgb.family_op");
+    assert.equal(parseSearchPolicy("default", "metaschedule").search, "meta");
+    for (const tuner of TUNERS) {
+      for (const name of searchPolicyNames(tuner)) {
+        parseSearchPolicy(name, tuner);
+      }
+    }
+    assert.throws(
+      () => parseSearchPolicy("meta.xgb", "ansor"),
+      /"meta", is the search of MetaSchedule, and the tuner is Ansor/,
+    );
+    assert.throws(() => parseSearchPolicy("sketch.xgb", "metaschedule"), /names that exist are default, meta\.xgb,/);
   });
 });
 
