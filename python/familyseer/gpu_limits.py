@@ -20,7 +20,7 @@ GPU_LIMITS = {
     "warp_size": 32,
 }
 # Of a block, in bytes, where a target says nothing: what every device of the kind has.
-_SHARED_MEMORY = {"cuda": 49152, "rocm": 65536, "metal": 32768, "opencl": 16384, "vulkan": 16384}
+SHARED_MEMORY = {"cuda": 49152, "rocm": 65536, "metal": 32768, "opencl": 16384, "vulkan": 16384}
 
 
 def gpu_limits(target: tvm.target.Target, block: tuple[int, int] | None = None) -> dict[str, int]:
@@ -44,7 +44,7 @@ def gpu_limits(target: tvm.target.Target, block: tuple[int, int] | None = None) 
     return {
         **GPU_LIMITS,
         "max_threads_per_block": limit(most, threads, "max_threads_per_block", "max_num_threads"),
-        "max_shared_memory_per_block": limit(_SHARED_MEMORY[kind], size, "max_shared_memory_per_block"),
+        "max_shared_memory_per_block": limit(SHARED_MEMORY[kind], size, "max_shared_memory_per_block"),
         "max_vthread_extent": max(1, warp // 4),
         "warp_size": warp,
     }

@@ -47,7 +47,7 @@ class MetaSchedule:
         from .tasks import extract
 
         asked = question
-        found = extract(asked.model, asked.batch, asked.layout, asked.target, asked.cache, asked.inputs, asked.block)
+        found = extract(asked.model, asked.batch, asked.layout, asked.target, asked.cache, asked.inputs)
         return MetaScheduleNetwork(question, found)
 
     def cost_model(self, plan: ModelPlan, seed: int, training: TrainingSettings) -> CostModel:

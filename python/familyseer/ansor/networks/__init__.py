@@ -6,23 +6,26 @@ import importlib
 from collections.abc import Sequence
 from typing import Callable
 
-from ...errors import RequestError
 from ...example_inputs import example_input
-from ...near_misses import did_you_mean
 from ...network_files import is_file
-from . import convolutional, transformers
+from ...networks import LAYOUTS, check_question, refuse_inputs
+from ...networks.convolutional import CLASSIFIERS, Body
+from ...networks.inputs import AskedInput, asked_inputs
+from . import transformers
+from .convolutional import classifier
 from .files import check_file, load_network
-from .inputs import AskedInput, asked_inputs
-from .network import LAYOUTS, Network
+from .network import Network
 
 __all__ = ["LAYOUTS", "PAPER", "AskedInput", "Network", "asked_inputs", "build_network", "check_network"]
 
+
+def _classifier(body: Body) -> Callable[[int, str], Network]:
+    return lambda batch, layout: classifier(body, batch, layout)
+
+
 # The eight of the paper.
 PAPER: dict[str, Callable[[int, str], Network]] = {
-    "resnet50_v1": lambda batch, layout: convolutional.resnet_v1(50, batch, layout),
-    "resnet152_v2": lambda batch, layout: convolutional.resnet_v2(152, batch, layout),
-    "mobilenet0.5": lambda batch, layout: convolutional.mobilenet_v1(0.5, batch, layout),
-    "mobilenetv2_0.5": lambda batch, layout: convolutional.mobilenet_v2(0.5, batch, layout),
+    **{name: _classifier(body) for name, body in CLASSIFIERS.items()},
     "vit_huge": transformers.vit_huge,
     # These have no images, so no layout.
     "bert_large": lambda batch, _layout: transformers.bert_large(batch),
@@ -34,20 +37,9 @@ PAPER: dict[str, Callable[[int, str], Network]] = {
 def check_network(name: str, batch: int, layout: str) -> None:
     """Builds nothing. Raises RequestError for a name that does not exist (with the near ones), a file that is not there
     or is of no kind that can be read, a layout there is not, and a batch of none."""
-    if layout not in LAYOUTS:
-        raise RequestError(f"Unknown layout: {layout}. The layouts are {' and '.join(LAYOUTS)}.")
-    if batch < 1:
-        raise RequestError(f"batch is {batch}. Expected a whole number of at least 1.")
+    check_question(name, batch, layout, _makers(), ".json (Relay), .onnx, .pt (TorchScript)")
     if is_file(name):
         check_file(name)
-        return
-    makers = _makers()
-    if name not in makers:
-        hint = did_you_mean(name, makers, most=3, cutoff=0.4)
-        raise RequestError(
-            f"Unknown model: {name}.{hint} The models are {', '.join(sorted(makers))}; "
-            "or name a file: .json (Relay), .onnx, .pt (TorchScript)."
-        )
 
 
 def build_network(name: str, batch: int = 1, layout: str = "NHWC", inputs: Sequence[AskedInput] = ()) -> Network:
@@ -62,12 +54,7 @@ def build_network(name: str, batch: int = 1, layout: str = "NHWC", inputs: Seque
     check_network(name, batch, layout)
     if is_file(name):
         return load_network(name, batch, layout, inputs)
-    if inputs:
-        given = ", ".join(each.name for each in inputs)
-        raise RequestError(
-            f"{name} is built with inputs of its own, so that {given} cannot be given. Leave --input out; it is for "
-            "networks from files."
-        )
+    refuse_inputs(name, inputs)
     return _makers()[name](batch, layout)
 
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import RequestError, last_line
 from ...example_inputs import example_input
 from ...network_files import FORMATS
-from .inputs import DTYPES, AskedInput, DeclaredInput, Input, settle, shape_text
+from ...networks.inputs import DTYPES, AskedInput, DeclaredInput, Input, settle, shape_text
 from .network import Network
 
 if TYPE_CHECKING:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ...example_inputs import SEED
+from ...networks.weights import draw_weights
 
 if TYPE_CHECKING:
     import tvm
@@ -16,8 +13,6 @@ if TYPE_CHECKING:
     from tvm import relay
 
     from ...wire import messages
-
-LAYOUTS = ("NHWC", "NCHW")
 
 
 @dataclass(frozen=True)
@@ -48,37 +43,7 @@ def network_of(output: relay.Expr, inputs: dict[str, NDArray[Any]]) -> Network:
         for parameter in module["main"].params
         if parameter.name_hint not in inputs
     }
-    return Network(module, draw_weights(shapes), inputs)
-
-
-def draw_weights(shapes: dict[str, tuple[int, ...]]) -> dict[str, tvm.nd.NDArray]:
-    """Random weights for the names, the same ones every time.
-
-    Weights of one kind and shape are one array: a network of 632 million weights takes 0.1 GB until it is compiled, and
-    neither tasks nor latency depend on the values.
-    """
-    import tvm
-
-    drawn: dict[tuple[str, tuple[int, ...]], tvm.nd.NDArray] = {}
-    for name, shape in shapes.items():
-        key = (_kind(name), shape)
-        if key not in drawn:
-            drawn[key] = tvm.nd.array(_draw(*key))
-    return {name: drawn[_kind(name), shape] for name, shape in shapes.items()}
-
-
-def _kind(name: str) -> str:
-    if re.search("gamma|scale", name):
-        return "scale"
-    return "shift" if re.search("beta|shift|bias", name) else "weight"
-
-
-def _draw(kind: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    random = np.random.default_rng((SEED, *shape))
-    # No exact 0 or 1: TVM would leave such an addition or multiplication out.
-    if kind == "scale":
-        return random.uniform(0.5, 1.5, shape).astype("float32")
-    if kind == "shift":
-        return random.uniform(0.01, 0.1, shape).astype("float32")
-    fan = max(1, int(np.prod(shape) / max(shape)))
-    return random.standard_normal(shape, "float32") * np.float32(np.sqrt(2.0 / fan))
+    drawn = draw_weights(shapes)
+    # An array that several names have stays one.
+    arrays = {id(value): tvm.nd.array(value) for value in drawn.values()}
+    return Network(module, {name: arrays[id(value)] for name, value in drawn.items()}, inputs)

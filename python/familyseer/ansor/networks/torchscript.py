@@ -15,7 +15,7 @@ import numpy as np
 
 from ...errors import RequestError
 from ...example_inputs import example_input
-from .inputs import DTYPES, AskedInput, DeclaredInput, Input, settle, shape_text
+from ...networks.inputs import DTYPES, AskedInput, DeclaredInput, Input, settle, shape_text
 
 # What an embedding may be looked up by.
 _INDICES = ("int64", "int32")

@@ -1,31 +1,49 @@
-"""Networks in Relax: the paper's eight, and files."""
+"""The networks that can be tuned: by name, built in Relax with seeded random weights, offline; or from a file."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Callable
 
-if TYPE_CHECKING:
-    import tvm
+from ...errors import RequestError
+from ...network_files import is_file
+from ...networks import check_question, refuse_inputs
+from ...networks.convolutional import CLASSIFIERS, Body
+from ...networks.inputs import asked_inputs
+from .convolutional import classifier
+from .network import Network
+from .small import mlp
 
-    from ...wire import messages
-
-
-@dataclass(frozen=True)
-class Network:
-    """A network in Relax. `main` of `module` takes the inputs, then the weights: `weights` holds arrays for them."""
-
-    module: tvm.IRModule
-    weights: list[Any]
-
-    def described_inputs(self) -> list[messages.DescribedInput]:
-        raise NotImplementedError
+__all__ = ["PAPER", "Network", "build_network", "check_network"]
 
 
-def check_network(model: str, batch: int, layout: str) -> None:
-    raise NotImplementedError
+def _classifier(body: Body) -> Callable[[int, str], Network]:
+    return lambda batch, layout: classifier(body, batch, layout)
 
 
-def build_network(model: str, batch: int, layout: str, inputs: Sequence[dict[str, Any]] = ()) -> Network:
-    raise NotImplementedError
+# Of the paper.
+PAPER: dict[str, Callable[[int, str], Network]] = {name: _classifier(body) for name, body in CLASSIFIERS.items()}
+_MAKERS: dict[str, Callable[[int, str], Network]] = {**PAPER, "mlp": lambda batch, _layout: mlp(batch)}
+
+
+def check_network(name: str, batch: int, layout: str) -> None:
+    """Builds nothing. Raises RequestError for a name that does not exist (with the near ones), a file that is not there
+    or is of no kind that can be read, a layout there is not, and a batch of none."""
+    check_question(name, batch, layout, _MAKERS, ".json (Relax), .onnx, .pt2 (torch.export)")
+
+
+def build_network(name: str, batch: int = 1, layout: str = "NHWC", inputs: Sequence[dict[str, Any]] = ()) -> Network:
+    """Builds a network by name, or loads it from a file.
+
+    Image networks take batch x 224 x 224 x 3; what else a network takes is said where it is built. `inputs` is what the
+    user says of a file's inputs.
+
+    Raises RequestError for what `check_network` refuses, a file that holds no network, or inputs that cannot be
+    (`inputs.settle`).
+    """
+    check_network(name, batch, layout)
+    asked = asked_inputs(inputs)
+    if is_file(name):
+        raise RequestError(f"{name}: files are not read yet.")
+    refuse_inputs(name, asked)
+    return _MAKERS[name](batch, layout)

@@ -14,9 +14,9 @@ from typing import Any
 
 import psutil
 
-from ...errors import RequestError
-from ...example_inputs import example_bytes
-from ...near_misses import did_you_mean
+from ..errors import RequestError
+from ..example_inputs import example_bytes
+from ..near_misses import did_you_mean
 
 # As `--input` spells them; of these numpy and TVM make examples.
 DTYPES = (
