@@ -289,9 +289,9 @@ class Backend(Protocol):
     def name(self) -> str:
         """What users call it: `ansor`, `metaschedule`."""
 
-    @property
-    def preload(self) -> tuple[str, ...]:
-        """The modules, by name, that builders of its programs need beside TVM, so that no builder imports them anew."""
+    def preload(self, target: Target) -> tuple[str, ...]:
+        """The modules, by name, that builders of its programs for a target need beside TVM, so that no builder imports
+        them anew."""
 
     def parse_target(self, text: str) -> Target:
         """A target; `native` is this machine's CPU. Raises RequestError for one that TVM does not know, or that there

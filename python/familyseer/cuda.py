@@ -7,9 +7,8 @@ find `export`. All else calls `nvrtc.register`.
 
 from __future__ import annotations
 
-from tvm.contrib import tar
-
 from .nvrtc import NO_GPU, compile_cubin, gpu_count, register
+from .tvm_names import tar
 
 __all__ = ["NO_GPU", "compile_cubin", "export", "gpu_count", "register"]
 

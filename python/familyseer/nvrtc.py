@@ -20,7 +20,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import tvm
-from tvm.contrib import nvcc
+
+from .tvm_names import nvcc
+from .tvm_names import register as register_with_tvm
 
 NVRTC_NAMES = ("libnvrtc.so.12", "libnvrtc.so.13", "libnvrtc.so.11.2", "libnvrtc.so")
 NO_GPU = (
@@ -33,7 +35,7 @@ NO_GPU = (
 def register() -> None:
     """Has TVM compile CUDA programs by NVRTC, in this process, where there is no `nvcc`. May be called again."""
     if shutil.which("nvcc") is None:
-        tvm.register_func("tvm_callback_cuda_compile", _callback, override=True)
+        register_with_tvm("tvm_callback_cuda_compile", _callback, override=True)
 
 
 def gpu_count() -> int:

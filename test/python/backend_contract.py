@@ -63,8 +63,8 @@ class BackendContract:
         assert len(by_key) >= 4, "too few programs to hold a tuner to anything"
         return list(by_key.values())
 
-    def test_what_builders_need_can_be_imported(self, backend: Backend) -> None:
-        for module in backend.preload:
+    def test_what_builders_need_can_be_imported(self, backend: Backend, question: Question) -> None:
+        for module in backend.preload(question.target):
             importlib.import_module(module)
 
     def test_a_target_that_nobody_knows_is_refused(self, backend: Backend) -> None:

@@ -229,7 +229,10 @@ class Network:
 
 
 class Scripted:
-    preload: tuple[str, ...] = ()
+    name = "scripted"
+
+    def preload(self, target: str) -> tuple[str, ...]:
+        return ()
 
     def parse_target(self, text: str) -> str:
         if text != TARGET:

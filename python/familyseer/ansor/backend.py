@@ -52,8 +52,7 @@ class Ansor:
 
     name = "ansor"
 
-    @property
-    def preload(self) -> tuple[str, ...]:
+    def preload(self, target: tvm.target.Target) -> tuple[str, ...]:
         from .programs import PRELOAD
 
         return PRELOAD

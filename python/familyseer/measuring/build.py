@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
-from tvm.contrib import cc, ndk, tar
-
 from .. import nvrtc
+from ..tvm_names import cc, ndk, tar
 from .failures import WHILE_COMPILING, WHILE_INSTANTIATING, Failure, raised
 
 

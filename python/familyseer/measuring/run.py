@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import tvm
 
+from ..targets import kind_of, on_cpu
+from ..tvm_names import RANDOM_FILL, array, empty
 from .build import Argument
 from .cpus import on_cpus
 from .failures import WHILE_LOADING, WHILE_RUNNING, Failure, raised
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-RANDOM_FILL = "tvm.contrib.random.random_fill"
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Runner:
         timing_seconds, kind = 0.0, WHILE_LOADING
         try:
             module = tvm.runtime.load_module(request.path)
-            device = tvm.device(tvm.target.Target(request.target).kind.name, request.timing.device)
+            device = tvm.device(device_kind(request.target), request.timing.device)
             timer = timer_of(module, device, request.timing)
             kind = WHILE_RUNNING
             arrays = self._arrays.of(request, device)
@@ -100,17 +100,22 @@ class Arrays:
             self._arrays = _random_arrays(request.arguments, device, self._function(RANDOM_FILL))
             self._wanted = wanted
         given = zip(self._arrays, request.values)
-        return [array if value is None else tvm.nd.array(value, device) for array, value in given]
+        return [filled if value is None else array(value, device) for filled, value in given]
 
 
 def _random_arrays(arguments: tuple[Argument, ...], device: Any, fill: Any) -> list[Any]:
     arrays = []
     for argument in arguments:
-        array = tvm.nd.empty(argument.shape, argument.dtype, device)
-        fill(array)
-        arrays.append(array)
+        filled = empty(argument.shape, argument.dtype, device)
+        fill(filled)
+        arrays.append(filled)
     device.sync()
     return arrays
+
+
+def device_kind(target: str) -> str:
+    """TVM's name of what programs for a target run on."""
+    return "cpu" if on_cpu(target) else kind_of(target)
 
 
 def timer_of(module: Any, device: Any, timing: Timing) -> Any:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tvm
 from tvm import rpc
 
 from ..errors import last_line
+from ..tvm_names import RANDOM_FILL
 from .failures import RUN_TIMEOUT, WHILE_LOADING, WHILE_RUNNING, Failure, raised
-from .run import RANDOM_FILL, Arrays, Ran, RunRequest, costs_of, timer_of
+from .run import Arrays, Ran, RunRequest, costs_of, device_kind, timer_of
 from .tracker import Address, Grant
 
 # Seconds to open a session in, in which the server forks, and to find out after an error whether the server is there.
@@ -104,7 +104,7 @@ class RemoteRunner:
         try:
             self._session.upload(request.path, name)
             module = self._session.load_module(name)
-            device = self._session.device(tvm.target.Target(request.target).kind.name, request.timing.device)
+            device = self._session.device(device_kind(request.target), request.timing.device)
             timer = timer_of(module, device, request.timing)
             kind = WHILE_RUNNING
             assert self._arrays is not None
@@ -121,5 +121,5 @@ class RemoteRunner:
         """Takes the uploaded file, and the library that the server linked from it, off the server."""
         self._session.remove(name)
         if name.endswith(".tar"):
-            with contextlib.suppress(tvm.error.TVMError):
+            with contextlib.suppress(RuntimeError):
                 self._session.remove(f"{name}.so")

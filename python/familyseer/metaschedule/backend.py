@@ -22,11 +22,10 @@ class MetaSchedule:
 
     name = "metaschedule"
 
-    @property
-    def preload(self) -> tuple[str, ...]:
-        from .programs import PRELOAD
+    def preload(self, target: MetaTarget) -> tuple[str, ...]:
+        from .programs import preload
 
-        return PRELOAD
+        return preload(target.tvm)
 
     def parse_target(self, text: str) -> MetaTarget:
         from .target import parse_target

@@ -6,23 +6,36 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import tvm
+from tvm.driver import build
+from tvm.s_tir.meta_schedule.arg_info import ArgInfo
+from tvm.s_tir.transform import RemoveWeightLayoutRewriteBlock
+
+from ..measuring.build import Argument, BuildRequest, Compiled
+from . import intrinsics
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..measuring.build import Argument, BuildRequest
     from .target import MetaTarget
 
-# What builders need beside TVM.
-PRELOAD = (__name__,)
+
+def preload(target: tvm.target.Target) -> tuple[str, ...]:
+    """What builders of programs for a target need beside TVM."""
+    return f"{__package__}.builder_process", *intrinsics.modules(target)
 
 
 @dataclass(frozen=True, eq=False)
 class ScheduledProgram:
-    """A schedule of a task (measuring/program.py, Program): `task` is the workload's key, `words` are for people."""
+    """A scheduled module of a task (measuring/program.py, Program): `task` is the task's key, `words` are for people.
+
+    A builder is sent the module itself, pickled (20 to 30 KB): 1.0 to 1.4 ms to write and 0.3 to 0.7 to read, where a
+    trace takes 2.5 ms to be applied, and JSON 2.8 to 3.9 to be read.
+    """
 
     task: str
     words: str
-    schedule: Any
+    module: tvm.IRModule
     tvm_target: MetaTarget
 
     @property
@@ -30,7 +43,24 @@ class ScheduledProgram:
         return self.tvm_target.text
 
     def build_request(self, link: Callable[..., Any]) -> BuildRequest:
-        raise NotImplementedError
+        return BuildRequest(instantiate, (self.module, self.tvm_target.tvm), link)
 
     def values(self, arguments: tuple[Argument, ...]) -> tuple[NDArray[Any] | None, ...]:
         return (None,) * len(arguments)
+
+
+def instantiate(payload: tuple[tvm.IRModule, tvm.target.Target]) -> Callable[[], Compiled]:
+    """Of a scheduled module and its target, what compiles it (TVM: builder/local_builder.py, default_build)."""
+    module, target = payload
+    intrinsics.load(target)
+    arguments = tuple(map(argument_of, ArgInfo.from_entry_func(module, remove_preproc=True)))
+
+    def compile_it() -> Compiled:
+        as_run = RemoveWeightLayoutRewriteBlock(skip_tensor_rewrite=True)(module)
+        return Compiled(build(as_run, target=target), arguments)
+
+    return compile_it
+
+
+def argument_of(info: ArgInfo) -> Argument:
+    return Argument(tuple(int(extent) for extent in info.shape), str(info.dtype))

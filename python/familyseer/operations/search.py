@@ -140,4 +140,5 @@ def make_engine(job: Job, measure: messages.MeasureSettings) -> Engine | Simulat
     # TVM may have bound this thread to some, and what is started here would inherit that.
     os.sched_setaffinity(0, allowed_cpus())
     settings = EngineSettings(**measure["building"], threads=job.threads)
-    return Engine(settings, make_devices(measure["devices"], str(job.target), job.threads), job.backend.preload)
+    devices = make_devices(measure["devices"], str(job.target), job.threads)
+    return Engine(settings, devices, job.backend.preload(job.target))
