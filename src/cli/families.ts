@@ -1,6 +1,6 @@
 import type { Command } from "@commander-js/extra-typings";
 import { groupFamilies } from "../core/families.js";
-import { parseSearchPolicy } from "../core/search-policy.js";
+import { defaultPolicy, parseSearchPolicy } from "../core/search-policy.js";
 import { InvalidRequestError } from "../errors.js";
 import { listTasks } from "../network/tasks.js";
 import { example, type Finish, withNetworkOptions, withWorkerOptions } from "./command.js";
@@ -9,10 +9,11 @@ import { EXIT } from "./exit-code.js";
 export function addFamilies(program: Command, finish: Finish): void {
   const named = withNetworkOptions(program.command("families"))
     .description("show which tasks of a network form families")
-    .option("--search-policy <name>", "search policy with families", "sketch.xgb.family_op")
+    .option("--search-policy <name>", "search policy with families (default: the tuner's .xgb.family_op)")
     .option("--json", "print an object from family name to task ids");
   const command = withWorkerOptions(named).action(async (options) => {
-    const { families: algorithm, name } = parseSearchPolicy(options.searchPolicy);
+    const { tuner = null, searchPolicy = defaultPolicy(tuner ?? "ansor") } = options;
+    const { families: algorithm, name } = parseSearchPolicy(searchPolicy, tuner);
     if (algorithm === null) {
       throw new InvalidRequestError(
         `The search policy ${name} has no families. Expected one such as ${name}.family_op.`,

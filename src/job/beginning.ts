@@ -15,7 +15,7 @@ import type { FamilyWorkers } from "./family-workers.js";
 
 /** What a job takes over from logs, and where it starts from. */
 export interface Beginning {
-  readonly start: Omit<Start, "expectGains">;
+  readonly start: Omit<Start, "expectGains" | "policy">;
   readonly recordsTaken: number;
   /** The records of its own log that count as this job's programs though its journal tells of no round with them. */
   readonly ownBefore: readonly PastProgram[];

@@ -15,12 +15,17 @@ import { FastScheduler } from "../core/fast/fast-scheduler.js";
 import type { ExpectGains } from "../core/fast/options.js";
 import { scoreAllBy } from "../core/objective.js";
 import { seededDraw } from "../core/random.js";
+import { MetaScheduler } from "../core/reference/meta-scheduler.js";
+import { minstdDraw } from "../core/reference/minstd.js";
 import { Scheduler } from "../core/reference/scheduler.js";
+import { SEARCH_OF, type SearchPolicy } from "../core/search-policy.js";
+import { InvalidRequestError } from "../errors.js";
 import type { CompleteTuneOptions } from "../options/defaults.js";
 import type { NamedTask } from "./events.js";
 
 /** What a job is decided from. */
 export interface Start {
+  readonly policy: SearchPolicy;
   readonly measuredBefore: readonly PastProgram[];
   readonly trialsBefore: number;
   readonly trialsPerRound: number;
@@ -64,6 +69,15 @@ function makeScheduler(
       carriedOver: options.loadModels !== null,
       leastCosts: start.leastCosts ?? [],
     });
+  }
+  if (start.policy.search === SEARCH_OF.metaschedule && families === null) {
+    if (options.objective) {
+      throw new InvalidRequestError(
+        `An objective of its own has no part in the search policy ${start.policy.name}: MetaSchedule's scheduler knows the ` +
+          "weighted sum of the tasks' latencies alone. Take a policy with families, such as meta.xgb.family_op, or the fast mode.",
+      );
+    }
+    return new MetaScheduler({ ...options, ...start, tasks, draw: minstdDraw(options.seed) });
   }
   return new Scheduler({
     ...options,

@@ -2,7 +2,7 @@ import { PassThrough } from "node:stream";
 import type { RoundOutcome } from "../core/decider.js";
 import { type Families, groupFamilies } from "../core/families.js";
 import type { ExpectGains } from "../core/fast/options.js";
-import { parseSearchPolicy, type SearchPolicy } from "../core/search-policy.js";
+import type { SearchPolicy } from "../core/search-policy.js";
 import { measuredOrNull } from "../core/task.js";
 import { CancelledError } from "../errors.js";
 import { type Measures, requireTarget } from "../network/gpus.js";
@@ -28,6 +28,7 @@ import { type JobDecider, makeDecider } from "./decider.js";
 import { deviceSettings, simulatedTarget } from "./devices.js";
 import type { Before, EndReason, NamedTask, Resumed, Round, TuneEvent } from "./events.js";
 import { checkWorkers, FamilyWorkers } from "./family-workers.js";
+import { checkPolicy, policyOf, withPolicy } from "./policy.js";
 import { register } from "./register.js";
 import {
   asJournaled,
@@ -80,14 +81,13 @@ export function tune(options: TuneOptions): AsyncGenerator<TuneEvent, void, void
  */
 export class Tuner {
   readonly options: CompleteTuneOptions;
-  readonly #policy: SearchPolicy;
   readonly #devices: DeviceSettings;
   readonly #stopping = new AbortController();
 
   constructor(options: TuneOptions) {
     const simulated = options.simulated ? { target: simulatedTarget(options.target) } : {};
     this.options = { ...complete(options), ...simulated };
-    this.#policy = parseSearchPolicy(this.options.searchPolicy);
+    checkPolicy(this.options);
     this.#devices = deviceSettings(this.options);
     checkWorkers(this.options);
   }
@@ -127,7 +127,7 @@ export class Tuner {
       lock = await LogLock.take(path, wait ? this.#stopping.signal : null);
       history = resume ? await readHistory(path) : null;
       if (history) {
-        requireSameOptions(this.options, history);
+        requireSameOptions(withPolicy(this.options, history.started.tuner), history);
       }
       if (history?.ended && this.options.trials === history.trials) {
         emit({ type: "ended-before", reason: history.ended });
@@ -153,25 +153,27 @@ export class Tuner {
     let workers: FamilyWorkers | null = null;
     let files: Files | null = null;
     try {
-      await checkNetwork(first, this.options);
+      const options = withPolicy(this.options, first.tuner);
+      const policy = policyOf(options, first.tuner);
+      await checkNetwork(first, options);
       const measures = MEASURES[this.#devices.type];
-      const warnings = await requireTarget(first, this.options, measures);
-      const extracted = await this.#extract(first);
+      const warnings = await requireTarget(first, options, measures);
+      const extracted = await this.#extract(first, policy);
       const { target, inputs, tasks, families, fromCache: tasksFromCache } = extracted;
       if (history) {
-        requireSameTasks(this.options.log, history, tasks, target);
+        requireSameTasks(options.log, history, tasks, target);
       }
       workers = await FamilyWorkers.start(first, settings, families, measures);
       const beginning = history
-        ? await beginAgain(workers, this.options, history, { target, tasks })
-        : await beginNew(workers, this.options, { target, tasks });
+        ? await beginAgain(workers, options, history, { target, tasks })
+        : await beginNew(workers, options, { target, tasks });
       const gains = new ExpectedGains(expectedBy(workers));
-      const decider = makeDecider(this.options, tasks, families, { ...beginning.start, expectGains: gains.ask });
-      const { trials } = this.options;
+      const decider = makeDecider(options, tasks, families, { ...beginning.start, policy, expectGains: gains.ask });
+      const { trials } = options;
       const { trialsPerRound } = decider.scheduler;
       const noticed = await register(workers, {
-        options: this.options,
-        costModel: this.#policy.costModel,
+        options,
+        costModel: policy.costModel,
         families,
         tasks: tasks.map(({ id }) => id),
         trialsPerRound,
@@ -179,28 +181,27 @@ export class Tuner {
       });
       const past = await this.#goOn(history, tasks, beginning, decider, gains);
 
-      files = await Files.open(this.options.log);
+      files = await Files.open(options.log);
       const { log, journal } = files;
       const { recordsTaken } = beginning;
       const { before, resumed } = past;
       const threads = extracted.threads?.count ?? null;
-      const ofThreads = await describeThreads(extracted.threads, this.options, logsGoneOnWith(this.options, history));
-      const notices = [...warnings, ...withoutEffect(this.options), ...ofThreads, ...beginning.notices, ...noticed];
+      const ofThreads = await describeThreads(extracted.threads, options, logsGoneOnWith(options, history));
+      const notices = [...warnings, ...withoutEffect(options), ...ofThreads, ...beginning.notices, ...noticed];
       const began = { type: "started", tuner: first.tuner, target, inputs, tasks, trialsPerRound, threads } as const;
       emit({ ...began, tasksFromCache, trials, recordsTaken, before, resumed, notices });
-      const options = asJournaled(this.options);
       const basis = basisOf(beginning, trialsPerRound, log);
       await journal.append([
         entry(
           history
             ? { type: "resumed", trials, tasks: tasks.map(({ id }) => id), threads }
-            : { ...began, options, basis },
+            : { ...began, options: asJournaled(options), basis },
         ),
       ]);
 
       const [roundsBegun, busyBefore] = [performance.now(), workers.busySeconds];
       const { reason: whatEndedIt, failures } = await this.#rounds(
-        { options: this.options, stopping: this.#stopping.signal, workers, decider, gains, log, journal, emit },
+        { options, stopping: this.#stopping.signal, workers, decider, gains, log, journal, emit },
         past,
       );
       const inRounds = (performance.now() - roundsBegun) / 1000;
@@ -274,7 +275,10 @@ export class Tuner {
     };
   }
 
-  async #extract(worker: Worker): Promise<{
+  async #extract(
+    worker: Worker,
+    policy: SearchPolicy,
+  ): Promise<{
     target: string;
     inputs: readonly DescribedInput[];
     tasks: NamedTask[];
@@ -285,7 +289,7 @@ export class Tuner {
     const { model, onlyTasks } = this.options;
     const { target, inputs, tasks: all, fromCache, threads } = await extractTasks(worker, this.options);
     const tasks = chooseTasks(all, model, onlyTasks);
-    const families = this.#policy.families ? groupFamilies(tasks, this.#policy.families) : null;
+    const families = policy.families ? groupFamilies(tasks, policy.families) : null;
     const familyOf = new Map([...(families ?? [])].flatMap(([name, ids]) => ids.map((id) => [id, name] as const)));
     return {
       target,

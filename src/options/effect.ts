@@ -1,3 +1,4 @@
+import { parseSearchPolicy, SEARCH_OF } from "../core/search-policy.js";
 import { isCuda } from "../target.js";
 import { type CompleteTuneOptions, TUNE_DEFAULTS } from "./defaults.js";
 import type { AnyEntries } from "./entry.js";
@@ -14,7 +15,7 @@ export function overlaps({ overlap, target, simulated, workers }: CompleteTuneOp
 
 /** What was asked for and has no say in the mode that was asked for, in a user's words. */
 export function withoutEffect(options: CompleteTuneOptions): string[] {
-  return [...withoutEffectOnSpeed(options), ...withoutEffectInMode(options)];
+  return [...withoutEffectOnSpeed(options), ...withoutEffectInMode(options), ...withoutEffectByPolicy(options)];
 }
 
 function withoutEffectOnSpeed(options: CompleteTuneOptions): string[] {
@@ -35,4 +36,19 @@ function withoutEffectInMode(options: CompleteTuneOptions): string[] {
   const [entries, words] = OF_OTHER_MODE[options.mode];
   const set = Object.entries(entries).filter(([name, entry]) => !entry.withoutEffect && given[name] !== defaults[name]);
   return set.map(([name]) => `${name} ${words}`);
+}
+
+/** The schedulers of the reference mode differ in what they decide by. */
+function withoutEffectByPolicy({ mode, searchPolicy, beta, trialsPerTask }: CompleteTuneOptions): string[] {
+  if (mode !== "reference" || searchPolicy === null) {
+    return [];
+  }
+  const { search, families } = parseSearchPolicy(searchPolicy);
+  const ofMetaSchedule = search === SEARCH_OF.metaschedule && families === null;
+  const unused = ofMetaSchedule
+    ? { beta: beta !== TUNE_DEFAULTS.beta }
+    : { trialsPerTask: trialsPerTask !== TUNE_DEFAULTS.trialsPerTask };
+  return Object.entries(unused)
+    .filter(([, given]) => given)
+    .map(([name]) => `${name} has no effect with the search policy ${searchPolicy}, whose scheduler does not know it.`);
 }

@@ -25,8 +25,11 @@ export interface CommonTuneOptions {
   readonly inputs?: readonly NetworkInput[];
   /** A TVM target; `native` is this machine's CPU. */
   readonly target?: string;
-  /** How programs are searched, which cost model ranks them, and by what tasks form families: `sketch.xgb.family_op`. */
-  readonly searchPolicy?: string;
+  /**
+   * How programs are searched, which cost model ranks them, and by what tasks form families: `sketch.xgb.family_op` with Ansor,
+   * `meta.xgb.family_op` with MetaSchedule, which are also what null stands for.
+   */
+  readonly searchPolicy?: string | null;
   /** Tune only these of the network's tasks, by their numbers. */
   readonly onlyTasks?: readonly number[] | null;
   /** Programs of a round. */
@@ -126,6 +129,8 @@ export interface ReferenceSettings {
   readonly gamma?: number;
   /** Rounds that a gradient looks back. */
   readonly backwardWindow?: number;
+  /** Programs of a task at most; null: no limit. MetaSchedule's own scheduler has it, a policy of two parts. */
+  readonly trialsPerTask?: number | null;
   /** Search a task no further if no program ran of it in warm-up. */
   readonly giveUpUnmeasured?: boolean;
 }

@@ -109,11 +109,14 @@ const COMMON = {
     decides: true,
   },
 
+  // Null is the tuner's own; which that was, the journal says.
   searchPolicy: {
     flag: "--search-policy <name>",
-    help: "search policy",
+    help:
+      "search, cost model, families: sketch.xgb.family_op, _hash or _ind with Ansor, meta.xgb... with MetaSchedule; " +
+      "with two parts the reference mode decides as TVM's own scheduler (default: the tuner's .xgb.family_op)",
     group: "search",
-    default: "sketch.xgb.family_op",
+    default: null,
     decides: true,
   },
   onlyTasks: {
@@ -407,6 +410,14 @@ export const OF_REFERENCE = {
     group: "experiments",
     parse: wholeNumber,
     default: SCHEDULER_DEFAULTS.backwardWindow,
+    decides: true,
+  },
+  trialsPerTask: {
+    flag: "--trials-per-task <n>",
+    help: "programs of a task at most (reference mode, search policies of MetaSchedule with two parts)",
+    group: "experiments",
+    parse: wholeNumber,
+    default: null,
     decides: true,
   },
   giveUpUnmeasured: { default: SCHEDULER_DEFAULTS.giveUpUnmeasured, decides: true },

@@ -17,6 +17,8 @@ export interface WorkerScript extends Script {
   readonly nth?: number;
   /** The version of the protocol that it says it speaks. */
   readonly protocol?: number;
+  /** The tuner that it says its TVM has. */
+  readonly tuner?: string;
 }
 
 type Request = Extract<ToWorker, { type: "request" }>;
@@ -65,8 +67,8 @@ async function serve(endpoint: string): Promise<void> {
   }
   socket.linger = 0;
   socket.connect(endpoint);
-  const protocol = script.protocol ?? PROTOCOL_VERSION;
-  await send({ type: "hello", protocol, tvm_version: "", tuner: "ansor", python_version: "", pid: process.pid });
+  const { protocol = PROTOCOL_VERSION, tuner = "ansor" } = script;
+  await send({ type: "hello", protocol, tvm_version: "", tuner, python_version: "", pid: process.pid });
   const beat = setInterval(() => void send({ type: "heartbeat" }).catch(() => undefined), 1000);
   for await (const [frame] of socket) {
     const message = checked("what was sent to the scripted worker", toWorker, unpack(frame as Buffer));
