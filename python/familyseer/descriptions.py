@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib.util
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import cache
+from .needed import tvm_folder, version_of
 from .network_files import digests_of
 
 if TYPE_CHECKING:
@@ -77,12 +76,8 @@ def _sources() -> str:
 
 def _tvm_version() -> str:
     """The version, and where the package lies, of the TVM that would be imported."""
-    found = importlib.util.find_spec("tvm")
-    if found is None or found.origin is None:
-        return ""
-    folder = Path(found.origin).parent
-    version = re.search(r'__version__ = "(.*)"', (folder / "_ffi" / "libinfo.py").read_text())
-    return f"{version[1] if version else ''} {folder}"
+    folder = tvm_folder()
+    return "" if folder is None else f"{version_of(folder)} {folder}"
 
 
 def _cpu() -> list[str]:

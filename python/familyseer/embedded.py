@@ -38,11 +38,11 @@ def open_worker(executable: str, version: str, sites: list[str]) -> int:
         for folder in sites:
             site.addsitedir(folder)
     # Absolute: a bridge may load this file by its path, outside the package.
-    from familyseer.needed import missing
+    from familyseer.needed import hindrance
 
-    lacking = missing()
-    if lacking:
-        raise RuntimeError(lacking)
+    hindered = hindrance()
+    if hindered:
+        raise RuntimeError(hindered)
     from familyseer.wire.session import Session
     from familyseer.worker import operations
 

@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { execa } from "execa";
@@ -39,8 +39,12 @@ export function addSetup(program: Command, finish: Finish): void {
 
 /** The versions of TVM that set-up can install, in words. */
 function installable(): string {
-  const versions = readdirSync(join(packageRoot, "scripts"))
-    .flatMap((name) => /^tvm-([\d.]+)\.artifacts$/.exec(name)?.[1] ?? [])
-    .sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+  const fromMaven = readdirSync(join(packageRoot, "scripts")).flatMap(
+    (name) => /^tvm-([\d.]+)\.artifacts$/.exec(name)?.[1] ?? [],
+  );
+  const asWheels = readdirSync(join(packageRoot, "python"))
+    .filter((name) => /^requirements.*\.in$/.test(name))
+    .flatMap((name) => /^apache-tvm==(.*)$/m.exec(readFileSync(join(packageRoot, "python", name), "utf8"))?.[1] ?? []);
+  const versions = [...fromMaven, ...asWheels].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
   return `${versions.slice(0, -1).join(", ")} or ${versions.at(-1)}`;
 }

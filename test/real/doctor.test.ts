@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
+import { tvmPython } from "../../src/worker/installation.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 describe("familyseer doctor", function () {
@@ -15,6 +16,38 @@ describe("familyseer doctor", function () {
     const { exitCode, stdout } = await doctor({ PYTHONPATH: folder });
     assert.match(stdout, /^warning Python with TVM: numpy 2\.2\.6 does not fit the TVM in .*Install "numpy<2"/m);
     assert.equal(exitCode, 0, stdout);
+  });
+
+  it("finds a tvm-ffi that crashes its TVM, and names the one that works", async function () {
+    const python = tvmPython(undefined, "", "metaschedule");
+    const folder = await temporaryFolder();
+    const install = [
+      "-m",
+      "pip",
+      "install",
+      "--quiet",
+      "--no-deps",
+      "--target",
+      folder,
+      "apache-tvm-ffi==0.1.15.post2",
+    ];
+    const installed = await execa(python, install, { reject: false });
+    if (installed.failed) {
+      // Nothing can be fetched here.
+      this.skip();
+    }
+    const { exitCode, stdout } = await doctor({ PYTHONPATH: folder }, "--tvm-python", python);
+    const told =
+      /TVM 0\.27\.0\.post1 in .* crashes with the tvm-ffi 0\.1\.15\.post2 .* pip install apache-tvm-ffi==0\.1\.14\.post1;/;
+    assert.match(stdout, new RegExp(`^FAILED {2}Python with TVM: ${told.source}`, "m"));
+    assert.match(stdout, new RegExp(`^FAILED {2}worker: The worker could not start\\..*\\n.*${told.source}`, "m"));
+    assert.equal(exitCode, 2);
+  });
+
+  it("tells of a Python that has another tuner than is asked for", async () => {
+    const { exitCode, stdout } = await doctor({}, "--tuner", "metaschedule", "--tvm-python", tvmPython());
+    assert.match(stdout, /^FAILED {2}worker: .* has the tuner ansor, and metaschedule is asked for, by --tuner/m);
+    assert.equal(exitCode, 2);
   });
 
   for (const [tools, message] of [
@@ -33,6 +66,6 @@ describe("familyseer doctor", function () {
   }
 });
 
-function doctor(env: Readonly<Record<string, string>>) {
-  return execa("node", ["scripts/familyseer.js", "doctor"], { env, reject: false });
+function doctor(env: Readonly<Record<string, string>>, ...args: string[]) {
+  return execa("node", ["scripts/familyseer.js", "doctor", ...args], { env, reject: false });
 }

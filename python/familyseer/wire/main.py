@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, NoReturn
 
-from ..needed import missing
+from ..needed import hindrance
 
 if TYPE_CHECKING:
     from .curve import ClientKeys
@@ -43,9 +43,9 @@ def main(make_performer: Callable[[], Performer]) -> None:
     arguments = parser.parse_args()
     if arguments.connect.startswith("tcp://") and arguments.keys is None:
         sys.exit(f"{arguments.connect} needs --keys: nothing is sent over tcp without. `familyseer keys` makes them.")
-    lacking = missing()
-    if lacking:
-        sys.exit(lacking)
+    hindered = hindrance()
+    if hindered:
+        sys.exit(hindered)
     try:
         _serve(make_performer, arguments.connect, arguments.keys, arguments.folder)
     finally:
