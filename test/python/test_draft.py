@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import tvm
 from familyseer.ansor import features
-from familyseer.ansor.roofline import Machine, compulsory_bytes, least_seconds, measure_machine
+from familyseer.ansor.roofline import compulsory_bytes, least_seconds, measure_machine
 from familyseer.gpu_limits import GPU_LIMITS
 from familyseer.learning.draft import draft_scores
+from familyseer.roofline import Machine
 from tvm import auto_scheduler, te, topi
 from tvm.testing.auto_scheduler import matmul_auto_scheduler_test
 
@@ -124,7 +125,7 @@ def test_on_a_gpu_whole_warps_and_enough_blocks_are_preferred() -> None:
 
 def test_no_real_program_is_faster_than_the_roofline(sampled: tuple, machine: Machine) -> None:
     task, _, seconds = sampled
-    least = least_seconds(task.compute_dag, machine.flops_per_second, machine.bytes_per_second)
+    least = least_seconds(task.compute_dag, machine)
     # On a machine that others share, the peak and the programs are not timed under the same load.
     assert 0 < least < 1.5 * seconds.min()
     # Nor is it far below: random programs reach a hundredth of the peak at least.
@@ -142,8 +143,8 @@ def test_a_machine_does_billions_of_operations_a_second_and_has_no_gpu_or_other_
 def test_the_slower_of_arithmetic_and_traffic_counts() -> None:
     dag = matmul().compute_dag
     assert compulsory_bytes(dag) == 3 * SIZE * SIZE * 4
-    assert least_seconds(dag, dag.flop_ct, 1e30) == pytest.approx(1)
-    assert least_seconds(dag, 1e30, 3 * SIZE * SIZE * 4) == pytest.approx(1)
+    assert least_seconds(dag, Machine(dag.flop_ct, 1e30)) == pytest.approx(1)
+    assert least_seconds(dag, Machine(1e30, 3 * SIZE * SIZE * 4)) == pytest.approx(1)
 
 
 def test_inputs_count_as_far_as_they_are_read() -> None:

@@ -137,8 +137,7 @@ class AnsorNetwork:
         machine = measure_machine(self._question.target, threads)
         if machine is None:
             return None
-        peak, bandwidth = machine.flops_per_second, machine.bytes_per_second
-        return [least_seconds(task.compute_dag, peak, bandwidth) for task in self._found.tasks]
+        return [least_seconds(task.compute_dag, machine) for task in self._found.tasks]
 
     def compile(self, records: Sequence[Record] | None) -> CompiledNetwork:
         from .latency import compile_network

@@ -1,4 +1,5 @@
-"""The least time a task can take on a machine, from what it must compute and move (Williams et al., Roofline, 2009)."""
+"""What a task of the auto-scheduler must compute and move at least, and the small programs that find out what this
+machine does."""
 
 from __future__ import annotations
 
@@ -10,39 +11,20 @@ import numpy as np
 import tvm
 from tvm import te
 
+from .. import roofline
 from ..measuring.cpus import tvm_threads
+from ..roofline import ACCUMULATORS, OPERAND, REPEATS, STEPS, Machine
 
 if TYPE_CHECKING:
     from tvm.auto_scheduler import ComputeDAG
 
-# Independent accumulators: more than the latency of a multiply-add times those a core starts in a cycle, no more than
-# SSE's and AVX's registers, and with as many operands no more than AVX-512's.
-ACCUMULATORS = 14
-# Floats in a vector register: SSE's, AVX's and AVX-512's.
-LANES = (4, 8, 16)
-# Bytes that every first cache holds.
-RESIDENT_BYTES = 16_384
-# Operations of each accumulator: milliseconds, so that starting threads does not count.
-STEPS = 400_000
-# So many that a neighbour on a shared machine does not have the CPU through all of them.
-REPEATS = 40
 
-
-@dataclass(frozen=True)
-class Machine:
-    """What TVM's threads can do at most on a device: a multiply-add is two FLOPs, bytes come from the first cache."""
-
-    flops_per_second: float
-    bytes_per_second: float
-
-
-def least_seconds(dag: ComputeDAG, flops_per_second: float, bytes_per_second: float) -> float:
-    """The time below which no program of a task can get, in seconds: its FLOPs at the peak, or its inputs' and outputs'
-    bytes at the bandwidth, whichever is longer. Where TVM could not count FLOPs, the bytes alone.
+def least_seconds(dag: ComputeDAG, machine: Machine) -> float:
+    """The time below which no program of a task can get, in seconds.
 
     Inputs count as far as the task reads them, each element once.
     """
-    return max(max(0.0, float(dag.flop_ct)) / flops_per_second, compulsory_bytes(dag) / bytes_per_second)
+    return roofline.least_seconds(float(dag.flop_ct), compulsory_bytes(dag), machine)
 
 
 def compulsory_bytes(dag: ComputeDAG) -> int:
@@ -68,12 +50,9 @@ def measure_machine(target: tvm.target.Target, threads: int | None = None) -> Ma
     Runs small programs for about a second, for which nothing else may use the timing CPUs. None for a target that
     is not this CPU: a GPU, or a CPU of another name.
     """
-    if not _is_here(target):
+    if not roofline.is_this_cpu(target):
         return None
-    count = threads or tvm_threads()
-    flops = max(_operations_per_second(_multiply_adds(count, lanes), target) * 2 for lanes in LANES)
-    floats = max(_operations_per_second(_reads(count, lanes), target) for lanes in LANES)
-    return Machine(flops, floats * 4)
+    return roofline.machine_of(_Kernels(target), threads or tvm_threads())
 
 
 def _loads(operation: te.ComputeOp) -> list[tvm.tir.ProducerLoad]:
@@ -95,28 +74,25 @@ def _most_elements(load: tvm.tir.ProducerLoad, operation: te.ComputeOp) -> int:
         axis.var: int(axis.dom.extent) if isinstance(axis.dom.extent, tvm.tir.IntImm) else math.inf
         for axis in [*operation.axis, *operation.reduce_axis]
     }
-    everything: set[tvm.tir.Var] = set()
-    elements: float = 1
-    for index, extent in zip(load.indices, load.producer.shape):
-        used: set[tvm.tir.Var] = set()
+    used: list[set[tvm.tir.Var]] = []
+    for index in load.indices:
+        axes: set[tvm.tir.Var] = set()
         tvm.tir.stmt_functor.post_order_visit(
-            index, lambda node, used=used: used.add(node) if node in extents else None
+            index, lambda node, axes=axes: axes.add(node) if node in extents else None
         )
-        elements *= min(int(extent), math.prod(extents[var] for var in used))
-        everything |= used
-    return int(min(elements, math.prod(extents[var] for var in everything)))
+        used.append(axes)
+    return roofline.most_elements([int(extent) for extent in load.producer.shape], used, extents)
 
 
-def _is_here(target: tvm.target.Target) -> bool:
-    """Whether code for the target is sure to run on this CPU."""
-    if target.kind.name != "llvm" or target.attrs.get("mattr"):
-        return False
-    # Some TVMs name the machine's own where none was asked for.
-    if target.attrs.get("mtriple") not in (None, tvm.target.Target("llvm").attrs.get("mtriple")):
-        return False
-    cpu = str(target.attrs.get("mcpu", ""))
-    this_cpu = tvm.get_global_func("target.llvm_get_system_cpu", allow_missing=True)
-    return cpu in ("", "generic") or (this_cpu is not None and cpu == this_cpu())
+@dataclass(frozen=True)
+class _Kernels:
+    target: tvm.target.Target
+
+    def multiply_adds(self, threads: int, lanes: int) -> float:
+        return _operations_per_second(_multiply_adds(threads, lanes), self.target)
+
+    def reads(self, threads: int, lanes: int) -> float:
+        return _operations_per_second(_reads(threads, lanes), self.target)
 
 
 @dataclass(frozen=True)
@@ -138,7 +114,7 @@ def _multiply_adds(threads: int, lanes: int) -> _Program:
 
 def _reads(threads: int, lanes: int) -> _Program:
     """Accumulators that everything in a small array is added to, again and again."""
-    rows = RESIDENT_BYTES // (ACCUMULATORS * lanes * 4)
+    rows = roofline.rows(lanes)
     again, row = te.reduce_axis((0, STEPS // rows), "again"), te.reduce_axis((0, rows), "row")
     source = te.placeholder((rows, ACCUMULATORS, lanes), name="source")
     return _accumulated(source, threads, lanes, [again, row], lambda u, v: te.sum(source[row, u, v], axis=[again, row]))
@@ -171,9 +147,8 @@ def _operations_per_second(program: _Program, target: tvm.target.Target) -> floa
     """By the fastest of many runs."""
     device = tvm.cpu()
     module = tvm.build(program.schedule, program.arguments, target)
-    # Halves keep the sums of multiply-adds at one: no infinities, nothing subnormal.
     arrays = [
-        tvm.nd.array(np.full([int(extent) for extent in tensor.shape], 0.5, tensor.dtype), device)
+        tvm.nd.array(np.full([int(extent) for extent in tensor.shape], OPERAND, tensor.dtype), device)
         for tensor in program.arguments
     ]
     timer = module.time_evaluator(module.entry_name, device, number=1, repeat=REPEATS)
