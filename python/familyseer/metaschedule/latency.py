@@ -11,9 +11,11 @@ import tvm
 from tvm import relax
 from tvm.s_tir import meta_schedule
 
+from .. import tvm_names
 from ..errors import RequestError, last_line
 from ..example_inputs import example_input
 from ..library import export_library
+from ..measuring.run import device_kind
 from .lowering import lower
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from .records import Record
     from .target import MetaTarget
     from .tasks import ExtractedTask
+
+_MOST_NAMES = 5
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,8 @@ class CompiledNetwork:
     @functools.cached_property
     def on_device(self) -> OnDevice:
         """The network on the target's first device, which building does not need, and its inputs."""
-        kind = self.target.tvm.kind.name
-        device = tvm.device("cpu" if kind == "llvm" else kind, 0)
-        arguments = [tvm.runtime.tensor(each, device) for each in self.inputs]
+        device = tvm.device(device_kind(str(self.target)), 0)
+        arguments = [tvm_names.array(each, device) for each in self.inputs]
         return OnDevice(relax.VirtualMachine(self.built, device), arguments, device)
 
     def run(self) -> Any:
@@ -84,7 +87,8 @@ def compile_network(
         raise RequestError(
             f"TVM cannot compile the network{how} for the target {target}: {last_line(error)}"
         ) from error
-    return CompiledNetwork(built, target, _examples(network), notices)
+    inputs = [example_input(tuple(each["shape"]), each["dtype"]) for each in network.described_inputs()]
+    return CompiledNetwork(built, target, inputs, notices)
 
 
 def best_of(
@@ -130,7 +134,8 @@ def _found(module: tvm.IRModule, recorded: int) -> list[str]:
     found = len(functions) - len(left)
     notices = [f"by Relax's virtual machine, with the log's programs for {found} of {len(functions)} functions"]
     if left:
-        notices.append(f"without a program stay as TVM lowers them: {', '.join(left)}")
+        more = f" and {len(left) - _MOST_NAMES} more" if len(left) > _MOST_NAMES else ""
+        notices.append(f"without a program stay as TVM lowers them: {', '.join(left[:_MOST_NAMES])}{more}")
     if found < recorded:
         notices.append(f"the log has programs of {recorded} tasks, but TVM found only {found} of them in the network")
     return notices
@@ -157,9 +162,3 @@ def _with_weights(module: tvm.IRModule, weights: Sequence[Any]) -> tvm.IRModule:
         return module
     parameters = list(module["main"].params)[-len(weights) :]
     return relax.transform.BindParams("main", dict(zip(parameters, weights)))(module)
-
-
-def _examples(network: Network) -> list[NDArray[Any]]:
-    parameters = list(network.module["main"].params)
-    inputs = parameters[: len(parameters) - len(network.weights)]
-    return [example_input(tuple(int(extent) for extent in each.ty.shape.values), str(each.ty.dtype)) for each in inputs]

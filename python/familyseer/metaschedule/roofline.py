@@ -1,4 +1,4 @@
-"""What a task's function must compute and move at least, and the small programs that find out what this machine does."""
+"""What a task's function must compute and move at least, and the small programs that find out what a machine does."""
 
 from __future__ import annotations
 
