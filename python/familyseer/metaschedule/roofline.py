@@ -111,7 +111,8 @@ class Kernels:
             for tensor in (source, result)
         ]
         timer = module.time_evaluator("main", device, number=1, repeat=REPEATS)
-        return threads * ACCUMULATORS * lanes * steps / min(timer(*arrays).results)
+        seconds: float = min(timer(*arrays).results)
+        return threads * ACCUMULATORS * lanes * steps / seconds
 
 
 def _scheduled(function: tvm.tirx.PrimFunc) -> tvm.IRModule:
