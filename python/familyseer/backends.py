@@ -14,7 +14,7 @@ def default_backend() -> Backend:
     if importlib.util.find_spec("tvm.auto_scheduler") is None:
         from .metaschedule.backend import MetaSchedule
 
-        return MetaSchedule()  # type: ignore[return-value]
+        return MetaSchedule()
     from .ansor.backend import Ansor
 
     return Ansor()

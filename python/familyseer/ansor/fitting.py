@@ -10,7 +10,8 @@ from difflib import SequenceMatcher
 from math import prod
 from typing import Callable
 
-from .steps import MAX_INNERMOST, VECTORIZE, Lengths, Replay, Stage, Step, Steps, distinct, divisors
+from ..tiling import MAX_INNERMOST, Lengths, Rounding, above, below, fitted_lengths, nearest
+from .steps import VECTORIZE, Replay, Stage, Step, Steps, distinct
 
 
 def fitted(steps: Steps, donor: Sequence[Stage], recipient: Sequence[Stage]) -> list[Steps]:
@@ -19,7 +20,7 @@ def fitted(steps: Steps, donor: Sequence[Stage], recipient: Sequence[Stage]) -> 
     counterparts = _counterparts(donor, recipient)
     if counterparts is None:
         return []
-    variants = (_translated(steps, donor, recipient, counterparts, rounding) for rounding in (_nearest, _below, _above))
+    variants = (_translated(steps, donor, recipient, counterparts, rounding) for rounding in (nearest, below, above))
     return distinct(variant for variant in variants if variant is not None)
 
 
@@ -46,7 +47,7 @@ def _translated(
     donor: Sequence[Stage],
     recipient: Sequence[Stage],
     counterparts: Mapping[int, int],
-    rounding: Callable[[Sequence[int], int], int],
+    rounding: Rounding,
 ) -> Steps | None:
     """The steps on the recipient's DAG; None where they are about a stage that has no counterpart."""
     alone = set(range(len(recipient))) - set(counterparts.values())
@@ -98,7 +99,7 @@ def _renumbered(step: Step, stage: Callable[[int], int], numbers: Mapping[int, i
     return [kind, stage(step[1]), *rest]
 
 
-def _refitted(step: Step, replay: Replay, rounding: Callable[[Sequence[int], int], int]) -> Step | None:
+def _refitted(step: Step, replay: Replay, rounding: Rounding) -> Step | None:
     """A step that suits the extents it meets; None for what would make a vector that is too long."""
     if step[0] == "SP":
         kind, stage, loop, extent, lengths, inner_to_outer = step
@@ -109,28 +110,9 @@ def _refitted(step: Step, replay: Replay, rounding: Callable[[Sequence[int], int
     return step
 
 
-def _fitted_lengths(
-    lengths: Lengths, extent: int, fresh: int, rounding: Callable[[Sequence[int], int], int]
-) -> list[int]:
-    """Tile sizes near others that divide another extent: the innermost, which matters most, has its choice first."""
+def _fitted_lengths(lengths: Lengths, extent: int, fresh: int, rounding: Rounding) -> list[int]:
+    """Tile sizes near others that divide another extent."""
     if not fresh or (extent and extent % prod(lengths)):
         # What was no divisor is a number of threads, which fits any extent.
         return list(lengths)
-    made: list[int] = []
-    for length in reversed(lengths):
-        options = [each for each in divisors(fresh) if made or each <= MAX_INNERMOST]
-        made.insert(0, rounding(options, length))
-        fresh //= made[0]
-    return made
-
-
-def _nearest(options: Sequence[int], length: int) -> int:
-    return min(options, key=lambda option: (max(option, length) / min(option, length), option))
-
-
-def _below(options: Sequence[int], length: int) -> int:
-    return max(option for option in options if option <= length)
-
-
-def _above(options: Sequence[int], length: int) -> int:
-    return min((option for option in options if option >= length), default=max(options))
+    return fitted_lengths(lengths, fresh, rounding)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cache
 from math import prod
 
-from .steps import MAX_INNERMOST, PARALLEL, Replay, Stage, Step, Steps, distinct, divisors
+from ..tiling import MAX_INNERMOST, moved_factors
+from .steps import PARALLEL, Replay, Stage, Step, Steps, distinct
 
 # The values that TVM draws the unrolling from (TVM: sketch_policy_rules.cc, auto_unroll_configs_*).
 UNROLL_CPU = (0, 16, 64, 512)
@@ -40,16 +40,9 @@ def _tile_moves(steps: Steps, index: int, replay: Replay, stages: Sequence[Stage
     extent = known or recorded
     # Where no one knows the extent, the outermost level is taken to have a factor of two yet.
     levels = [-(-extent // prod(lengths)) if extent else 2, *lengths]
-    for source, length in enumerate(levels):
-        for prime in _primes(length):
-            for target in range(len(levels)):
-                moved = list(levels)
-                moved[source] //= prime
-                moved[target] *= prime
-                if target != source and moved[-1] <= max(MAX_INNERMOST, lengths[-1]):
-                    step = [kind, stage, loop, extent, moved[1:], inner_to_outer]
-                    changed = _replaced(steps, index, step)
-                    yield _with_extents(changed, stages) if known else changed
+    for moved in moved_factors(levels, max(MAX_INNERMOST, lengths[-1])):
+        changed = _replaced(steps, index, [kind, stage, loop, extent, moved[1:], inner_to_outer])
+        yield _with_extents(changed, stages) if known else changed
 
 
 def _unroll_moves(steps: Steps, index: int, values: Sequence[int]) -> Iterator[Steps]:
@@ -104,9 +97,3 @@ def _with_extents(steps: Steps, stages: Sequence[Stage]) -> Steps:
 
 def _replaced(steps: Steps, index: int, step: Step) -> Steps:
     return [*steps[:index], step, *steps[index + 1 :]]
-
-
-@cache
-def _primes(number: int) -> tuple[int, ...]:
-    """The distinct prime factors."""
-    return tuple(each for each in divisors(number) if len(divisors(each)) == 2)

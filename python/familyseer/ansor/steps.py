@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +17,15 @@ import tvm
 from tvm.auto_scheduler import MeasureInput, MeasureResult
 from tvm.auto_scheduler.measure_record import dump_record_to_string, load_record_from_string
 
+from ..tiling import Lengths
+
 if TYPE_CHECKING:
     from tvm.auto_scheduler import ComputeDAG, SearchTask
     from tvm.auto_scheduler.loop_state import StateObject
 
 Step = list[Any]
 Steps = list[Step]
-Lengths = Sequence[int]
 
-# How long an innermost tile, and with it a vector, may get: TVM's max_innermost_split_factor.
-MAX_INNERMOST = 64
 # By auto_scheduler.loop_state.ANNOTATION_TRANS_TABLE.
 VECTORIZE, PARALLEL, THREAD_X = 2, 3, 6
 
@@ -162,11 +160,6 @@ class Replay:
 
 def distinct(programs: Iterable[Steps]) -> list[Steps]:
     return list({json.dumps(steps): steps for steps in programs}.values())
-
-
-@cache
-def divisors(number: int) -> tuple[int, ...]:
-    return tuple(each for each in range(1, number + 1) if number % each == 0)
 
 
 def _stage(operation: Any) -> Stage:

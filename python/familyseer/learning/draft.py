@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..targets import CPU_KINDS
+from .store_features import BUFFERS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Counts = NDArray[np.float64]
 
-BUFFERS = 5
 # Floats in a vector register, and vector registers: AVX-512's. Half of either ranks about as well on a machine that has
 # these, so that programs of a narrower one are ranked by the same numbers.
 VECTOR_LANES = 16

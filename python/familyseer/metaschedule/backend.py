@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .latency import CompiledNetwork
     from .records import LogPart, Record
     from .target import MetaTarget
-    from .task import MetaTask
+    from .task import MetaTask, Schedule
     from .tasks import TaskList
 
 
@@ -54,11 +54,18 @@ class MetaSchedule:
 
         return CostModel(plan.name, plan.kind, plan.tasks, plan.warm_up_records, seed, training)
 
-    def pack(self, schedules: Sequence[Any]) -> dict[str, Any]:
-        raise NotImplementedError
+    def pack(self, schedules: Sequence[Schedule]) -> dict[str, Any]:
+        return {"module": schedules[0].module, "programs": [schedule.trace for schedule in schedules]}
 
-    def unpack(self, data: dict[str, Any]) -> list[Any]:
-        raise NotImplementedError
+    def unpack(self, data: dict[str, Any]) -> list[Schedule]:
+        from .task import Schedule
+        from .traces import check
+
+        if not (isinstance(data.get("module"), str) and isinstance(data.get("programs"), list)):
+            raise ValueError("a task has no module or no programs")
+        for trace in data["programs"]:
+            check(trace)
+        return [Schedule(data["module"], trace) for trace in data["programs"]]
 
 
 class MetaScheduleNetwork:

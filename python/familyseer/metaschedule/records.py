@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..measuring.program import Measured
+    from .bare_task import BareTask
     from .target import MetaTarget
-    from .task import MetaTask
 
 
 @dataclass(frozen=True)
 class Record:
     """A program of one of the tasks, as it was measured. `cost` is in seconds; None for one that failed."""
 
-    task: int
+    of: BareTask
     program: Any
     cost: float | None
+
+    @property
+    def task(self) -> int:
+        return self.of.number
 
     def line(self) -> str:
         raise NotImplementedError
@@ -33,13 +37,13 @@ class LogPart:
     matched: int
 
 
-def record_of(task: MetaTask, program: Any, measured: Measured) -> Record:
+def record_of(task: BareTask, program: Any, measured: Measured) -> Record:
     raise NotImplementedError
 
 
 def read_records(
     log: str,
-    tasks: Sequence[MetaTask],
+    tasks: Sequence[BareTask],
     target: MetaTarget,
     start: int,
     stop: int | None,
