@@ -71,7 +71,7 @@ class MetaTask(BareTask):
 
     def measurable(self, program: tvm.s_tir.Schedule) -> ScheduledProgram:
         description = self.describe()
-        return ScheduledProgram(description.workload_key, description.words, program, self.target)
+        return ScheduledProgram(description.workload_key, description.words, program.mod, self.target)
 
     def record(self, program: tvm.s_tir.Schedule, measured: Measured) -> Record:
         return record_of(self, program, measured)

@@ -16,6 +16,7 @@ from .networks import Network, build_network
 if TYPE_CHECKING:
     import tvm
 
+    from ..backend import Description
     from ..wire import messages
     from .target import MetaTarget
 
@@ -113,6 +114,11 @@ def _called(module: tvm.IRModule) -> list[str]:
         if isinstance(function, relax.Function):
             relax.analysis.post_order_visit(function, visit)
     return list(names)
+
+
+def describe(task: ExtractedTask) -> Description:
+    """What the task computes (backend.py, `Description`)."""
+    raise NotImplementedError
 
 
 def _saved(found: TaskList) -> bytes:

@@ -1,0 +1,341 @@
+"""The search on MetaSchedule's tasks: what is sampled, evolved, fitted from siblings, and one decision away."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tvm
+from familyseer.backend import Effort
+from familyseer.errors import RequestError
+from familyseer.learning.cost_model import TrainingSettings
+from familyseer.metaschedule.cost_model import CostModel, positive
+from familyseer.metaschedule.target import parse_target
+from familyseer.metaschedule.task import MetaTask
+from familyseer.metaschedule.tasks import ExtractedTask
+from familyseer.metaschedule.traces import LOCATION, TILES, check, data_of, decisions_of, parallel_of
+from tvm import te, topi
+from tvm.s_tir import Schedule
+
+TARGET = parse_target("llvm -num-cores=2")
+EFFORT = Effort(population=24, generations=1)
+
+
+def convolution(
+    size: int, inputs: int, outputs: int, kernel: int = 1, clipped: bool = False, number: int = 0
+) -> MetaTask:
+    """A convolution with bias; with `clipped` it has a block more."""
+    data = te.placeholder((1, size, size, inputs), name="data")
+    weights = te.placeholder((kernel, kernel, inputs, outputs), name="weights")
+    bias = te.placeholder((1, 1, 1, outputs), name="bias")
+    made = topi.add(topi.nn.conv2d_nhwc(data, weights, 1, kernel // 2, 1), bias)
+    result = topi.clip(made, 0.0, 6.0) if clipped else made
+    return task_of([data, weights, bias, result])
+
+
+def softmax(rows: int, columns: int) -> MetaTask:
+    data = te.placeholder((rows, columns), name="data")
+    return task_of([data, topi.nn.softmax(data)])
+
+
+def task_of(tensors: list[te.Tensor]) -> MetaTask:
+    function = te.create_prim_func(tensors).with_attr("global_symbol", "main")
+    return MetaTask(0, ExtractedTask("task", tvm.IRModule({"main": function})), TARGET)
+
+
+def model_of(mode: str = "bounded", kind: str = "xgb", seed: int = 0) -> CostModel:
+    return CostModel("family", kind, [0, 1], 8, seed, TrainingSettings(mode, "cpu"))
+
+
+def sampled(task: MetaTask, seed: int = 0) -> list[Schedule]:
+    return task.explorer(model_of(), seed).sample(EFFORT)
+
+
+class Measured:
+    """A record as far as models read it."""
+
+    def __init__(self, task: MetaTask, program: Schedule, cost: float | None) -> None:
+        self.of, self.program, self.cost = task, program, cost
+        self.task = task.number
+
+
+def records_of(task: MetaTask, programs: list[Schedule]) -> list[Measured]:
+    """As fast as the draft takes them to be, but for one that failed."""
+    costs = [float(-score) for score in task.draft(programs)]
+    return [Measured(task, program, cost if i else None) for i, (program, cost) in enumerate(zip(programs, costs))]
+
+
+@pytest.fixture(scope="module")
+def donor() -> MetaTask:
+    return convolution(14, 32, 64)
+
+
+@pytest.fixture(scope="module")
+def programs(donor: MetaTask) -> list[Schedule]:
+    return sampled(donor)
+
+
+def keys(task: MetaTask, programs: list[Schedule]) -> list[str]:
+    return [task.key(each) for each in programs]
+
+
+def products(program: Schedule) -> list[int]:
+    """Of each tiling of a program the extent that it tiles."""
+    data = data_of(program.trace)
+    return [int(np.prod(d)) for place, d in decisions_of(data).items() if data[0][place][0] in TILES]
+
+
+# ---- sampling and evolution ----
+
+
+def test_equal_seeds_sample_and_evolve_equal_programs_and_others_do_not(donor: MetaTask) -> None:
+    def found(seed: int) -> list[str]:
+        explorer = donor.explorer(model_of(), seed)
+        population = explorer.sample(EFFORT)
+        return keys(donor, [*population, *explorer.evolve(EFFORT, population, 8)])
+
+    assert found(1) == found(1)
+    assert not set(found(1)) & set(found(2))
+
+
+def test_searches_of_different_efforts_sample_different_programs(donor: MetaTask) -> None:
+    explorer = donor.explorer(model_of(), 1)
+    first, second = (keys(donor, explorer.sample(Effort(24, generations))) for generations in (1, 0))
+    assert not set(first) & set(second)
+
+
+def test_what_evolved_once_may_evolve_again(donor: MetaTask, programs: list[Schedule]) -> None:
+    """It may not have been proposed: TVM's own search would count it as measured."""
+    model = model_of()
+    model.learn_from(records_of(donor, programs))
+    explorer = donor.explorer(model, 1)
+    population = explorer.sample(EFFORT)
+    first, second = (keys(donor, explorer.evolve(Effort(24, 0), population, 8)) for _ in range(2))
+    assert first == second
+
+
+def test_programs_that_are_known_are_parents_but_do_not_come_back(donor: MetaTask, programs: list[Schedule]) -> None:
+    """TVM takes no parents from beyond a population, where who proposes puts them."""
+    model = model_of()
+    model.learn_from(records_of(donor, programs))
+    explorer = donor.explorer(model, 1)
+    population = explorer.sample(EFFORT)
+    known = donor.neighbours(programs[int(np.argmax(donor.draft(programs)))])[:20]
+    evolved = explorer.evolve(EFFORT, [*population, *known], 24)
+    assert evolved and not set(keys(donor, evolved)) & set(keys(donor, known))
+    # Of the population 4 alone are left.
+    fresh = set(keys(donor, evolved)) - set(keys(donor, population))
+    near = set(keys(donor, [each for one in known for each in donor.neighbours(one)]))
+    assert fresh & near
+
+
+def test_evolution_finds_what_the_model_takes_to_be_fast(donor: MetaTask, programs: list[Schedule]) -> None:
+    model = model_of()
+    model.learn_from(records_of(donor, programs))
+    explorer = donor.explorer(model, 1)
+    population = explorer.sample(EFFORT)
+    evolved = explorer.evolve(EFFORT, population, 8)
+    scores = model.scores(donor, evolved)
+    assert list(scores) == sorted(scores, reverse=True)
+    assert scores.mean() > np.median(model.scores(donor, population))
+
+
+def test_a_key_is_the_same_in_every_process(donor: MetaTask, programs: list[Schedule]) -> None:
+    script = "import test_search as t; task = t.convolution(14, 32, 64); print(*t.keys(task, t.sampled(task)[:4]))"
+    said = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parent, capture_output=True, text=True)
+    assert said.stdout.split() == keys(donor, programs[:4]), said.stderr
+
+
+# ---- siblings' schedules ----
+
+
+@pytest.mark.parametrize(
+    ("recipient", "extents"),
+    [
+        (convolution(28, 48, 24), [1, 28, 28, 24, 1, 1, 48]),
+        (convolution(7, 80, 20, clipped=True), [1, 7, 7, 20, 1, 1, 80]),
+        (convolution(15, 16, 10, kernel=3), [1, 15, 15, 10, 3, 3, 16]),
+    ],
+    ids=["other extents", "a block more", "another kernel"],
+)
+def test_a_siblings_schedules_become_valid_programs_of_other_extents(
+    donor: MetaTask, programs: list[Schedule], recipient: MetaTask, extents: list[int]
+) -> None:
+    fitted = [recipient.fit(donor.schedule(each)) for each in programs]
+    assert all(fitted), "each program of the sibling fits"
+    for program in [each for some in fitted for each in some]:
+        assert products(program) == extents
+        assert recipient.refusal(program) is None
+    again = [recipient.fit(donor.schedule(each)) for each in programs]
+    assert [keys(recipient, each) for each in again] == [keys(recipient, each) for each in fitted]
+
+
+def test_a_program_with_a_block_more_fits_a_task_with_one_less(donor: MetaTask) -> None:
+    clipped = convolution(7, 80, 20, clipped=True)
+    assert all(
+        products(one) == [1, 14, 14, 64, 1, 1, 32]
+        for each in sampled(clipped)[:6]
+        for one in donor.fit(clipped.schedule(each))
+    )
+
+
+def test_siblings_best_programs_are_near_the_best(donor: MetaTask) -> None:
+    """By the draft, the best three of a sibling's programs against as many random ones, a hundred times."""
+    recipient = convolution(28, 48, 24)
+    many = [each for seed in range(3) for each in sampled(donor, seed)]
+    best = [many[place] for place in np.argsort(-donor.draft(many))[:3]]
+    fitted = [program for each in best for program in recipient.fit(donor.schedule(each))]
+    random = recipient.draft([each for seed in range(3) for each in sampled(recipient, seed)])
+    draws = np.random.default_rng(0).choice(random, (100, len(fitted)))
+    assert recipient.draft(fitted).max() > np.median(draws.max(1))
+
+
+def test_tile_sizes_stay_where_they_divide(donor: MetaTask, programs: list[Schedule]) -> None:
+    """Every other channel: the innermost tiles are a sibling's own where they can be."""
+    recipient = convolution(28, 32, 128)
+    for program in programs[:6]:
+        theirs, ours = (
+            [d for place, d in decisions_of(data).items() if data[0][place][0] in TILES]
+            for data in (data_of(program.trace), data_of(recipient.fit(donor.schedule(program))[0].trace))
+        )
+        assert [each[1:] for each in ours] == [each[1:] for each in theirs]
+
+
+def test_what_computes_something_else_does_not_fit(donor: MetaTask, programs: list[Schedule]) -> None:
+    assert [softmax(16, 64).fit(donor.schedule(each)) for each in programs[:3]] == [[], [], []]
+    other = softmax(16, 64)
+    assert [donor.fit(other.schedule(each)) for each in sampled(other)[:3]] == [[], [], []]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda trace: trace[0][0].append(1),
+        lambda trace: trace[1].append([len(trace[0]), 1]),
+        lambda trace: trace[1].append([0, [1, 1]]),
+        lambda trace: trace[1][0].__setitem__(1, [0, "x"]),
+        lambda trace: trace.append([]),
+    ],
+)
+def test_a_damaged_trace_is_refused(donor: MetaTask, programs: list[Schedule], damage) -> None:  # noqa: ANN001
+    trace = json.loads(json.dumps(donor.schedule(programs[0]).trace))
+    check(trace)
+    damage(trace)
+    with pytest.raises(ValueError):
+        check(trace)
+
+
+# ---- one decision away ----
+
+
+def decided(program: Schedule) -> dict[int, object]:
+    """What was decided, and how many iterations run in parallel."""
+    data = data_of(program.trace)
+    parallel = {place: parallel_of(each) for place, each in enumerate(data[0])}
+    body = next(place for place, each in enumerate(data[0]) if each[0] == "EnterPostproc")
+    decisions = {**parallel, **decisions_of(data)}
+    return {place: decision for place, decision in decisions.items() if place < body and decision is not None}
+
+
+@pytest.mark.parametrize("task", [convolution(14, 32, 64), softmax(16, 64)], ids=["convolution", "softmax"])
+def test_neighbours_are_valid_and_differ_in_one_decision(task: MetaTask) -> None:
+    program = sampled(task)[0]
+    around = task.neighbours(program)
+    mine = decided(program)
+    assert len(around) >= 8
+    assert len(set(keys(task, around))) == len(around)
+    for neighbour in around:
+        theirs = decided(neighbour)
+        # TVM puts a place of computation that is none into one that is.
+        changed = [place for place in mine if theirs[place] != mine[place]]
+        kinds = [data_of(program.trace)[0][place][0] for place in changed]
+        assert len([kind for kind in kinds if kind != LOCATION]) <= 1
+        assert task.refusal(neighbour) is None
+
+
+def test_neighbours_move_tiles_unrolling_and_parallel_loops(donor: MetaTask, programs: list[Schedule]) -> None:
+    program = programs[0]
+    data = data_of(program.trace)
+    mine = decided(program)
+    moved = {
+        data[0][place][0]
+        for each in donor.neighbours(program)
+        for place, d in decided(each).items()
+        if d != mine[place]
+    }
+    assert moved >= {"SamplePerfectTile", "SampleCategorical", "Annotate"}
+
+
+# ---- features and models ----
+
+
+def test_scores_told_to_tvms_search_are_above_0_in_the_same_order() -> None:
+    scores = np.array([-np.inf, -3.0, -0.2, 0.0, 0.04, 0.05, 0.06, 0.9])
+    told = positive(scores)
+    assert (told > 0).all() and (np.diff(told)[1:] > 0).all()
+    assert list(told[-3:]) == list(scores[-3:])
+
+
+@pytest.mark.parametrize("mode", ["bounded", "reference"])
+def test_equal_seeds_and_records_give_equal_scores_also_after_a_file(
+    donor: MetaTask, programs: list[Schedule], mode: str, tmp_path: Path
+) -> None:
+    first, second = model_of(mode), model_of(mode)
+    assert not first.trusted
+    for model in (first, second):
+        model.learn_from(records_of(donor, programs))
+    assert first.trusted and first.records == len(programs)
+    scores = first.scores(donor, programs)
+    assert (second.scores(donor, programs) == scores).all()
+    # It has learnt the order.
+    assert np.corrcoef(scores[1:], donor.draft(programs)[1:])[0, 1] > 0.5
+    assert first.save(tmp_path / "model.xgb")
+    later = model_of(mode)
+    later.load(str(tmp_path / "model.xgb"))
+    assert later.trusted and (later.scores(donor, programs) == scores).all()
+    later.learn_from(records_of(donor, programs))
+    assert later.trusted
+
+
+def test_a_random_model_has_nothing_to_save(donor: MetaTask, programs: list[Schedule], tmp_path: Path) -> None:
+    model = model_of(kind="random")
+    model.learn_from(records_of(donor, programs))
+    assert not model.trusted and not model.save(tmp_path / "model.xgb")
+    assert (model.scores(donor, programs) > 0).all()
+
+
+def test_reference_training_refuses_a_gpu() -> None:
+    with pytest.raises(RequestError, match="CPU only"):
+        CostModel("family", "xgb", [0], 8, 0, TrainingSettings("reference", "cuda"))
+
+
+def test_features_are_counts_by_the_auto_schedulers_names(donor: MetaTask, programs: list[Schedule]) -> None:
+    """All that the draft reads of a convolution, counted by hand."""
+    from familyseer.learning.store_features import COLUMNS
+
+    for rows in donor.features(programs):
+        counts = np.rint(np.exp2(rows.astype(np.float64)) - 1)
+        multiplied = counts[:, COLUMNS["float_mul"]].max()
+        assert multiplied == 14 * 14 * 64 * 32
+        store = int(counts[:, COLUMNS["float_mul"]].argmax())
+        assert counts[store, COLUMNS["outer_prod"]] == multiplied
+        assert counts[store, COLUMNS["is_gpu"]] == 0
+        flags = [
+            counts[store, COLUMNS[f"B{buffer}.acc_type.{kind}"]]
+            for buffer in range(3)
+            for kind in ("kRead", "kReadWrite")
+        ]
+        assert sum(flags) == 3
+
+
+def test_proposing_takes_no_longer_than_measuring(donor: MetaTask) -> None:
+    """Of a small population, on one core of a busy machine."""
+    explorer = donor.explorer(model_of(), 0)
+    began = time.process_time()
+    explorer.evolve(Effort(64, 1), explorer.sample(Effort(64, 1)), 32)
+    assert time.process_time() - began < 5
