@@ -143,6 +143,7 @@ function scriptedJob(kind: Kind, taskCount: number, seed: number) {
   const tasks: Task[] = Array.from({ length: taskCount }, (_, id) => ({
     description: `task ${id}`,
     workloadKey: `["${id}"]`,
+    structure: `${id}`,
     weight: 1 + draw(10),
     flops: Math.round(10 ** (6 + 3 * fraction())),
     coreOperation: `operation ${draw(10)}`,

@@ -62,12 +62,14 @@ class Question:
 class Description:
     """A task in words and numbers (protocol, `extract`).
 
-    `workload_key` is the same for the same computation, shapes and types. `core_operation` is by Relay's name, None for
-    a task that computes nothing; tasks of one core operation form a family. `words` are for people. `flops` is how many
-    a program does, 0 or less where that is not known. Tasks of equal `similarity_tags` are similar to TVM's scheduler.
+    `workload_key` is the same for the same computation, shapes and types; `structure`, a hash, is for other shapes,
+    too, as far as the tuner can say that. `core_operation` is by Relay's name, None for a task that computes nothing;
+    tasks of one core operation form a family. `words` are for people. `flops` is how many a program does, 0 or less
+    where that is not known. Tasks of equal `similarity_tags` are similar to TVM's scheduler.
     """
 
     workload_key: str
+    structure: str
     description: str
     core_operation: str | None
     words: str

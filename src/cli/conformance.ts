@@ -146,6 +146,8 @@ function toScenario(recorded: Recorded["scenario"]): Scenario {
     tasks: recorded.tasks.map((task) => ({
       description: task.desc,
       workloadKey: task.workload_key,
+      // The hash of the compute DAG: `["<32 hex digits>", shape, ...]`.
+      structure: task.workload_key.slice(2, 34),
       weight: task.weight,
       flops: task.flop_ct,
       coreOperation: null,

@@ -1,12 +1,12 @@
 import { InvalidRequestError } from "../errors.js";
 import type { FamilyAlgorithm } from "./search-policy.js";
-import { dagHash, type Task } from "./task.js";
+import type { Task } from "./task.js";
 
 /** Family name to the numbers of its tasks, both in the order of the tasks (FamilySeer, paper section 4.1). */
 export type Families = ReadonlyMap<string, readonly number[]>;
 
 /**
- * Groups tasks into families: `op` by core operation, `hash` by the compute DAG's hash, `ind` each task its own. A task
+ * Groups tasks into families: `op` by core operation, `hash` by structure, `ind` each task its own. A task
  * that has no `id` is known by its place among them.
  *
  * @throws InvalidRequestError for a task that the algorithm can name no family for.
@@ -34,7 +34,7 @@ function familyName(task: Task, id: number, algorithm: FamilyAlgorithm): string 
     case "op":
       return task.coreOperation ?? operationFromDescription(task, id);
     case "hash":
-      return dagHash(task);
+      return task.structure;
     case "ind":
       return String(id);
   }

@@ -9,8 +9,10 @@ export const UNMEASURED_COST = 1e10;
 export interface Task {
   /** TVM's description of the task, e.g. `vm_mod_fused_nn_conv2d_add_nn_relu_5`. */
   readonly description: string;
-  /** `["<32 hex digits: hash of the compute DAG>", shape, ...]`. */
+  /** Equal for the same computation, shapes and types: `["<hash>", shape, ...]`. */
   readonly workloadKey: string;
+  /** A hash of what is computed: equal for tasks that differ in their shapes alone. */
+  readonly structure: string;
   /** How often the network runs the task. */
   readonly weight: number;
   /** Floating-point operations of one run; -1 where TVM could not count them. */
@@ -19,15 +21,6 @@ export interface Task {
   readonly coreOperation: string | null;
   /** The values of `auto_scheduler_task_scheduler_tag` among the DAG's operations, in order. */
   readonly similarityTags: readonly string[];
-}
-
-/** Where the hash of the compute DAG lies in a workload key, `["<32 hex digits>", ...]`. */
-const HASH_BEGIN = 2;
-const HASH_END = 34;
-
-/** The hash of a task's compute DAG: equal for tasks that differ in their shapes alone. */
-export function dagHash(task: Task): string {
-  return task.workloadKey.slice(HASH_BEGIN, HASH_END);
 }
 
 /** A best cost as it is told: null while no program ran. */

@@ -159,6 +159,7 @@ export function toTask(described: DescribedTask): Task {
   return {
     description: described.description,
     workloadKey: described.workload_key,
+    structure: described.structure,
     weight: described.weight,
     flops: described.flops,
     coreOperation: described.core_operation,

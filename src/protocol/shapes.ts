@@ -11,6 +11,7 @@ export const port = z.number().int().min(1).max(65535);
 export const describedTask = z
   .object({
     workload_key: z.string(),
+    structure: z.string(),
     weight: z.number(),
     description: z.string(),
     core_operation: z.string().nullable(),

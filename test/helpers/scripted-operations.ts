@@ -69,6 +69,7 @@ export class ScriptedOperations {
       inputs: [{ name: "x", shape: [1, 8], dtype: "float32" }],
       tasks: this.#done.map((_, task) => ({
         workload_key: keyOf(task),
+        structure: keyOf(task),
         weight: 1 + (task % 3),
         description: `task ${task}`,
         core_operation: FAMILIES[task] ?? `operation ${task % 10}`,

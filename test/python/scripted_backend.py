@@ -130,7 +130,9 @@ class Task:
         return EXTENTS[self.number]
 
     def describe(self) -> Description:
-        return Description(f"loop {self.extent}", "a loop", "loop", f"loop {self.extent}", float(self.extent), [])
+        return Description(
+            f"loop {self.extent}", "loop", "a loop", "loop", f"loop {self.extent}", float(self.extent), []
+        )
 
     def explorer(self, model: Model, seed: int) -> Explorer:
         return Explorer(self, model, seed)

@@ -5,27 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from ..core_operations import by, by_label, convolution_words, injective, pooling
+
 if TYPE_CHECKING:
     from tvm import auto_scheduler, te
 
-# What TOPI names or tags an operation, and what Relay calls it; the first line that any operation of the DAG matches
-# counts. The order is: what is a special case of something further down comes first.
-_PATTERNS = (
-    (r"winograd", "nn.conv2d_winograd"),
-    (r"conv(\d)d_transpose|conv(\d)d_backward_input", "nn.conv{}d_transpose"),
-    (r"deformable_conv2d", "nn.deformable_conv2d"),
-    (r"depthwise_?conv(\d)d", "nn.depthwise_conv{}d"),
-    (r"group_conv(\d)d", "nn.group_conv{}d"),
-    (r"conv(\d)d", "nn.conv{}d"),
-    (r"batch_matmul", "nn.batch_matmul"),
-    (r"sparse_dense", "nn.sparse_dense"),
-    (r"\bdense", "nn.dense"),
-    (r"matmul", "nn.matmul"),
-    (r"log_softmax", "nn.log_softmax"),
-    (r"softmax", "nn.softmax"),
-)
 _REDUCERS = {"add": "sum", "max": "max", "min": "min", "mul": "prod", "argmax": "argmax", "argmin": "argmin"}
-_INJECTIVE = (("layout_trans", "layout_transform"), ("concat", "concatenate"), ("resize", "image.resize2d"))
 
 
 def core_operation(dag: auto_scheduler.ComputeDAG) -> str | None:
@@ -33,16 +18,8 @@ def core_operation(dag: auto_scheduler.ComputeDAG) -> str | None:
     operations = _compute_operations(dag)
     if not operations:
         return None
-    # A transposed convolution is a dilated input convolved; only its dilation tells it from a plain one.
-    dilated = any("dilate" in _label(operation) for operation in operations)
-    for pattern, name in _PATTERNS:
-        for operation in operations:
-            match = re.search(pattern, _label(operation), re.IGNORECASE)
-            if match:
-                dimensions = next((group for group in match.groups() if group), "2")
-                transposed = dilated and "conv" in name and "transpose" not in name
-                return ("nn.conv{}d_transpose" if transposed else name).format(dimensions)
-    return _pooling(operations) or _reduction(operations) or _elementwise(operations)
+    found = by_label([_label(operation) for operation in operations])
+    return found or _pooling(operations) or _reduction(operations) or _elementwise(operations)
 
 
 def task_words(dag: auto_scheduler.ComputeDAG) -> str:
@@ -55,23 +32,17 @@ def task_words(dag: auto_scheduler.ComputeDAG) -> str:
     output = tuple(_extents(dag.ops[-1].output(0)))
     main = _main_operation(_compute_operations(dag))
     if main is None:
-        return f"{word} {_by(output)}"
-    label = _label(main).lower()
-    layout = "nhwc" if "nhwc" in label else "NCHWc" if "nchwc" in label else "nchw" if "nchw" in label else None
-    if "conv2d" in word and layout is not None and len(main.input_tensors) == 2:
+        return f"{word} {by(output)}"
+    if "conv2d" in word and len(main.input_tensors) == 2:
         data, kernel = (_extents(_before_padding(tensor)) for tensor in main.input_tensors)
-        spatial = {"nhwc": data[1:4], "nchw": [*data[2:4], data[1]], "NCHWc": [*data[2:4], data[1] * data[-1]]}[layout]
-        size = kernel[0:2] if layout == "nhwc" else kernel[2:4]
-        made = _extents(main.output(0))
-        channels = {"nhwc": made[-1], "nchw": made[1], "NCHWc": made[1] * made[-1]}[layout]
-        if "depthwise" in word:
-            return f"{word} {_by(size)} {_by(spatial)}"
-        return f"{word} {_by(size)} {_by(spatial)} -> {channels}"
+        words = convolution_words(word, _label(main), data, kernel, _extents(main.output(0)))
+        if words is not None:
+            return words
     if operation in ("nn.dense", "nn.matmul"):
-        return f"{word} {_by(inputs[0])} -> {output[-1]}"
+        return f"{word} {by(inputs[0])} -> {output[-1]}"
     if inputs and inputs[0] != output:
-        return f"{word} {_by(inputs[0])} -> {_by(output)}"
-    return f"{word} {_by(output)}"
+        return f"{word} {by(inputs[0])} -> {by(output)}"
+    return f"{word} {by(output)}"
 
 
 def _compute_operations(dag: auto_scheduler.ComputeDAG) -> list[te.Operation]:
@@ -95,15 +66,9 @@ def _label(operation: te.Operation) -> str:
 
 def _pooling(operations: list[te.Operation]) -> str | None:
     for operation in operations:
-        match = re.search(r"(adaptive_)?pool(?:_grad)?_(max|sum)", _label(operation))
-        if match:
-            spatial = len(operation.reduce_axis)
-            kind = "max" if match.group(2) == "max" else "avg"
-            if not match.group(1):
-                return f"nn.{kind}_pool{spatial}d"
-            # The DAG of a global pooling is an adaptive one's to 1 x 1; one extent in the shape is the batch's own.
-            ones = sum(1 for extent in _extents(operation.output(0))[1:] if extent == 1)
-            return f"nn.{'global' if ones >= spatial else 'adaptive'}_{kind}_pool{spatial}d"
+        found = pooling(_label(operation), len(operation.reduce_axis), _extents(operation.output(0)))
+        if found is not None:
+            return found
     return None
 
 
@@ -128,13 +93,8 @@ def _reducer(operation: te.Operation) -> str:
 def _elementwise(operations: list[te.Operation]) -> str:
     if any(re.search("elemwise|broadcast", operation.tag) for operation in operations):
         return "elementwise"
-    last = operations[-1].name.lower()
-    return next((name for part, name in _INJECTIVE if part in last), "injective")
+    return injective(operations[-1].name)
 
 
 def _extents(tensor: te.Tensor) -> list[int]:
     return [int(extent) if hasattr(extent, "value") else -1 for extent in tensor.shape]
-
-
-def _by(extents: tuple[int, ...] | list[int]) -> str:
-    return "x".join(str(extent) for extent in extents) or "scalar"

@@ -23,7 +23,7 @@ from .programs import AnsorProgram, scheduled
 from .records import Record, record_of
 from .results import measure_result
 from .steps import Stage, Steps, reduces_across_threads, stages_of, state_of, steps_of
-from .tasks import similarity_tags
+from .tasks import dag_hash, similarity_tags
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,6 +60,7 @@ class AnsorTask:
         dag = self.search_task.compute_dag
         return Description(
             self.search_task.workload_key,
+            dag_hash(self.search_task.workload_key),
             self.search_task.desc,
             core_operation(dag),
             task_words(dag),

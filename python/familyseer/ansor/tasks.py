@@ -39,6 +39,11 @@ class TaskList:
     inputs: list[messages.DescribedInput]
 
 
+def dag_hash(workload_key: str) -> str:
+    """The hash of a compute DAG, with which TVM's keys begin: `["<32 hex digits>", ...]`."""
+    return workload_key[2:34]
+
+
 def similarity_tags(dag: auto_scheduler.ComputeDAG) -> list[str]:
     """What TVM's scheduler takes tasks to be similar by: the tags of a DAG's operations, in order."""
     tags = (operation.attrs.get(TAG_ATTRIBUTE) if operation.attrs else None for operation in dag.ops)

@@ -28,7 +28,7 @@ from ..ansor.core_operation import core_operation
 from ..ansor.dense import FAULT as DENSE_FAULT
 from ..ansor.records import read_records, usable_copy
 from ..ansor.results import FAILED_COST
-from ..ansor.tasks import similarity_tags
+from ..ansor.tasks import dag_hash, similarity_tags
 from ..errors import OrchestratorLostError, RequestError
 from ..measuring.cpus import are_threads_told, real_cores, tvm_threads
 from ..targets import on_cpu
@@ -453,6 +453,7 @@ def _earlier_run(scheduler: Any) -> Iterator[EarlierRun]:
 def _describe(task: SearchTask, weight: float, tag: str | None) -> dict[str, Any]:
     return {
         "workload_key": task.workload_key,
+        "structure": dag_hash(task.workload_key),
         "weight": weight,
         "description": task.desc,
         "core_operation": core_operation(task.compute_dag),

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import cache
+from ..backend import Description
 from ..errors import RequestError, last_line
 from ..network_files import digests_of, is_file
+from .core_operation import core_operation, structure, task_words
 from .networks import Network, build_network
 
 if TYPE_CHECKING:
@@ -97,6 +99,31 @@ def extract_tasks(network: Network, target: tvm.target.Target) -> tuple[list[Ext
             tasks.append(ExtractedTask(name, task.dispatched[0]))
             weights.append(int(task.weight))
     return tasks, weights
+
+
+def describe(task: ExtractedTask) -> Description:
+    """What the task computes (backend.py, `Description`)."""
+    from tvm.s_tir.analysis import estimate_tir_flops
+
+    function = task.module["main"]
+    return Description(
+        workload_key(task.module),
+        structure(function),
+        task.name,
+        core_operation(function),
+        task_words(function),
+        float(estimate_tir_flops(task.module)),
+        # They are for TVM's scheduler of Ansor's tasks.
+        [],
+    )
+
+
+def workload_key(module: tvm.IRModule) -> str:
+    """What a workload is known by: the hash of its structure, as TVM's database has it, and its parameters' shapes."""
+    from tvm.s_tir.meta_schedule.database import Workload
+
+    shapes = [[int(extent) for extent in parameter.shape] for parameter in module["main"].params]
+    return json.dumps([Workload(module).as_json()[0], *shapes])
 
 
 def _called(module: tvm.IRModule) -> list[str]:

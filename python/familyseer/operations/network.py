@@ -44,6 +44,7 @@ def extract(
 def _described(task: Description, weight: int) -> messages.DescribedTask:
     return {
         "workload_key": task.workload_key,
+        "structure": task.structure,
         "weight": weight,
         "description": task.description,
         "core_operation": task.core_operation,

@@ -221,6 +221,7 @@ class DescribedInput(TypedDict):
 
 class DescribedTask(TypedDict):
     workload_key: str
+    structure: str
     weight: float
     description: str
     core_operation: str | None

@@ -1,6 +1,6 @@
-import { dagHash, type Task } from "../task.js";
+import type { Task } from "../task.js";
 
-/** Which tasks of a family are most like each other: those of the same compute DAG, and of those the nearest by FLOPs. */
+/** Which tasks of a family are most like each other: those of the same structure, and of those the nearest by FLOPs. */
 export class Likeness {
   readonly #order: readonly number[];
   readonly #places: ReadonlyMap<number, number>;
@@ -9,7 +9,9 @@ export class Likeness {
     members: readonly number[],
     private readonly tasks: readonly Task[],
   ) {
-    this.#order = [...members].sort((a, b) => compare(this.#dag(a), this.#dag(b)) || this.#flops(a) - this.#flops(b));
+    this.#order = [...members].sort(
+      (a, b) => compare(this.#structure(a), this.#structure(b)) || this.#flops(a) - this.#flops(b),
+    );
     this.#places = new Map(this.#order.map((id, place) => [id, place]));
   }
 
@@ -38,13 +40,12 @@ export class Likeness {
   }
 
   #distance(task: number, other: number): number {
-    const far = this.#dag(task) === this.#dag(other) ? 0 : Number.MAX_VALUE;
+    const far = this.#structure(task) === this.#structure(other) ? 0 : Number.MAX_VALUE;
     return Math.max(far, Math.abs(this.#flops(task) - this.#flops(other)));
   }
 
-  #dag(task: number): string {
-    const known = this.tasks[task];
-    return known ? dagHash(known) : "";
+  #structure(task: number): string {
+    return this.tasks[task]?.structure ?? "";
   }
 
   /** On a logarithmic scale; 0 where TVM could not count them. */

@@ -16,6 +16,7 @@ function task(coreOperation: string, weight = 1, flops = 1e6, dag = "a"): Task {
   return {
     description: "",
     workloadKey: `["${dag.repeat(32)}", 1]`,
+    structure: dag,
     weight,
     flops,
     coreOperation,

@@ -7,6 +7,7 @@ import { InvalidRequestError } from "../../../src/errors.js";
 const TASK: Task = {
   description: "task",
   workloadKey: "[]",
+  structure: "",
   weight: 1,
   flops: 1,
   coreOperation: null,

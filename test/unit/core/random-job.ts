@@ -24,7 +24,8 @@ export function randomJob(seed: number, taskCount: number): RandomJob {
   const alike = oneOf(1, 3, 50);
   const tasks: Task[] = Array.from({ length: taskCount }, (_, id) => ({
     description: `task ${id}`,
-    workloadKey: `["${String(draw(alike)).padStart(32, "0")}"]`,
+    workloadKey: `["${id}"]`,
+    structure: String(draw(alike)),
     weight: oneOf(1, 1, 1 + draw(20), draw(8) === 0 ? 0 : 2.5),
     flops: draw(20) === 0 ? oneOf(-1, 0) : 1e6 * (1 + draw(3)) * (coarse ? 1 : 1 + 0.1 * fraction()),
     coreOperation: `op${draw(alike)}`,

@@ -96,8 +96,7 @@ class _Layers:
     def mean(self, x: relax.Var) -> relax.Var:
         from tvm.relax import op
 
-        axes = [1, 2] if self.layout == "NHWC" else [2, 3]
-        return self.maker.emit(op.mean(x, axis=axes, keepdims=True))
+        return self.maker.emit(op.nn.adaptive_avg_pool2d(x, (1, 1), layout=self.layout))
 
     def flatten(self, x: relax.Var) -> relax.Var:
         from tvm.relax import op
