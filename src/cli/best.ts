@@ -10,6 +10,7 @@ import { describeWorkload, parseWorkload } from "../records/workload.js";
 import { describeEnd, ms, table } from "../report/format.js";
 import { widthOf } from "../report/screen.js";
 import { isSimulated } from "../target.js";
+import { tunerWords } from "../tuner-name.js";
 import { example, type Finish } from "./command.js";
 import { EXIT } from "./exit-code.js";
 
@@ -37,12 +38,19 @@ export function addBest(program: Command, finish: Finish): void {
         );
       }
       const best = tasksOf(records, job);
+      const tuner = job?.tuner ?? null;
       const simulated = best.filter(({ target }) => isSimulated(target)).length;
       if (simulated > 0) {
         console.error(`${simulated} of these ${best.length} tasks were simulated, not measured.`);
       }
       if (json) {
-        console.log(JSON.stringify(best.map(toJson), null, 2));
+        console.log(
+          JSON.stringify(
+            best.map((each) => ({ ...toJson(each), tuner })),
+            null,
+            2,
+          ),
+        );
       } else {
         const several = new Set(best.map(({ target }) => target)).size > 1;
         const rows = best.map(({ words, target, cost, weight, inNetwork, trials, failures }) => [
@@ -144,6 +152,7 @@ function describeJob(job: JobEnd | null, records: readonly BestRecord[]): string
   const covered = new Set(records.flatMap(({ workloadKey, cost }) => (cost === null ? [] : [workloadKey])));
   const count = job.tasks.filter((key) => covered.has(key)).length;
   return [
-    `${count} of the job's ${job.tasks.length} tasks have a program that ran; its end: ${describeEnd(job.reason)}`,
+    `${count} of the job's ${job.tasks.length} tasks have a program that ran; its end: ${describeEnd(job.reason)}; ` +
+      `tuned by ${tunerWords(job.tuner)}`,
   ];
 }

@@ -75,6 +75,8 @@ export type TuneEvent =
       readonly type: "started";
       /** What searches: `ansor`, `metaschedule`. */
       readonly tuner: string;
+      /** The one asked for, or the tuner's own. */
+      readonly searchPolicy: string;
       readonly target: string;
       /** What the network is compiled for. */
       readonly inputs: readonly DescribedInput[];

@@ -189,7 +189,8 @@ export class Tuner {
       const ofThreads = await describeThreads(extracted.threads, options, logsGoneOnWith(options, history));
       const notices = [...warnings, ...withoutEffect(options), ...ofThreads, ...beginning.notices, ...noticed];
       const began = { type: "started", tuner: first.tuner, target, inputs, tasks, trialsPerRound, threads } as const;
-      emit({ ...began, tasksFromCache, trials, recordsTaken, before, resumed, notices });
+      const { searchPolicy } = options;
+      emit({ ...began, searchPolicy, tasksFromCache, trials, recordsTaken, before, resumed, notices });
       const basis = basisOf(beginning, trialsPerRound, log);
       await journal.append([
         entry(

@@ -109,6 +109,7 @@ class Gathered {
 
 /** What the journal beside a log says of its last job. */
 export interface JobEnd {
+  readonly tuner: string;
   /** Workload keys of the job's tasks. */
   readonly tasks: readonly string[];
   /** By workload key: the tasks of all of the journal's jobs. */
@@ -120,10 +121,12 @@ export interface JobEnd {
 /** How the last job of a log ended, and what its journal says of tasks; null without a journal. */
 export async function readJobEnd(log: string): Promise<JobEnd | null> {
   let tasks: readonly string[] | null = null;
+  let tuner = "";
   let reason: JobEnd["reason"] = null;
   const described = new Map<string, Started["tasks"][number]>();
   for await (const entry of journalEntries(log)) {
     if (entry.type === "started") {
+      tuner = entry.tuner;
       tasks = entry.tasks.map(({ workloadKey }) => workloadKey);
       for (const task of entry.tasks) {
         described.set(task.workloadKey, task);
@@ -131,5 +134,5 @@ export async function readJobEnd(log: string): Promise<JobEnd | null> {
     }
     reason = entry.type === "finished" ? entry.reason : null;
   }
-  return tasks && { tasks, described, reason };
+  return tasks && { tuner, tasks, described, reason };
 }

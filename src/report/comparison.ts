@@ -1,4 +1,5 @@
 import { describeWorkload } from "../records/workload.js";
+import { tunerWords } from "../tuner-name.js";
 import { firstAtOrBelow, MOST_POINTS, sumOfCosts, thinned } from "./curves.js";
 import type { PageData, PageTask, Phases, Point, Selection } from "./page-data.js";
 import type { DescribedTask, Run } from "./run.js";
@@ -38,13 +39,16 @@ export function compareRuns(runs: readonly Run[]): PageData {
     title: runs.map(({ name }) => name).join(", "),
     live: null,
     notices: notices(runs, tasks, shared),
-    runs: runs.map(({ name, target, trials, failures, seconds, ended, rounds, origins, devices, ...run }) => ({
+    runs: runs.map(({ name, target, tuner, trials, failures, seconds, ended, rounds, origins, devices, ...run }) => ({
       name,
       target,
-      settings: SETTINGS.flatMap(([option, label]) => {
-        const value = run.options?.[option];
-        return typeof value === "string" || typeof value === "number" ? [[label, `${value}`] as const] : [];
-      }),
+      settings: [
+        ...(tuner === null ? [] : [["tuner", tunerWords(tuner)] as const]),
+        ...SETTINGS.flatMap(([option, label]) => {
+          const value = run.options?.[option];
+          return typeof value === "string" || typeof value === "number" ? [[label, `${value}`] as const] : [];
+        }),
+      ],
       trials,
       failures,
       seconds: brief(seconds),

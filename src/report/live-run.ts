@@ -63,7 +63,12 @@ export class LiveRun {
         this.#run.addEntry(
           event.resumed
             ? { type: "resumed", time, trials: event.trials }
-            : { ...event, time, options: this.options, tasks: [...event.tasks] },
+            : {
+                ...event,
+                time,
+                options: { ...this.options, searchPolicy: event.searchPolicy },
+                tasks: [...event.tasks],
+              },
         );
         this.#measured = event.before.programs.reduce((sum, each) => sum + each, 0);
         break;

@@ -120,6 +120,7 @@ export class RunSoFar {
     return {
       name,
       target: this.target,
+      tuner: last?.started.tuner ?? null,
       options: last?.started.options ?? null,
       described: new Map(
         this.#jobs.flatMap(({ started }) => started.tasks.map((task) => [task.workloadKey, task] as const)),

@@ -21,6 +21,8 @@ export type RunDecision = Omit<Decision, "task"> & { readonly workloadKey: strin
 export interface Run {
   readonly name: string;
   readonly target: string;
+  /** What searched, of the journal's last job; null without a journal. */
+  readonly tuner: string | null;
   /** From the journal's last job; null without a journal. */
   readonly options: Readonly<Record<string, unknown>> | null;
   readonly described: ReadonlyMap<string, DescribedTask>;

@@ -1,4 +1,5 @@
 import type { NamedTask, TuneEvent } from "../job/events.js";
+import { tunerWords } from "../tuner-name.js";
 import { describeEnd, describeStop, inputsLine, ms, roundLine, taskTable } from "./format.js";
 import { type Output, Screen } from "./screen.js";
 
@@ -21,6 +22,7 @@ export class TuneDisplay {
   #bestCosts: (number | null)[] = [];
   #trials: number[] = [];
   #rounds = 0;
+  #tuner = "";
   /** Whether the table was shown after the last round. */
   #tableShown = false;
 
@@ -71,6 +73,7 @@ export class TuneDisplay {
   #start(event: Extract<TuneEvent, { type: "started" }>): void {
     this.#tasks = event.tasks;
     const { resumed, before } = event;
+    this.#tuner = tunerWords(event.tuner);
     this.#bestCosts = [...before.bestCosts];
     this.#trials = [...before.programs];
     if (this.#detail === "quiet") {
@@ -79,7 +82,8 @@ export class TuneDisplay {
     const done = this.#trials.reduce((sum, each) => sum + each, 0);
     const from = event.tasksFromCache ? " (from the cache)" : "";
     this.#line(
-      `${event.tasks.length} tasks${from} for ${event.target}: ${event.trials} trials, ${event.trialsPerRound} a round`,
+      `${event.tasks.length} tasks${from} for ${event.target}, tuned by ${this.#tuner}: ` +
+        `${event.trials} trials, ${event.trialsPerRound} a round`,
     );
     this.#line(inputsLine(event.inputs));
     if (resumed) {
@@ -130,7 +134,7 @@ export class TuneDisplay {
       this.#line(taskTable(this.#tasks, event.bestCosts, this.#trials, this.#screen.width));
     }
     const score = event.score === null ? "not known, as some task has no program that ran" : `${ms(event.score)} ms`;
-    this.#line(`${end}; estimated latency of all tasks ${score}`);
+    this.#line(`${end}; estimated latency of all tasks, tuned by ${this.#tuner}, ${score}`);
   }
 
   #countTrial(place: number): void {

@@ -38,10 +38,11 @@ export interface WrittenTask {
   readonly weight?: number;
 }
 
-export function startedLine(tasks: readonly WrittenTask[], at = 0, target = "llvm"): string {
+export function startedLine(tasks: readonly WrittenTask[], at = 0, target = "llvm", tuner?: string): string {
   return JSON.stringify({
     time: moment(at),
     type: "started",
+    ...(tuner === undefined ? {} : { tuner }),
     target,
     options: { model: "mlp", mode: "fast", searchPolicy: "sketch.xgb.family_op", seed: 0 },
     tasks: tasks.map(({ key, words = key, family = null, weight = 1, id }, place) => ({

@@ -60,7 +60,8 @@ function startedEvent(): TuneEvent {
     resumed: null,
     notices: [],
   };
-  return { type: "started", tuner: "ansor", target: "llvm", tasks, threads: 1, ...rest };
+  const by = { tuner: "metaschedule", searchPolicy: "meta.xgb.family_op" };
+  return { type: "started", ...by, target: "llvm", tasks, threads: 1, ...rest };
 }
 
 function finishedEvent(): TuneEvent {
@@ -131,6 +132,7 @@ describe("the page of a running job", () => {
     tell(startedEvent(), ...Array.from({ length: TASKS }, (_, index) => roundEvents(index)).flat());
     await page.getByText(`${8 * TASKS} of 1000 programs`).waitFor();
     await page.getByRole("img", { name: `Latency of all ${TASKS} tasks` }).waitFor();
+    await page.getByText(/^tuner MetaSchedule, .* search policy meta\.xgb\.family_op/).waitFor();
 
     await page.getByRole("button", { name: /^7: / }).press("Enter");
     await page.getByText("The curve in numbers").click();

@@ -87,6 +87,7 @@ describe("the page of a report, in Chromium", () => {
       assert.equal(await page.getByRole("img", { name }).count(), 1, String(name));
     }
     assert.equal(await page.evaluate(DRAWN), true);
+    await page.getByText(/^tuner Ansor, network mlp, /).waitFor();
     assert.deepEqual(trouble, []);
     await page.close();
   });

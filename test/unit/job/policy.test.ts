@@ -67,10 +67,12 @@ describe("the search policy of a job", function () {
       META,
     );
     assert.equal(exitCode, 0, stderr);
+    const [first] = events;
+    assert.ok(first);
     const rounds = events.flatMap(({ type, round }) =>
       type === "round-started" ? [round as { task: number; programs: number; reason: { type: string } }] : [],
     );
-    const tasks = (events[0]?.["tasks"] as unknown[]).length;
+    const tasks = (first["tasks"] as unknown[]).length;
     assert.deepEqual(
       rounds.slice(0, tasks).map(({ task, reason }) => [task, reason.type]),
       Array.from({ length: tasks }, (_, task) => [task, "warm-up"]),
@@ -80,7 +82,7 @@ describe("the search policy of a job", function () {
       assert.ok(programs.reduce((sum, each) => sum + each, 0) <= 6, `task ${task}: ${programs.join()}`);
     }
     assert.deepEqual(
-      (events[0]?.["notices"] as string[]).filter((notice) => notice.startsWith("beta")),
+      (first["notices"] as string[]).filter((notice) => notice.startsWith("beta")),
       ["beta has no effect with the search policy meta.xgb, whose scheduler does not know it."],
     );
   });

@@ -16,6 +16,18 @@ describe("what tune prints", function () {
     assert.deepEqual(controls(stdout), []);
   });
 
+  it("names the tuner at the beginning and at the end", async () => {
+    for (const [tuner, words] of [
+      ["ansor", "Ansor"],
+      ["metaschedule", "MetaSchedule"],
+      ["of-my-own", "of-my-own"],
+    ]) {
+      const { stdout } = await run(await tuning(), { FAMILYSEER_SCRIPT: JSON.stringify({ tuner }) });
+      assert.match(stdout, new RegExp(`^\\d+ tasks for .*, tuned by ${words}: 40 trials, `));
+      assert.match(stdout, new RegExp(`latency of all tasks, tuned by ${words}, [\\d.]+ ms$`));
+    }
+  });
+
   it("is the end alone with --quiet", async () => {
     const { stdout, stderr } = await run(await tuning("--quiet"));
     assert.match(stdout, /^id +task .*\n(\d+ .*\n)+the trials are spent: 40 programs measured .*$/);
@@ -65,8 +77,8 @@ describe("what tune prints", function () {
   });
 });
 
-function run([command = "", ...args]: readonly string[]) {
-  return execa(command, args, { reject: false });
+function run([command = "", ...args]: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  return execa(command, args, { reject: false, env });
 }
 
 /** Control characters but line breaks. */

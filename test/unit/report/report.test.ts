@@ -208,6 +208,26 @@ describe("a report", () => {
     assert.equal(selections[0]?.curves[0]?.at(-1)?.[2], 0.003);
   });
 
+  it("says by which tuner each log is: Ansor where a journal of before there were two does not say", async () => {
+    const logs = await Promise.all(
+      [undefined, "ansor", "metaschedule"].map(async (tuner, index) => {
+        const log = join(await temporaryFolder(), `${index}.log`);
+        await writeLog(log, [{ key: "a", cost: 0.001, at: 1 }]);
+        await writeJournal(log, [startedLine([{ key: "a" }], 0, "llvm", tuner)]);
+        return log;
+      }),
+    );
+    const { runs } = await readReport(logs);
+    assert.deepEqual(
+      runs.map(({ settings: [first] }) => first),
+      [
+        ["tuner", "Ansor"],
+        ["tuner", "Ansor"],
+        ["tuner", "MetaSchedule"],
+      ],
+    );
+  });
+
   it("shows each target of a log as a run, and says so", async () => {
     await writeLog(log, [...records, { key: "a", cost: 0.001, at: 9, target: "cuda" }]);
     const { runs, notices } = await readReport([log]);
