@@ -1,11 +1,11 @@
 # Sourced by the scripts that run several test runners: `tally` runs one and adds what it counted to $passed and $failed;
-# `beside` starts one whose output `joined` shows, and counts, once it has ended. $times says how long each took.
+# `beside` starts one whose output `joined` shows, and counts, once all such have ended. $times says how long each took.
 passed=0
 failed=0
 times=()
 _beside=$(mktemp -d)
-_running=
-trap '[ -z "$_running" ] || kill -- "-$_running"; rm -rf "$_beside"' EXIT
+_running=()
+trap 'for _each in "${_running[@]}"; do kill -- "-$_each" 2>/dev/null; done; rm -rf "$_beside"' EXIT
 
 # tally NAME PASSED-WORD FAILED-WORD COMMAND...: the words are those by which the runner sums up, "12 passing".
 tally() {
@@ -15,29 +15,36 @@ tally() {
   _count "${PIPESTATUS[0]}" "$name" $((SECONDS - begun)) "$passed_word" "$failed_word" "$output"
 }
 
-# beside PASSED-WORD FAILED-WORD COMMAND...: one at a time.
+# beside NAME PASSED-WORD FAILED-WORD COMMAND...: after the others that are beside, one at a time.
 beside() {
-  _words=("$1" "$2")
-  shift 2
+  local name=$1 passed_word=$2 failed_word=$3 place=$_beside/${#_running[@]}
+  shift 3
+  printf '%s\n' "$name" "$passed_word" "$failed_word" >"$place.named"
   # A process group of its own, as a background job hears no Ctrl-C.
   set -m
   {
+    exec 9>"$_beside/turn"
+    flock 9
     begun=$SECONDS
-    "$@"
-    echo "$? $((SECONDS - begun))" >"$_beside/ended"
-  } </dev/null >"$_beside/beside" 2>&1 &
-  _running=$!
+    "$@" 9>&-
+    echo "$? $((SECONDS - begun))" >"$place.ended"
+  } </dev/null >"$place.output" 2>&1 &
+  _running+=($!)
   set +m
 }
 
-# joined NAME: waits for it. One that left no exit status died, and has failed.
+# joined: waits for all of them. One that left no exit status died, and has failed.
 joined() {
-  local status=1 seconds=0
-  wait "$_running"
-  _running=
-  read -r status seconds <"$_beside/ended"
-  cat "$_beside/beside"
-  _count "$status" "$1" "$seconds" "${_words[@]}" "$_beside/beside"
+  local index status seconds place named
+  for index in "${!_running[@]}"; do
+    status=1 seconds=0 place=$_beside/$index
+    wait "${_running[index]}"
+    read -r status seconds <"$place.ended"
+    mapfile -t named <"$place.named"
+    cat "$place.output"
+    _count "$status" "${named[0]}" "$seconds" "${named[1]}" "${named[2]}" "$place.output"
+  done
+  _running=()
 }
 
 # _count STATUS NAME SECONDS PASSED-WORD FAILED-WORD OUTPUT
