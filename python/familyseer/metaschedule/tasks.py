@@ -143,11 +143,6 @@ def _called(module: tvm.IRModule) -> list[str]:
     return list(names)
 
 
-def describe(task: ExtractedTask) -> Description:
-    """What the task computes (backend.py, `Description`)."""
-    raise NotImplementedError
-
-
 def _saved(found: TaskList) -> bytes:
     import tvm
 
