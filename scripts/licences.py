@@ -1,20 +1,22 @@
 """Lists the licences of everything that is installed to run familyseer, and fails for one that is not allowed.
 
-    .familyseer/tvm-0.18.0/venv/bin/python scripts/licences.py > docs/licences.md
+    python3 scripts/licences.py > docs/licences.md
 
-npm packages come from package-lock.json, Python packages from the environment this runs in, as far as
-python/requirements.txt names them.
+npm packages come from package-lock.json, Python packages from what set-up installed, as far as the lists name them.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import re
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+# The lists of packages, and the variable of scripts/tvm-version that says which TVM each is installed beside.
+LISTS = {"requirements.txt": "tvm_version", "requirements-0.27.txt": "metaschedule_tvm_version"}
 # MPL-2.0 asks only that changes to its own files, of which there are none, are published; xgboost brings its own.
 # Bitstream-Vera forbids only to sell the fonts by themselves, and to keep their name on changed ones.
 ALLOWED = re.compile(
@@ -69,11 +71,17 @@ def npm_packages() -> list[tuple[str, str, str]]:
 
 
 def python_packages() -> list[tuple[str, str, str]]:
-    text = (ROOT / "python" / "requirements.txt").read_text()
-    found = []
-    for name, version in re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", text, re.M):
-        metadata = importlib.metadata.metadata(name)
-        found.append((name, version, STATED.get(name) or licence_of(metadata)))
+    home = Path(os.environ.get("FAMILYSEER_HOME") or ROOT / ".familyseer")
+    versions = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / "scripts" / "tvm-version").read_text(), re.M))
+    found = set()
+    for packages, variable in LISTS.items():
+        site = str(next((home / f"tvm-{versions[variable]}" / "venv" / "lib").glob("python3.*/site-packages")))
+        text = (ROOT / "python" / packages).read_text()
+        for name, version in re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", text, re.M):
+            distribution = next(iter(importlib.metadata.distributions(name=name, path=[site])), None)
+            if distribution is None or distribution.version != version:
+                sys.exit(f"licences: {name} {version} of {packages} is not in {site}. Run set-up first.")
+            found.add((name, version, STATED.get(name) or licence_of(distribution.metadata)))
     return sorted(found)
 
 
