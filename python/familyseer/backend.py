@@ -121,6 +121,16 @@ class Skipped(Protocol):
         """How many, and the first by number, for each reason (protocol, `load`)."""
 
 
+@dataclass(frozen=True)
+class Workloads:
+    """How a log's records name the tasks and the target, where that is by a file of workloads beside it (protocol,
+    `workloads`): `lines` are those that the file lacks, `numbers` of each task that of its line, from 0 [tasks]."""
+
+    lines: list[str]
+    numbers: list[int]
+    target: str
+
+
 class LogPart(Protocol):
     """What was read of a log: the records oldest first, and how many of them another version of TVM wrote."""
 
@@ -271,6 +281,10 @@ class Network(Protocol):
         With `other_targets` records for other targets of the same kind of device count, too; with `only` those of these
         tasks alone. Raises RequestError for a file that cannot be read.
         """
+
+    def workloads(self, log: str) -> Workloads | None:
+        """How the records that are made from now on name the tasks in a log, which need not be there yet; None where a
+        record says all itself. Writes nothing. Raises RequestError for a log that no records can be added to."""
 
     def least_seconds(self, threads: int | None) -> list[float] | None:
         """The times below which no program can get on this machine [tasks]; None where programs run elsewhere.

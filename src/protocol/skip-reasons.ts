@@ -9,6 +9,7 @@ export const SKIP_REASONS = {
   "record-version": "of the record version {}",
   "impossible-time": "with a time that cannot be",
   "cannot-replay": "that TVM cannot replay",
+  "no-workload": "of workloads that are missing",
   "other-task": "of other tasks",
   "other-target": "for the target {}",
   "other-device": "for the target {}, another kind of device",

@@ -90,6 +90,7 @@ export class ScriptedOperations {
       return { tasks, costs: records.map(({ r }) => (r[1] === 0 ? r[0][0] : null)), skipped: [], matched: 0 };
     },
     register: () => ({ notices: [] }),
+    workloads: () => ({ workloads: null }),
     propose: ({ task, programs, recipe }) => {
       const { exhausted, fewAhead } = this.#script;
       const shares = Object.entries(recipe?.programs ?? {}) as [Origin, number][];

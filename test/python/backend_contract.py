@@ -161,7 +161,11 @@ class BackendContract:
         records = [ran(task, program, 1e-3 * (1 + index)) for index, program in enumerate(programs[:3])]
         records.append(task.record(programs[3], Measured((), BUILD_TIMEOUT, 1.0, time.time(), None, 0.0, 0.0)))
         assert records[-1].cost is None
-        log = tmp_path / "log.json"
+        log = tmp_path / "database_tuning_record.json"
+        named = network.workloads(str(log))
+        if named is not None:
+            assert len(named.numbers) == len(network.tasks)
+            (tmp_path / "database_workload.json").write_text("".join(f"{line}\n" for line in named.lines))
         log.write_text("".join(f"{record.line()}\n" for record in records) + "no record\n")
         part = network.read(str(log), 0, None, False, None)
         assert [task.key(each.program) for each in part.records] == [task.key(each.program) for each in records]

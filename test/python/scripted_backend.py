@@ -220,6 +220,9 @@ class Network:
                 skipped.append(number)
         return LogPart(records, Skipped(skipped))
 
+    def workloads(self, log: str) -> None:
+        return None
+
     def least_seconds(self, threads: int | None) -> list[float] | None:
         return None
 

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
     from ..backend import ModelPlan, Question
     from ..learning.cost_model import TrainingSettings
+    from ..log_lines import LogPart
     from .cost_model import CostModel
     from .latency import CompiledNetwork
-    from .records import LogPart, Record
+    from .records import Record
     from .task import AnsorTask, Schedule
     from .tasks import TaskList
 
@@ -126,10 +127,15 @@ class AnsorNetwork:
 
         return [AnsorTask(number, task) for number, task in enumerate(self._found.tasks)]
 
-    def read(self, log: str, start: int, stop: int | None, other_targets: bool, only: Sequence[int] | None) -> LogPart:
+    def read(
+        self, log: str, start: int, stop: int | None, other_targets: bool, only: Sequence[int] | None
+    ) -> LogPart[Record]:
         from .records import read_records
 
         return read_records(log, self._found.tasks, start, stop, other_targets, only=only)
+
+    def workloads(self, log: str) -> None:
+        """A record has its task's key and the target."""
 
     def least_seconds(self, threads: int | None) -> list[float] | None:
         from .roofline import least_seconds, measure_machine

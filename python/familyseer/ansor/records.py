@@ -10,9 +10,8 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fastjsonschema
@@ -20,24 +19,20 @@ import numpy as np
 from tvm import auto_scheduler
 from tvm.auto_scheduler.measure_record import dump_record_to_string, load_record_from_string
 
-from ..errors import RequestError
+from ..log_lines import LogPart, Skipped, UnusableError, lines_of, told
 from ..targets import KINDS, is_simulated, kind_of, on_cpu
-from ..wire import messages
 from .results import FAILED_COST
 from .steps import Steps, meets_extents, stages_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tvm.auto_scheduler import MeasureInput, MeasureResult, SearchTask
     from tvm.auto_scheduler.loop_state import StateObject
 
-_ELSEWHERE: frozenset[messages.SkipReason] = frozenset({"other-task", "other-target", "other-device"})
 # Of a target what says for which device it compiles. The rest is how TVM versions spell the same.
 _OPTION = re.compile(r"-([\w-]+)=(\"[^\"]*\"|\S+)")
 _OF_DEVICE = frozenset({"mcpu", "mattr", "mabi", "arch", "model", "device"})
-# Of each reason so many line numbers are told.
-_LINES_TOLD = 10
-# Of what a line says so many characters are told.
-_CHARACTERS_TOLD = 200
 # The versions of TVM's record format up to TVM 0.18's.
 _VERSIONS = re.compile(r"v0\.[1-6]")
 _is_record = fastjsonschema.compile(
@@ -88,66 +83,6 @@ def record_of(task: int, one: MeasureInput, result: MeasureResult) -> Record:
     return Record(task, one, result, cost if math.isfinite(cost) else None)
 
 
-class Skipped:
-    """The lines that were left out, by their numbers, for each reason and what the lines say of it."""
-
-    def __init__(self) -> None:
-        self.lines: dict[tuple[messages.SkipReason, str | None], list[int]] = {}
-
-    def add(self, unusable: UnusableError, line: int) -> None:
-        self.lines.setdefault((unusable.reason, unusable.of), []).append(line)
-
-    @property
-    def count(self) -> int:
-        return sum(len(lines) for lines in self.lines.values())
-
-    @property
-    def unusable(self) -> list[int]:
-        """Lines that are of use to nobody; not those of other tasks and targets."""
-        return [line for (reason, _), lines in self.lines.items() if reason not in _ELSEWHERE for line in lines]
-
-    @property
-    def elsewhere(self) -> list[int]:
-        """Lines of other tasks and targets."""
-        return [line for (reason, _), lines in self.lines.items() if reason in _ELSEWHERE for line in lines]
-
-    def described(self) -> list[messages.Skipped]:
-        """As the protocol has it (`load`)."""
-        return [
-            {"reason": reason, "of": of, "count": len(lines), "lines": lines[:_LINES_TOLD]}
-            for (reason, of), lines in self.lines.items()
-        ]
-
-    def __str__(self) -> str:
-        return "; ".join(_in_words(reason, of, lines) for (reason, of), lines in self.lines.items())
-
-
-def _in_words(reason: messages.SkipReason, of: str | None, lines: list[int]) -> str:
-    """E.g. `2 of other tasks (line 3, 7)`."""
-    words = messages.SKIP_REASONS[reason].replace("{}", of or "")
-    told = ", ".join(map(str, lines[:_LINES_TOLD])) + (", ..." if len(lines) > _LINES_TOLD else "")
-    return f"{len(lines)} {words} (line {told})"
-
-
-class UnusableError(Exception):
-    """Why a line is left out, and what it says of that: its target, or its version."""
-
-    def __init__(self, reason: messages.SkipReason, of: str | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.of = of
-
-
-@dataclass(frozen=True)
-class LogPart:
-    """What was read of a log: the records oldest first, and how many of them another TVM version wrote, which names
-    tasks otherwise."""
-
-    records: list[Record]
-    skipped: Skipped
-    matched: int
-
-
 def read_records(
     path: str,
     tasks: Sequence[SearchTask],
@@ -156,7 +91,7 @@ def read_records(
     other_targets: bool = False,
     other_versions: bool = True,
     only: Sequence[int] | None = None,
-) -> LogPart:
+) -> LogPart[Record]:
     """The records of the tasks in the bytes `start` to `stop` of a log.
 
     With `other_targets` those of other targets count, too; with `other_versions` those of other TVM versions, where it
@@ -164,13 +99,8 @@ def read_records(
     RequestError for a file that cannot be read.
     """
     reader = _Reader(tasks, other_targets, other_versions, only)
-    try:
-        for number, line in _lines(Path(path), start, stop):
-            reader.take(number, line)
-    except OSError as error:
-        raise RequestError(
-            f"The log {path} cannot be read ({error.strerror}). Expected a file a tuning wrote."
-        ) from None
+    for number, line in lines_of(path, start, stop):
+        reader.take(number, line)
     return reader.finish()
 
 
@@ -178,7 +108,7 @@ def usable_copy(path: str, skipped: Skipped, copy: Path) -> None:
     """Writes a log without the lines that are of use to nobody, nor those of others that TVM cannot read."""
     unusable, elsewhere = set(skipped.unusable), set(skipped.elsewhere)
     with copy.open("wb") as file:
-        for number, line in _lines(Path(path), 0, None):
+        for number, line in lines_of(path):
             if number not in unusable and (number not in elsewhere or _can_be_read(line)):
                 file.write(line)
 
@@ -212,7 +142,7 @@ class _Reader:
         except UnusableError as unusable:
             self._skipped.add(unusable, number)
 
-    def finish(self) -> LogPart:
+    def finish(self) -> LogPart[Record]:
         matched = 0
         for key, lines in self._unknown.items():
             task = self._counterpart(key)
@@ -230,7 +160,7 @@ class _Reader:
     def _usable(self, line: bytes) -> dict[str, Any]:
         content = _content(line)
         if not _VERSIONS.fullmatch(content["v"]):
-            raise UnusableError("record-version", _told(content["v"][:20]))
+            raise UnusableError("record-version", told(content["v"][:20]))
         costs, error = content["r"][:2]
         if error == 0 and not (costs and all(0 < cost < FAILED_COST for cost in costs)):
             raise UnusableError("impossible-time")
@@ -238,12 +168,12 @@ class _Reader:
         kind = kind_of(target)
         # What was only simulated is never taken for measured.
         if is_simulated(target) != is_simulated(self._target):
-            raise UnusableError("other-target", _told(target))
+            raise UnusableError("other-target", told(target))
         # A CPU's programs bind no threads of a GPU, and a GPU's do.
         if kind in KINDS and on_cpu(kind) != on_cpu(self._target):
-            raise UnusableError("other-device", _told(target))
+            raise UnusableError("other-device", told(target))
         if not (self._other_targets or same_device(target, self._target)):
-            raise UnusableError("other-target", _told(target))
+            raise UnusableError("other-target", told(target))
         return content
 
     def _replayed(self, number: int, line: bytes) -> Record:
@@ -302,12 +232,6 @@ def _shapes(key: str) -> tuple[int, ...] | None:
     return extents if all(type(extent) is int for extent in extents) else None
 
 
-def _told(text: str) -> str:
-    """What anyone may have written, as a message can have it: one short line of characters that can be shown."""
-    shown = "".join(character if character.isprintable() else "?" for character in text[:_CHARACTERS_TOLD])
-    return shown + ("..." if len(text) > _CHARACTERS_TOLD else "")
-
-
 def _content(line: bytes) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(line)
@@ -323,28 +247,3 @@ def _can_be_read(line: bytes) -> bool:
     except Exception:
         return False
     return True
-
-
-def _lines(path: Path, start: int, stop: int | None) -> Iterator[tuple[int, bytes]]:
-    """The lines of a part of a file that are not empty, with their numbers."""
-    with path.open("rb") as file:
-        number = _line_breaks(file, start)
-        for line in file:
-            if stop is not None and start >= stop:
-                return
-            start += len(line)
-            number += 1
-            if line.strip():
-                yield number, line
-
-
-def _line_breaks(file: Any, until: int) -> int:
-    """Reads a file up to a byte; how many lines end before it."""
-    count = 0
-    while until > 0:
-        chunk = file.read(min(until, 1 << 20))
-        if not chunk:
-            break
-        until -= len(chunk)
-        count += chunk.count(b"\n")
-    return count

@@ -7,11 +7,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..backend import ModelPlan, Question
+    from ..backend import ModelPlan, Question, Workloads
     from ..learning.cost_model import TrainingSettings
+    from ..log_lines import LogPart
     from .cost_model import CostModel
     from .latency import CompiledNetwork
-    from .records import LogPart, Record
+    from .records import Record
     from .target import MetaTarget
     from .task import MetaTask, Schedule
     from .tasks import TaskList
@@ -85,10 +86,20 @@ class MetaScheduleNetwork:
         target = self._question.target
         return [MetaTask(number, task, target) for number, task in enumerate(self._found.tasks)]
 
-    def read(self, log: str, start: int, stop: int | None, other_targets: bool, only: Sequence[int] | None) -> LogPart:
+    def read(
+        self, log: str, start: int, stop: int | None, other_targets: bool, only: Sequence[int] | None
+    ) -> LogPart[Record]:
         from .records import read_records
 
         return read_records(log, self.tasks, self._question.target, start, stop, other_targets, only)
+
+    def workloads(self, log: str) -> Workloads:
+        from .database import workloads_for
+
+        named = workloads_for(log, [task.module for task in self.tasks], self._question.target)
+        for task, number in zip(self.tasks, named.numbers):
+            task.workload = number
+        return named
 
     def least_seconds(self, threads: int | None) -> list[float] | None:
         from .roofline import least_seconds

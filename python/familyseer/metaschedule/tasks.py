@@ -105,6 +105,8 @@ def describe(task: ExtractedTask) -> Description:
     """What the task computes (backend.py, `Description`)."""
     from tvm.s_tir.analysis import estimate_tir_flops
 
+    from .database import workload_key
+
     function = task.module["main"]
     return Description(
         workload_key(task.module),
@@ -116,14 +118,6 @@ def describe(task: ExtractedTask) -> Description:
         # They are for TVM's scheduler of Ansor's tasks.
         [],
     )
-
-
-def workload_key(module: tvm.IRModule) -> str:
-    """What a workload is known by: the hash of its structure, as TVM's database has it, and its parameters' shapes."""
-    from tvm.s_tir.meta_schedule.database import Workload
-
-    shapes = [[int(extent) for extent in parameter.shape] for parameter in module["main"].params]
-    return json.dumps([Workload(module).as_json()[0], *shapes])
 
 
 def _called(module: tvm.IRModule) -> list[str]:

@@ -55,9 +55,14 @@ def data_of(trace: Trace) -> Data:
 
 
 def check(data: Any) -> None:
-    """Raises ValueError for what is no trace: anyone may have written it."""
+    """Raises ValueError for what is no trace: anyone may have written it, and some of it would end the process."""
     _is_trace(data)
     instructions, decisions = data
+    for kind, inputs, attributes, outputs in instructions:
+        # What pads a transformed layout may be nothing.
+        named = [*attributes[:2], *attributes[3:]] if kind == "TransformLayout" else attributes
+        if _has_null([inputs, named, outputs]):
+            raise ValueError(f"the instruction {kind} has null where TVM expects something")
     if not all(attributes for kind, _, attributes, _ in instructions if kind in _NAMED):
         raise ValueError("an instruction does not say what it is about")
     for place, decision in decisions:
@@ -65,11 +70,17 @@ def check(data: Any) -> None:
         if kind in TILES:
             valid = isinstance(decision, list) and all(isinstance(each, int) and each > 0 for each in decision)
         elif kind == CATEGORICAL:
-            valid = isinstance(decision, int) and 0 <= decision < len(attributes[0])
+            choices = attributes[0] if isinstance(attributes[0], list) else []
+            valid = isinstance(decision, int) and 0 <= decision < len(choices)
         else:
             valid = kind == LOCATION and isinstance(decision, int)
         if not valid:
             raise ValueError(f"there is a decision that the instruction {kind or place} does not take")
+
+
+def _has_null(value: Any) -> bool:
+    inner = value if isinstance(value, list) else value.values() if isinstance(value, dict) else ()
+    return value is None or any(map(_has_null, inner))
 
 
 def body_of(trace: Trace) -> Trace:

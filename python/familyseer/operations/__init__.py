@@ -23,6 +23,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "bounds": network.bounds,
     "load": network.load,
     "register": search.register,
+    "workloads": network.workloads,
     "propose": search.propose,
     "foresee": search.foresee,
     "prepare": search.prepare,

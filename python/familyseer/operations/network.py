@@ -71,3 +71,8 @@ def load(
         "skipped": part.skipped.described(),
         "matched": part.matched,
     }
+
+
+def workloads(job: Job, log: str) -> messages.WorkloadsResult:
+    named = job.extracted("workloads").workloads(log)
+    return {"workloads": {"lines": named.lines, "numbers": named.numbers, "target": named.target} if named else None}

@@ -32,6 +32,7 @@ OperationName = Literal[
     "bounds",
     "load",
     "register",
+    "workloads",
     "propose",
     "prepare",
     "measure",
@@ -262,6 +263,7 @@ SkipReason = Literal[
     "record-version",
     "impossible-time",
     "cannot-replay",
+    "no-workload",
     "other-task",
     "other-target",
     "other-device",
@@ -358,6 +360,20 @@ class RegisterParams(TypedDict):
 
 class RegisterResult(TypedDict):
     notices: list[str]
+
+
+class WorkloadsParams(TypedDict):
+    log: str
+
+
+class Workloads(TypedDict):
+    lines: list[str]
+    numbers: list[int]
+    target: str
+
+
+class WorkloadsResult(TypedDict):
+    workloads: Workloads | None
 
 
 class ProgramsOfOrigins(TypedDict):
@@ -604,6 +620,7 @@ SKIP_REASONS: dict[SkipReason, str] = {
     "record-version": "of the record version {}",
     "impossible-time": "with a time that cannot be",
     "cannot-replay": "that TVM cannot replay",
+    "no-workload": "of workloads that are missing",
     "other-task": "of other tasks",
     "other-target": "for the target {}",
     "other-device": "for the target {}, another kind of device",

@@ -20,6 +20,7 @@ import { save } from "./save.js";
 import { target } from "./target.js";
 import { threads } from "./threads.js";
 import { userProcessOperations } from "./user-process/index.js";
+import { workloads } from "./workloads.js";
 
 /** What our worker answers. */
 export const workerOperations = {
@@ -32,6 +33,7 @@ export const workerOperations = {
   bounds,
   load,
   register,
+  workloads,
   propose,
   prepare,
   measure,
