@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from .target import MetaTarget
     from .tasks import ExtractedTask
 
+# The features of so many programs are kept for each task: some 2 MB.
+_KNOWN = 512
+
 
 class BareTask:
     """An extracted task, and its place among a network's. A program is a `tvm.s_tir.Schedule`, after
@@ -29,6 +32,8 @@ class BareTask:
         self.workload = number
         self.extracted = extracted
         self.target = target
+        # The newest features, by the programs' keys.
+        self._known: dict[str, NDArray[Any]] = {}
 
     @property
     def module(self) -> tvm.IRModule:
@@ -43,11 +48,19 @@ class BareTask:
 
     def refusal(self, program: tvm.s_tir.Schedule) -> str | None:
         """Programs passed TVM's postprocessors, for a GPU VerifyGPUCode among them, when they were made."""
-        return features.refusal(program, self.space.context)
+        return None if self.features([program])[0].any() else features.refusal(program, self.space.context)
 
     def features(self, programs: Sequence[tvm.s_tir.Schedule]) -> list[NDArray[Any]]:
-        """[stores, 164] of each program."""
-        return features.of_programs(programs, self.space.context)
+        """[stores, 164] of each program. TVM takes milliseconds for each, and the same are asked for again and again:
+        to choose them, to hold a model against them, and to train it."""
+        keys = [self.key(program) for program in programs]
+        new = {key: program for key, program in zip(keys, programs) if key not in self._known}
+        found = dict(zip(new, features.of_programs(list(new.values()), self.space.context)))
+        rows = [found[key] if key in found else self._known[key] for key in keys]
+        self._known.update(found)
+        for key in list(self._known)[:-_KNOWN]:
+            del self._known[key]
+        return rows
 
 
 def hash_of(module: tvm.IRModule) -> str:

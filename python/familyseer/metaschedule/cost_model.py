@@ -98,7 +98,11 @@ class CostModel:
         if isinstance(self._model, ReferenceModel):
             self._model.learn(records)
         elif self._model is not None:
-            found = [rows for record in records for rows in record.of.features([record.program])]
+            found = [
+                rows
+                for task, group in groupby(records, lambda record: record.of)
+                for rows in task.features([record.program for record in group])
+            ]
             seconds = [math.inf if record.cost is None else record.cost for record in records]
             self._model.learn(found, seconds, [record.task for record in records])
         self.records += len(records)
@@ -168,7 +172,7 @@ class ReferenceModel:
 
     def learn(self, records: Sequence[Record]) -> None:
         for task, group in groupby(records, lambda record: record.of):
-            lowered = [record for record in group if features.refusal(record.program, task.space.context) is None]
+            lowered = [record for record in group if task.refusal(record.program) is None]
             programs = [features.candidate(record.program) for record in lowered]
             self._model.update(task.space.context, programs, [_result(record.cost) for record in lowered])
 

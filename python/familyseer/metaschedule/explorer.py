@@ -25,7 +25,7 @@ _NAME = "s_tir.meta_schedule.SearchStrategyEvolutionarySearch"
 _SAMPLE = get_global_func(f"{_NAME}SampleInitPopulation")
 _EVOLVE = get_global_func(f"{_NAME}EvolveWithCostModel")
 _SEEDS = (1 << 31) - 2
-# TVM's own; a smaller population is sampled once.
+# TVM samples again until it has so many; of a smaller population an eighth: few of a GPU's programs are valid.
 _LEAST_SAMPLED = 50
 
 
@@ -72,7 +72,7 @@ class TraceExplorer:
             strategy = EvolutionarySearch(
                 population_size=effort.population,
                 genetic_num_iters=effort.generations,
-                init_min_unmeasured=min(_LEAST_SAMPLED, effort.population),
+                init_min_unmeasured=min(_LEAST_SAMPLED, 1 + effort.population // 8),
             )
             space = self._task.space
             # Searches of different efforts draw different programs.

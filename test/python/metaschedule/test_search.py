@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import familyseer
 import numpy as np
 import pytest
 import tvm
@@ -90,6 +92,21 @@ def products(program: Schedule) -> list[int]:
     return [int(np.prod(d)) for place, d in decisions_of(data).items() if data[0][place][0] in TILES]
 
 
+def decided(program: Schedule) -> dict[int, object]:
+    """What was decided, and how many iterations run in parallel."""
+    data = data_of(program.trace)
+    parallel = {place: parallel_of(each) for place, each in enumerate(data[0])}
+    body = next(place for place, each in enumerate(data[0]) if each[0] == "EnterPostproc")
+    decisions = {**parallel, **decisions_of(data)}
+    return {place: decision for place, decision in decisions.items() if place < body and decision is not None}
+
+
+def differing(one: Schedule, other: Schedule) -> int:
+    """In how many decisions programs of a task differ; more than any where their instructions do."""
+    first, second = decided(one), decided(other)
+    return sum(first[place] != second[place] for place in first) if first.keys() == second.keys() else 1000
+
+
 # ---- sampling and evolution ----
 
 
@@ -129,9 +146,8 @@ def test_programs_that_are_known_are_parents_but_do_not_come_back(donor: MetaTas
     evolved = explorer.evolve(EFFORT, [*population, *known], 24)
     assert evolved and not set(keys(donor, evolved)) & set(keys(donor, known))
     # Of the population 4 alone are left.
-    fresh = set(keys(donor, evolved)) - set(keys(donor, population))
-    near = set(keys(donor, [each for one in known for each in donor.neighbours(one)]))
-    assert fresh & near
+    apart = [min(differing(program, one) for one in known) for program in evolved]
+    assert apart.count(1) > len(evolved) / 3
 
 
 def test_evolution_finds_what_the_model_takes_to_be_fast(donor: MetaTask, programs: list[Schedule]) -> None:
@@ -147,7 +163,9 @@ def test_evolution_finds_what_the_model_takes_to_be_fast(donor: MetaTask, progra
 
 def test_a_key_is_the_same_in_every_process(donor: MetaTask, programs: list[Schedule]) -> None:
     script = "import test_search as t; task = t.convolution(14, 32, 64); print(*t.keys(task, t.sampled(task)[:4]))"
-    said = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parent, capture_output=True, text=True)
+    found = os.pathsep.join(map(str, (Path(__file__).parent, Path(familyseer.__file__).parents[1])))
+    environment = {**os.environ, "PYTHONPATH": found}
+    said = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert said.stdout.split() == keys(donor, programs[:4]), said.stderr
 
 
@@ -166,13 +184,13 @@ def test_a_key_is_the_same_in_every_process(donor: MetaTask, programs: list[Sche
 def test_a_siblings_schedules_become_valid_programs_of_other_extents(
     donor: MetaTask, programs: list[Schedule], recipient: MetaTask, extents: list[int]
 ) -> None:
-    fitted = [recipient.fit(donor.schedule(each)) for each in programs]
+    fitted = [recipient.fit(donor.schedule(each)) for each in programs[:8]]
     assert all(fitted), "each program of the sibling fits"
     for program in [each for some in fitted for each in some]:
         assert products(program) == extents
         assert recipient.refusal(program) is None
-    again = [recipient.fit(donor.schedule(each)) for each in programs]
-    assert [keys(recipient, each) for each in again] == [keys(recipient, each) for each in fitted]
+    again = [recipient.fit(donor.schedule(each)) for each in programs[:3]]
+    assert [keys(recipient, each) for each in again] == [keys(recipient, each) for each in fitted[:3]]
 
 
 def test_a_program_with_a_block_more_fits_a_task_with_one_less(donor: MetaTask) -> None:
@@ -233,15 +251,6 @@ def test_a_damaged_trace_is_refused(donor: MetaTask, programs: list[Schedule], d
 # ---- one decision away ----
 
 
-def decided(program: Schedule) -> dict[int, object]:
-    """What was decided, and how many iterations run in parallel."""
-    data = data_of(program.trace)
-    parallel = {place: parallel_of(each) for place, each in enumerate(data[0])}
-    body = next(place for place, each in enumerate(data[0]) if each[0] == "EnterPostproc")
-    decisions = {**parallel, **decisions_of(data)}
-    return {place: decision for place, decision in decisions.items() if place < body and decision is not None}
-
-
 @pytest.mark.parametrize("task", [convolution(14, 32, 64), softmax(16, 64)], ids=["convolution", "softmax"])
 def test_neighbours_are_valid_and_differ_in_one_decision(task: MetaTask) -> None:
     program = sampled(task)[0]
@@ -281,25 +290,27 @@ def test_scores_told_to_tvms_search_are_above_0_in_the_same_order() -> None:
     assert list(told[-3:]) == list(scores[-3:])
 
 
+def test_equal_seeds_and_records_give_equal_scores(donor: MetaTask, programs: list[Schedule]) -> None:
+    first, second = model_of(), model_of()
+    for model in (first, second):
+        assert not model.trusted
+        model.learn_from(records_of(donor, programs))
+        assert model.trusted and model.records == len(programs)
+    assert (second.scores(donor, programs) == first.scores(donor, programs)).all()
+
+
 @pytest.mark.parametrize("mode", ["bounded", "reference"])
-def test_equal_seeds_and_records_give_equal_scores_also_after_a_file(
+def test_a_model_learns_the_order_and_a_file_has_it(
     donor: MetaTask, programs: list[Schedule], mode: str, tmp_path: Path
 ) -> None:
-    first, second = model_of(mode), model_of(mode)
-    assert not first.trusted
-    for model in (first, second):
-        model.learn_from(records_of(donor, programs))
-    assert first.trusted and first.records == len(programs)
-    scores = first.scores(donor, programs)
-    assert (second.scores(donor, programs) == scores).all()
-    # It has learnt the order.
+    model = model_of(mode)
+    model.learn_from(records_of(donor, programs))
+    scores = model.scores(donor, programs)
     assert np.corrcoef(scores[1:], donor.draft(programs)[1:])[0, 1] > 0.5
-    assert first.save(tmp_path / "model.xgb")
+    assert model.save(tmp_path / "model.xgb")
     later = model_of(mode)
     later.load(str(tmp_path / "model.xgb"))
     assert later.trusted and (later.scores(donor, programs) == scores).all()
-    later.learn_from(records_of(donor, programs))
-    assert later.trusted
 
 
 def test_a_random_model_has_nothing_to_save(donor: MetaTask, programs: list[Schedule], tmp_path: Path) -> None:
