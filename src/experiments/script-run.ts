@@ -15,7 +15,7 @@ export interface Script<R> {
   /** Its module's file, and its arguments. */
   readonly script: string;
   readonly args: readonly string[];
-  /** Decides which TVM runs it. */
+  /** Decides which of Ansor's TVMs runs it. */
   readonly target?: string;
   readonly tvmPython?: string | undefined;
   readonly result: z.ZodType<R>;
@@ -36,7 +36,7 @@ export function scriptRun<R>(script: Script<R>): Run<R> {
 /** Runs a script and reads what it wrote. */
 export async function perform<R>(script: Script<R>, folder: string, signal: AbortSignal): Promise<R> {
   const out = join(folder, "out.json");
-  await runScript([script.script, ...script.args, "--out", out], tvmPython(script.tvmPython, script.target), signal);
+  await runScript([script.script, ...script.args, "--out", out], tvmPython(script.tvmPython, script.target, "ansor"), signal);
   return script.result.parse(JSON.parse(await readFile(out, "utf8")));
 }
 

@@ -92,8 +92,8 @@ before, registered = dict(os.environ), []
 tvm.register_func = lambda name, *_, **__: registered.append(name)
 names = [each.name for each in pkgutil.walk_packages(familyseer.__path__, "familyseer.")]
 for name in names:
-    # Some are for their effect: one is promised to users (docs/cuda.md), the others are programs. MetaSchedule's are for
-    # a TVM that has it.
+    # Some are for their effect: one is promised to users (docs/cuda.md), the others are programs. MetaSchedule's are
+    # for a TVM that has it.
     if name != "familyseer.cuda" and not name.startswith(("familyseer.experiments.", "familyseer.metaschedule.")):
         importlib.import_module(name)
 assert len(names) > 30 and (registered, dict(os.environ)) == ([], before), registered

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
+import { CHANNELS } from "../../src/worker/channel.js";
 import { tvmPython } from "../../src/worker/installation.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
@@ -43,6 +44,14 @@ describe("familyseer doctor", function () {
     assert.match(stdout, new RegExp(`^FAILED {2}worker: The worker could not start\\..*\\n.*${told.source}`, "m"));
     assert.equal(exitCode, 2);
   });
+
+  for (const channel of CHANNELS) {
+    it(`finds MetaSchedule in the TVM of its own, over ${channel}`, async () => {
+      const { exitCode, stdout } = await doctor({}, "--tuner", "metaschedule", "--channel", channel);
+      assert.match(stdout, /^ok +worker: TVM 0\.27\.0\.post1, which tunes by metaschedule, on Python /m);
+      assert.equal(exitCode, 0, stdout);
+    });
+  }
 
   it("tells of a Python that has another tuner than is asked for", async () => {
     const { exitCode, stdout } = await doctor({}, "--tuner", "metaschedule", "--tvm-python", tvmPython());
