@@ -25,6 +25,11 @@ export interface SearchPolicy {
 const DEFAULT = "default";
 const FAMILY_PREFIX = "family_";
 
+/** Whose search it is. */
+export function tunerOf({ search }: SearchPolicy): TunerName {
+  return search === SEARCH_OF.metaschedule ? "metaschedule" : "ansor";
+}
+
 /** A tuner's own way, without families. */
 export function plainPolicy(tuner: TunerName): string {
   return `${SEARCH_OF[tuner]}.xgb`;

@@ -11,6 +11,7 @@ import type {
   SearchReason,
 } from "../core/decider.js";
 import type { Families } from "../core/families.js";
+import { EVOLUTIONS } from "../core/fast/evolutions.js";
 import { FastScheduler } from "../core/fast/fast-scheduler.js";
 import type { ExpectGains } from "../core/fast/options.js";
 import { scoreAllBy } from "../core/objective.js";
@@ -18,9 +19,9 @@ import { seededDraw } from "../core/random.js";
 import { MetaScheduler } from "../core/reference/meta-scheduler.js";
 import { minstdDraw } from "../core/reference/minstd.js";
 import { Scheduler } from "../core/reference/scheduler.js";
-import { SEARCH_OF, type SearchPolicy } from "../core/search-policy.js";
+import { type SearchPolicy, tunerOf } from "../core/search-policy.js";
 import { InvalidRequestError } from "../errors.js";
-import type { CompleteTuneOptions } from "../options/defaults.js";
+import type { SettledTuneOptions } from "../options/tuner-defaults.js";
 import type { NamedTask } from "./events.js";
 
 /** What a job is decided from. */
@@ -36,7 +37,7 @@ export interface Start {
 
 /** The decider that the options ask for. The same options and start decide the same, observing the same. */
 export function makeDecider(
-  options: CompleteTuneOptions,
+  options: SettledTuneOptions,
   tasks: readonly NamedTask[],
   families: Families | null,
   start: Start,
@@ -53,7 +54,7 @@ export function makeDecider(
 
 /** The schedulers know a task by its place in the list of those they decide on. */
 function makeScheduler(
-  options: CompleteTuneOptions,
+  options: SettledTuneOptions,
   tasks: readonly NamedTask[],
   families: Families | null,
   start: Start,
@@ -63,6 +64,7 @@ function makeScheduler(
       ...options,
       ...start,
       tasks,
+      evolutions: EVOLUTIONS[tunerOf(start.policy)],
       // Each alone, by its number in the network.
       families: families ?? new Map(tasks.map(({ id }, place) => [String(id), [place]])),
       objective: options.objective ?? null,
@@ -70,7 +72,7 @@ function makeScheduler(
       leastCosts: start.leastCosts ?? [],
     });
   }
-  if (start.policy.search === SEARCH_OF.metaschedule && families === null) {
+  if (tunerOf(start.policy) === "metaschedule" && families === null) {
     if (options.objective) {
       throw new InvalidRequestError(
         `An objective of its own has no part in the search policy ${start.policy.name}: MetaSchedule's scheduler knows the ` +

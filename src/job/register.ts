@@ -4,7 +4,7 @@ import { planCostModels } from "../core/cost-models.js";
 import type { Families } from "../core/families.js";
 import type { SearchPolicy } from "../core/search-policy.js";
 import { InvalidRequestError } from "../errors.js";
-import type { CompleteTuneOptions } from "../options/defaults.js";
+import type { SettledTuneOptions } from "../options/tuner-defaults.js";
 import { settingsFor } from "../options/wire.js";
 import type { Params, Result } from "../protocol/operations/index.js";
 import type { DeviceSettings } from "../protocol/operations/register.js";
@@ -14,7 +14,7 @@ import type { FamilyWorkers } from "./family-workers.js";
 
 /** What workers have to know of a job before its first round. */
 export interface Registration {
-  readonly options: CompleteTuneOptions;
+  readonly options: SettledTuneOptions;
   readonly costModel: SearchPolicy["costModel"];
   readonly families: Families | null;
   /** Their numbers. */

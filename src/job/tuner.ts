@@ -11,6 +11,7 @@ import { describeThreads, type Threads } from "../network/threads.js";
 import { type CompleteTuneOptions, complete } from "../options/defaults.js";
 import { withoutEffect } from "../options/effect.js";
 import type { TuneOptions } from "../options/options.js";
+import { settled } from "../options/tuner-defaults.js";
 import type { DescribedInput } from "../protocol/operations/extract.js";
 import type { DeviceSettings } from "../protocol/operations/register.js";
 import { AppendOnlyFile } from "../records/append-only-file.js";
@@ -28,7 +29,7 @@ import { type JobDecider, makeDecider } from "./decider.js";
 import { deviceSettings, simulatedTarget } from "./devices.js";
 import type { Before, EndReason, NamedTask, Resumed, Round, TuneEvent } from "./events.js";
 import { checkWorkers, FamilyWorkers } from "./family-workers.js";
-import { checkPolicy, policyOf, withPolicy } from "./policy.js";
+import { checkPolicy, policyOf } from "./policy.js";
 import { register } from "./register.js";
 import {
   asJournaled,
@@ -127,7 +128,7 @@ export class Tuner {
       lock = await LogLock.take(path, wait ? this.#stopping.signal : null);
       history = resume ? await readHistory(path) : null;
       if (history) {
-        requireSameOptions(withPolicy(this.options, history.started.tuner), history);
+        requireSameOptions(settled(this.options, history.started.tuner), history);
       }
       if (history?.ended && this.options.trials === history.trials) {
         emit({ type: "ended-before", reason: history.ended });
@@ -153,7 +154,7 @@ export class Tuner {
     let workers: FamilyWorkers | null = null;
     let files: Files | null = null;
     try {
-      const options = withPolicy(this.options, first.tuner);
+      const options = settled(this.options, first.tuner);
       const policy = policyOf(options, first.tuner);
       await checkNetwork(first, options);
       const measures = MEASURES[this.#devices.type];

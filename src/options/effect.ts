@@ -1,4 +1,4 @@
-import { parseSearchPolicy, SEARCH_OF } from "../core/search-policy.js";
+import { parseSearchPolicy, tunerOf } from "../core/search-policy.js";
 import { isCuda } from "../target.js";
 import { type CompleteTuneOptions, TUNE_DEFAULTS } from "./defaults.js";
 import type { AnyEntries } from "./entry.js";
@@ -43,8 +43,8 @@ function withoutEffectByPolicy({ mode, searchPolicy, beta, trialsPerTask }: Comp
   if (mode !== "reference" || searchPolicy === null) {
     return [];
   }
-  const { search, families } = parseSearchPolicy(searchPolicy);
-  const ofMetaSchedule = search === SEARCH_OF.metaschedule && families === null;
+  const policy = parseSearchPolicy(searchPolicy);
+  const ofMetaSchedule = tunerOf(policy) === "metaschedule" && policy.families === null;
   const unused = ofMetaSchedule
     ? { beta: beta !== TUNE_DEFAULTS.beta }
     : { trialsPerTask: trialsPerTask !== TUNE_DEFAULTS.trialsPerTask };

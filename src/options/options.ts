@@ -58,8 +58,8 @@ export interface CommonTuneOptions {
   readonly training?: TrainingSettings["mode"];
   /** Where `bounded` training runs; `auto` is CUDA where the worker's xgboost can, else the CPU. */
   readonly trainDevice?: TrainingSettings["device"];
-  /** Programs in each generation of the evolutionary search. */
-  readonly population?: number;
+  /** Programs in each generation of the evolutionary search; null: as TVM's own search with the tuner has. */
+  readonly population?: number | null;
   /** Generations of the evolutionary search. */
   readonly generations?: number;
   /** Seconds to build a program. */

@@ -176,12 +176,13 @@ const COMMON = {
     decides: true,
     wire: ["search", "seed"],
   },
+  // Null, too, is the tuner's own.
   population: {
     flag: "--population <n>",
-    help: "programs of a generation of the search",
+    help: "programs of a generation of the search (default: 2048 with Ansor, 512 with MetaSchedule, as TVM)",
     group: "search",
     parse: wholeNumber,
-    default: 2048,
+    default: null,
     decides: true,
     wire: ["search", "population"],
   },

@@ -1,6 +1,6 @@
-import type { CompleteTuneOptions } from "./defaults.js";
 import type { AnyEntries, Settings } from "./entry.js";
 import { OPTIONS } from "./table.js";
+import type { SettledTuneOptions } from "./tuner-defaults.js";
 
 /** The fields of each part that options fill. */
 type Filled = {
@@ -9,14 +9,14 @@ type Filled = {
       readonly wire: readonly [Part, infer Field extends string];
     }
       ? Field
-      : never]: CompleteTuneOptions[Name];
+      : never]: SettledTuneOptions[Name];
   };
 };
 
 /** What options say to a worker in a part of `register`; the part's other fields are the job's to fill. */
 export function settingsFor<Part extends keyof Settings>(
   part: Part,
-  options: CompleteTuneOptions,
+  options: SettledTuneOptions,
   entries: AnyEntries = OPTIONS,
 ): Filled[Part] {
   const values: Readonly<Record<string, unknown>> = { ...options };

@@ -8,13 +8,6 @@ import { OriginShares } from "./origin-shares.js";
  */
 const LEAST_PRIOR = 0.1;
 const MOST_PRIOR = 0.5;
-/** Populations by the share of pairs that the model ordered rightly. */
-const EVOLUTIONS = [
-  { accuracy: 0.85, evolution: { population: 512, generations: 3 } },
-  { accuracy: 0.75, evolution: { population: 256, generations: 3 } },
-  { accuracy: 0.65, evolution: { population: 128, generations: 2 } },
-] as const;
-const LEAST_EVOLUTION = { population: 64, generations: 2 } as const;
 /** How much the newest counts in what is expected of the next. */
 const NEWEST = 0.5;
 
@@ -53,11 +46,6 @@ export class FamilyOutlook {
   /** Of a round's pairs, the share that the model had in order. */
   foresaw(accuracy: number): void {
     this.#accuracy = mixed(this.#accuracy, accuracy);
-  }
-
-  /** How large an evolution the model is worth. */
-  get evolution(): { readonly population: number; readonly generations: number } {
-    return EVOLUTIONS.find((each) => this.accuracy >= each.accuracy)?.evolution ?? LEAST_EVOLUTION;
   }
 
   /** The share of its cost that a task of so many FLOP/s is expected to gain before it has been searched. */

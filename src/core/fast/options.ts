@@ -3,6 +3,7 @@ import type { PastProgram } from "../decider.js";
 import type { Families } from "../families.js";
 import type { Objective } from "../objective.js";
 import type { Task } from "../task.js";
+import { EVOLUTIONS, type Evolutions } from "./evolutions.js";
 import { DEFAULT_FAST_FLAGS, type FastFlags } from "./flags.js";
 
 /** What a family's model expects a task's best schedules to gain in each sibling, as a share of its throughput. */
@@ -24,6 +25,8 @@ export interface FastSchedulerOptions extends FastFlags {
   /** Programs of a generation and generations, where the population does not adapt. */
   readonly population: number;
   readonly generations: number;
+  /** How large evolutions are where the population adapts; Ansor's if left out. */
+  readonly evolutions?: Evolutions;
   /** @deprecated These flags are options themselves. */
   readonly means?: FastFlags;
   /** Whether there may be schedules of an earlier job to fit. */
@@ -42,6 +45,7 @@ export interface FastSchedulerOptions extends FastFlags {
 
 const FAST_SCHEDULER_DEFAULTS = {
   ...DEFAULT_FAST_FLAGS,
+  evolutions: EVOLUTIONS.ansor,
   carriedOver: false,
   leastCosts: [],
   earlyStopping: null,

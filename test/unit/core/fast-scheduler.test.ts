@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import type { FastAction, FastSearch } from "../../../src/core/decider.js";
 import { groupFamilies } from "../../../src/core/families.js";
+import { EVOLUTIONS, type Evolutions } from "../../../src/core/fast/evolutions.js";
 import { FastScheduler } from "../../../src/core/fast/fast-scheduler.js";
 import { Likeness } from "../../../src/core/fast/likeness.js";
 import type { FastSchedulerOptions } from "../../../src/core/fast/options.js";
 import { OriginShares } from "../../../src/core/fast/origin-shares.js";
-import type { Origin } from "../../../src/core/fast/recipe.js";
+import type { Origin, Recipe } from "../../../src/core/fast/recipe.js";
 import { weightedSum } from "../../../src/core/objective.js";
 import { seededDraw } from "../../../src/core/random.js";
 import type { Task } from "../../../src/core/task.js";
@@ -46,6 +47,19 @@ async function search(of: FastScheduler): Promise<FastSearch> {
   const action: FastAction = await of.next();
   assert.ok(action.type === "search");
   return action;
+}
+
+/** The recipes of the round after a first look, by what the model had in order. */
+async function recipesWith(evolutions: Evolutions): Promise<Recipe[]> {
+  const ours = scheduler(CONVS_AND_DENSE.slice(0, 1), { evolutions });
+  const recipes = [];
+  for (const accuracy of [null, 0.9]) {
+    const { programs } = await search(ours);
+    const measured = Array.from({ length: programs }, () => ({ cost: 1, origin: "random" }) as const);
+    await ours.observe(measured, { seconds: 1, accuracy });
+    recipes.push((await search(ours)).recipe);
+  }
+  return recipes;
 }
 
 /** Does a round in which every program takes that long. */
@@ -144,14 +158,7 @@ describe("fast scheduler", () => {
   });
 
   it("makes the evolution as large as the family's model is worth", async () => {
-    const ours = scheduler(CONVS_AND_DENSE.slice(0, 1));
-    const sizes = [];
-    for (const accuracy of [null, 0.9]) {
-      const { programs } = await search(ours);
-      const measured = Array.from({ length: programs }, () => ({ cost: 1, origin: "random" }) as const);
-      await ours.observe(measured, { seconds: 1, accuracy });
-      sizes.push((await search(ours)).recipe);
-    }
+    const sizes = await recipesWith(EVOLUTIONS.ansor);
     const keys = ["donors", "draft", "generations", "population", "programs"];
     assert.deepEqual(
       sizes.map((recipe) => Object.keys(recipe).sort()),
@@ -160,6 +167,14 @@ describe("fast scheduler", () => {
     assert.deepEqual(
       sizes.map(({ population }) => population),
       [64, 512],
+    );
+    const ofMetaSchedule = await recipesWith(EVOLUTIONS.metaschedule);
+    assert.deepEqual(
+      ofMetaSchedule.map(({ population, generations }) => [population, generations]),
+      [
+        [64, 1],
+        [128, 2],
+      ],
     );
   });
 

@@ -8,10 +8,17 @@ import type { AnyEntries } from "../../../src/options/entry.js";
 import type { TuneOptions } from "../../../src/options/options.js";
 import { decimal } from "../../../src/options/parsers.js";
 import { OPTIONS } from "../../../src/options/table.js";
+import { settled } from "../../../src/options/tuner-defaults.js";
 import { settingsFor } from "../../../src/options/wire.js";
 import type { JobHistory } from "../../../src/records/job-history.js";
 
 const JOB = { model: "mlp", trials: 8, log: "t.log" };
+
+/** What depends on the tuner. */
+function ofTuner(tuner: string, options: Partial<TuneOptions> = {}): [string, number] {
+  const { searchPolicy, population } = settled(complete({ ...JOB, ...options } as TuneOptions), tuner);
+  return [searchPolicy, population];
+}
 
 describe("a new option", () => {
   const entries: AnyEntries = {
@@ -70,13 +77,20 @@ describe("a new option", () => {
   it("is told to the worker", () => {
     const { use_measured_ratio } = {
       use_measured_ratio: null,
-      ...settingsFor("search", parsed("--eagerness", "0.7"), entries),
+      ...settingsFor("search", settled(parsed("--eagerness", "0.7"), "ansor"), entries),
     };
     assert.equal(use_measured_ratio, 0.7);
   });
 });
 
 describe("options", () => {
+  it("that are left out are the tuner's own where it has some, and others are as they are asked for", () => {
+    assert.deepEqual(ofTuner("ansor"), ["sketch.xgb.family_op", 2048]);
+    assert.deepEqual(ofTuner("metaschedule"), ["meta.xgb.family_op", 512]);
+    assert.deepEqual(ofTuner("of-my-own"), ofTuner("ansor"));
+    assert.deepEqual(ofTuner("metaschedule", { population: 64, searchPolicy: "meta.xgb" }), ["meta.xgb", 64]);
+  });
+
   it("of the two modes are not mixed, say the types", () => {
     const reference: TuneOptions = { ...JOB, mode: "reference", alpha: 0.5 };
     const fast: TuneOptions = { ...JOB, roofline: false };
