@@ -18,9 +18,9 @@ import numpy as np
 import tvm
 from familyseer.ansor.core_operation import task_words
 from familyseer.ansor.features import columns
+from familyseer.ansor.target import parse_target
 from familyseer.ansor.tasks import extract
 from familyseer.learning.draft import draft_scores
-from familyseer.targets import parse_target
 from tvm import auto_scheduler
 from tvm.auto_scheduler.feature import get_per_store_features_from_states
 

@@ -23,6 +23,7 @@ from typing import Any, Callable
 from familyseer.ansor.core_operation import task_words
 from familyseer.ansor.programs import PRELOAD, AnsorProgram
 from familyseer.ansor.results import FAILED_COST, measure_result
+from familyseer.ansor.target import parse_target
 from familyseer.ansor.tasks import extract
 from familyseer.measuring.build import link_here
 from familyseer.measuring.cpus import find_threads
@@ -30,7 +31,6 @@ from familyseer.measuring.engine import Engine, EngineSettings
 from familyseer.measuring.program import Measured
 from familyseer.measuring.run import Timing
 from familyseer.nvrtc import NO_GPU, gpu_count
-from familyseer.targets import parse_target
 from tvm import auto_scheduler
 from tvm.contrib import tar
 

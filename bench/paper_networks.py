@@ -20,9 +20,9 @@ from collections import Counter
 from pathlib import Path
 
 from familyseer.ansor.networks import PAPER
+from familyseer.ansor.target import parse_target
 from familyseer.ansor.tasks import extract
 from familyseer.experiments.published import DATA, core_of_dag, cores_of_dags, extracted_dags, published_dags
-from familyseer.targets import parse_target
 
 ROOT = Path(__file__).parents[1]
 # Names of operations in DAGs that changed since 2021.

@@ -18,10 +18,10 @@ import numpy as np
 import tvm
 from familyseer.ansor.core_operation import core_operation
 from familyseer.ansor.programs import AnsorProgram
+from familyseer.ansor.target import parse_target
 from familyseer.ansor.tasks import extract
 from familyseer.experiments.published import PublishedProgram, published_programs
 from familyseer.simulated.gpu import InvalidProgramError, simulated_seconds
-from familyseer.targets import parse_target
 from scipy.stats import spearmanr
 from tvm import auto_scheduler
 from tvm.auto_scheduler.loop_state import StateObject

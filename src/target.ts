@@ -15,7 +15,16 @@ export function isCuda(target: string): boolean {
   return /^\s*(cuda\b|nvidia\/|\{.*("kind"\s*:\s*"cuda"|"tag"\s*:\s*"nvidia\/))/s.test(target);
 }
 
-/** Whether programs for a target, as TVM spells it, run on a CPU. */
+/** Whether programs for a target, as the worker names it, run on a CPU. */
 export function runsOnCpu(target: string): boolean {
-  return /^(llvm|c)\b/.test(target);
+  return /^(llvm|c)\b/.test(kindOf(target));
+}
+
+/** The kind that a target's text begins with, or names where it is JSON. */
+function kindOf(target: string): string {
+  if (!target.startsWith("{")) {
+    return target;
+  }
+  const { kind }: { kind?: unknown } = JSON.parse(target);
+  return typeof kind === "string" ? kind : "";
 }

@@ -20,11 +20,11 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from familyseer.ansor.core_operation import task_words
+from familyseer.ansor.target import parse_target
 from familyseer.ansor.tasks import TaskList, extract
 from familyseer.errors import RequestError
 from familyseer.measuring.cpus import find_threads
 from familyseer.nvrtc import NO_GPU, gpu_count
-from familyseer.targets import parse_target
 
 from .judge import outcomes_by_own_times, outcomes_of
 from .options import chosen_sides, chosen_tasks, parse

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from .learning.cost_model import TrainingSettings
     from .measuring.program import Measured
+    from .targets import Checked, Measures
     from .wire import messages
 
 # A program of a task, as its tuner has it.
@@ -309,9 +310,13 @@ class Backend(Protocol):
         """The modules, by name, that builders of its programs for a target need beside TVM, so that no builder imports
         them anew."""
 
-    def parse_target(self, text: str) -> Target:
-        """A target; `native` is this machine's CPU. Raises RequestError for one that TVM does not know, or that there
-        is no search for."""
+    def parse_target(self, text: str, threads: int | None = None) -> Target:
+        """A target; `native` is this machine's CPU, where a program runs on so many threads (as in `Question`). Raises
+        RequestError for one that TVM does not know, or that there is no search for."""
+
+    def check_target(self, text: str, measures: Measures) -> Checked:
+        """Tries a target (targets.py, `check_target`). Raises RequestError for what `parse_target` refuses, and for
+        processors and features that LLVM does not know."""
 
     def check_network(self, model: str, batch: int, layout: str) -> None:
         """Builds nothing. Raises RequestError for a network that `extract` would not find."""

@@ -1,20 +1,21 @@
 """Which targets TVM can compile for, and whether their programs run here: found out by compiling and running one.
 
 TVM puts another processor in place of one that LLVM does not know, says so on its standard error alone, and where the
-triple does not fit, ends (0.8 to 0.18, each in its own way). So this is tried in a process of its own,
-`python -m familyseer.targets TARGET`, and what that says decides.
+triple does not fit, ends (0.8 to 0.27, each in its own way). So this is tried in a process of its own,
+`python -m MODULE TARGET`, where the module is the tuner's own and calls `try_target`, and what that says decides.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import re
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable, Literal, Optional
 
 from .errors import RequestError
 from .interpreter import command, environment
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 CPU_KINDS = ("llvm", "c")
 # The kinds that TVM's tuners search programs for, and that we can measure them on.
 KINDS = (*CPU_KINDS, "cuda", "rocm", "metal", "opencl", "vulkan")
+
+# Where programs are to run.
+Measures = Literal["here", "elsewhere", "nowhere"]
+Listing = Callable[[Optional[str]], Any]
 
 # Named by the targets, and so by the records, of what was not measured but simulated (simulated/gpu.py).
 SIMULATED_MODEL = "simulated-v100"
@@ -49,43 +54,19 @@ def on_cpu(target: str | tvm.target.Target) -> bool:
 
 
 def kind_of(target: str | tvm.target.Target) -> str:
-    """The kind of a target, as TVM spells targets; of an empty text, an empty one."""
-    return next(iter(str(target).split()), "")
+    """The kind of a target, or of a text, which may be JSON; of an empty text, an empty one."""
+    if not isinstance(target, str):
+        return str(target.kind.name)
+    if not target.lstrip().startswith("{"):
+        return next(iter(target.split()), "")
+    with contextlib.suppress(ValueError, AttributeError):
+        return str(json.loads(target).get("kind", ""))
+    return ""
 
 
 def is_simulated(target: str) -> bool:
     """Whether a target, as TVM spells it, is the simulated GPU's."""
     return SIMULATED_MODEL in target
-
-
-def parse_target(text: str) -> tvm.target.Target:
-    """A TVM target; `native` is this machine's CPU. Raises RequestError if TVM does not know it."""
-    import tvm
-
-    if text == "native":
-        cpu = tvm.get_global_func("target.llvm_get_system_cpu", allow_missing=True)
-        if cpu is None:
-            raise RequestError(
-                f"TVM {tvm.__version__} does not tell this machine's CPU. Expected a target that names it, such as "
-                '"llvm -mcpu=core-avx2", or "llvm".'
-            )
-        text = f"llvm -mcpu={cpu()}"
-    try:
-        target = tvm.target.Target(text)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[-1]
-        tags = tvm.get_global_func("target.TargetTagListTags", allow_missing=True)
-        known = [*KINDS, "native", *(str(tag) for tag in (tags() if tags else {}))]
-        hint = did_you_mean(kind_of(text), known, most=2)
-        raise RequestError(
-            f'Unknown target: {text} ({reason}).{hint} Expected a TVM target such as "llvm", "llvm -mcpu=core-avx2", '
-            '"cuda -arch=sm_70", or "native" for this machine\'s CPU.'
-        ) from None
-    if target.kind.name == "cuda":
-        from . import nvrtc
-
-        nvrtc.register()
-    return target
 
 
 @dataclass(frozen=True)
@@ -98,8 +79,8 @@ class Checked:
     block: tuple[int, int] | None = None
 
 
-def check_target(text: str, target: tvm.target.Target, measures: str) -> Checked:
-    """Tries a target that TVM parses. `measures`: whether programs are to run `here`, `elsewhere` or `nowhere`.
+def check_target(text: str, target: tvm.target.Target, measures: Measures, module: str) -> Checked:
+    """Tries a target that TVM parses, by a module of the tuner's.
 
     Raises RequestError for processors, features and triples that LLVM does not know.
     """
@@ -113,7 +94,7 @@ def check_target(text: str, target: tvm.target.Target, measures: str) -> Checked
                     f"The target {text} has the feature {feature} without a sign, which LLVM switches off. "
                     f"Expected -mattr=+{feature} or -{feature}."
                 )
-    tried = _try(text)
+    tried = _try(module, text)
     _refuse_unknown(text, target, tried)
     reached = tried.stages
     if _COMPILED not in reached:
@@ -144,6 +125,9 @@ def _refuse_unknown(text: str, target: tvm.target.Target, tried: _Tried) -> None
     if found is None:
         return
     name = next(filter(None, found.groups()))
+    if name not in text:
+        # TVM's own, for a triple that LLVM does not know.
+        return
     what, option = ("processor", "-mcpu=") if processor else ("feature", "-mattr=+")
     known = tried.processors if processor else tried.features
     triples = {triple for triple in map(_triple, _llvm_parts(target)) if triple is not None}
@@ -207,6 +191,8 @@ class _Tried:
     @property
     def last_words(self) -> str:
         lines = [line.strip() for line in self.sections[-1].splitlines() if line.strip()]
+        # Of a process that a signal ended, TVM tells where.
+        lines = [line.strip("! ") for line in lines if not line.startswith('File "')]
         return lines[-1] if lines else self.how_it_ended
 
     @property
@@ -222,8 +208,8 @@ class _Tried:
         return "".join(section for stage, section in zip([*self.stages, ""], self.sections) if stage == _LISTED)
 
 
-def _try(text: str) -> _Tried:
-    code, words = _try_apart(text)
+def _try(module: str, text: str) -> _Tried:
+    code, words = _try_apart(module, text)
     sections = _STAGE.split(_HARMLESS.sub("", words))
     how = f"no end within {_SECONDS} s"
     if code is not None:
@@ -231,11 +217,11 @@ def _try(text: str) -> _Tried:
     return _Tried(sections[1::2], sections[::2], how)
 
 
-def _try_apart(text: str) -> tuple[int | None, str]:
+def _try_apart(module: str, text: str) -> tuple[int | None, str]:
     """How a process of its own ended, None: it did not, and all it wrote to its standard error."""
     try:
         ended = subprocess.run(
-            command("familyseer.targets", text),
+            command(module, text),
             env=environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -250,20 +236,21 @@ def _try_apart(text: str) -> tuple[int | None, str]:
 # ---- in the process of its own ----
 
 
-def main(text: str) -> None:
-    """Parses, lists what LLVM knows, compiles, looks for a device, runs what a CPU can; says each when it is done."""
+def try_target(target: tvm.target.Target, build: Callable[[tvm.target.Target], Any], listing: Listing) -> None:
+    """Lists what LLVM knows, compiles, looks for a device, runs what a CPU can; says each when it is done.
+
+    `build` makes a module of one program, `square_and_add` of 64 floats. `listing` makes the target for a triple, None
+    for this machine's, by whose building LLVM lists what it knows.
+    """
     import tvm
 
-    target = tvm.target.Target(text)
     _say(_PARSED)
     parts = _llvm_parts(target)
     for part in parts:
         if part.attrs.get("mcpu") or part.attrs.get("mattr"):
-            triple = _triple(part)
-            # LLVM's own lists, in every version of TVM.
-            _build(tvm.target.Target(f"llvm{f' -mtriple={triple}' if triple else ''} -mattr=+help"))
+            build(listing(_triple(part)))
     _say(_LISTED)
-    modules = [_build(part) for part in parts or ([target] if on_cpu(target) else [])]
+    modules = [build(part) for part in parts or ([target] if on_cpu(target) else [])]
     _say(_COMPILED)
     # Some drivers' loaders end the process where they find none.
     if not on_cpu(target) and (device := tvm.device(target.kind.name, 0)).exist:
@@ -274,35 +261,20 @@ def main(text: str) -> None:
     _say(_RAN)
 
 
-def _build(target: tvm.target.Target) -> Any:
-    import tvm
-    from tvm import te
-
-    given = te.placeholder((64,), name="given")
-    result = te.compute((64,), lambda i: given[i] * given[i] + given[i], name="result")
-    schedule = te.create_schedule(result.op)
-    if target.kind.name == "llvm":
-        # As wide as the processor that is asked for.
-        schedule[result].vectorize(schedule[result].split(result.op.axis[0], 16)[1])
-    return tvm.build(schedule, [given, result], target)
-
-
 def _run(module: Any, linked: bool) -> None:
     import numpy as np
     import tvm
+
+    from . import tvm_names
 
     with tempfile.TemporaryDirectory(prefix="familyseer-") as folder:
         if linked:
             path = str(Path(folder, "program.so"))
             module.export_library(path)
             module = tvm.runtime.load_module(path)
-        arrays = [tvm.nd.array(np.ones(64, "float32")) for _ in range(2)]
+        arrays = [tvm_names.array(np.ones(64, "float32"), tvm.device("cpu", 0)) for _ in range(2)]
         module(*arrays)
 
 
 def _say(stage: str) -> None:
     os.write(2, f"familyseer: {stage}\n".encode())
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -239,7 +239,7 @@ class Scripted:
     def preload(self, target: str) -> tuple[str, ...]:
         return ()
 
-    def parse_target(self, text: str) -> str:
+    def parse_target(self, text: str, threads: int | None = None) -> str:
         if text != TARGET:
             raise RequestError(f"Unknown target: {text}. Expected {TARGET}.")
         return text

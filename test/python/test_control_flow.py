@@ -12,9 +12,9 @@ import tvm
 from familyseer.ansor import latency as network_latency
 from familyseer.ansor.latency import compile_network, executor_of, time_network
 from familyseer.ansor.networks import build_network
+from familyseer.ansor.target import parse_target
 from familyseer.ansor.tasks import extract
 from familyseer.errors import RequestError
-from familyseer.targets import parse_target
 from tvm import relay
 
 CASES = Path(__file__).parent.parent / "cases"

@@ -8,12 +8,12 @@ import pytest
 import tvm
 from familyseer import descriptions
 from familyseer.ansor.networks import AskedInput, build_network
+from familyseer.ansor.target import parse_target
 from familyseer.ansor.tasks import extract
 from familyseer.backends import default_backend
 from familyseer.errors import RequestError
 from familyseer.operations import network
 from familyseer.operations.job import Job
-from familyseer.targets import parse_target
 from tvm import relay, te
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import tvm
 from familyseer.ansor.networks import AskedInput, asked_inputs, build_network
+from familyseer.ansor.target import parse_target
 from familyseer.ansor.tasks import extract
 from familyseer.errors import RequestError
-from familyseer.targets import parse_target
 from tvm import relay
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 import msgpack
 import pytest
 from familyseer.ansor.networks import build_network
+from familyseer.ansor.target import parse_target
 from familyseer.ansor.tasks import extract
 from familyseer.errors import RequestError
-from familyseer.targets import parse_target
 from familyseer.wire.protocol import ProtocolError, decode
 
 

@@ -8,6 +8,7 @@ import pytest
 from familyseer.ansor.core_operation import core_operation
 from familyseer.ansor.programs import AnsorProgram
 from familyseer.ansor.steps import state_of, steps_of
+from familyseer.ansor.target import parse_target
 from familyseer.ansor.tasks import TaskList, extract
 from familyseer.backends import default_backend
 from familyseer.errors import RequestError
@@ -16,7 +17,6 @@ from familyseer.gpu_limits import GPU_LIMITS
 from familyseer.operations.job import Job
 from familyseer.operations.search import make_engine
 from familyseer.simulated.gpu import InvalidProgramError, simulated_seconds
-from familyseer.targets import parse_target
 from tvm import auto_scheduler
 from tvm.auto_scheduler.feature import get_per_store_features_from_states
 from tvm.auto_scheduler.loop_state import StateObject

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 import tvm
 from familyseer import descriptions, targets
+from familyseer.ansor.target import main, parse_target
 from familyseer.ansor.tasks import extract
 from familyseer.backends import default_backend
 from familyseer.errors import RequestError
 from familyseer.gpu_limits import gpu_limits
 from familyseer.operations import machine, network
 from familyseer.operations.job import Job
-from familyseer.targets import check_target, parse_target
 
 TRY_APART = targets._try_apart
 
@@ -29,14 +29,14 @@ def forked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(targets, "_try_apart", functools.partial(try_in_fork, tmp_path / "said"))
 
 
-def try_in_fork(said: Path, text: str) -> tuple[int | None, str]:
+def try_in_fork(said: Path, _module: str, text: str) -> tuple[int | None, str]:
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
             faulthandler.disable()
             os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-            targets.main(text)
+            main(text)
             code = 0
         except BaseException:
             os.write(2, traceback.format_exc().encode())
@@ -47,7 +47,7 @@ def try_in_fork(said: Path, text: str) -> tuple[int | None, str]:
 
 
 def check(text: str, measures: str = "here") -> Any:
-    return check_target(text, default_backend().parse_target(text), measures)
+    return default_backend().check_target(text, measures)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_limits_that_a_target_does_not_name_are_the_devices(monkeypatch: pytest.
     assert limits("opencl") == [256, 16384]
     stages = ["parsed", "listed", "compiled", "a block has 512 threads and 32768 bytes", "device", "ran"]
     said = "".join(f"familyseer: {stage}\n" for stage in stages)
-    monkeypatch.setattr(targets, "_try_apart", lambda _: (0, said))
+    monkeypatch.setattr(targets, "_try_apart", lambda *_: (0, said))
     assert limits("opencl") == [512, 32768]
     assert limits("opencl -max_num_threads=128") == [128, 32768]
 
@@ -127,7 +127,7 @@ def test_what_tvm_warns_of_is_told_again_with_tasks_that_are_known(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     said = "[10:00:00] target_kind.cc:171: Warning: no such GPU\nfamilyseer: parsed\nfamilyseer: listed\n"
-    monkeypatch.setattr(targets, "_try_apart", lambda _: (0, said + "familyseer: compiled\nfamilyseer: ran\n"))
+    monkeypatch.setattr(targets, "_try_apart", lambda *_: (0, said + "familyseer: compiled\nfamilyseer: ran\n"))
     target, job = "llvm -keys=cpu", Job(default_backend())
     assert machine.target(job, target, "nowhere")["notices"] == ["TVM warns: no such GPU"]
     network.extract(job, "mlp", 1, "NHWC", [], target, str(tmp_path))

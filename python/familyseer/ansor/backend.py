@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import fastjsonschema
 
 from ..errors import RequestError
-from ..targets import KINDS, parse_target
+from ..targets import KINDS, check_target
 from .networks import asked_inputs, build_network, check_network
+from .target import parse_target
 
 if TYPE_CHECKING:
     import tvm
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ..backend import ModelPlan, Question
     from ..learning.cost_model import TrainingSettings
     from ..log_lines import LogPart
+    from ..targets import Checked, Measures
     from .cost_model import CostModel
     from .latency import CompiledNetwork
     from .records import Record
@@ -58,7 +60,7 @@ class Ansor:
 
         return PRELOAD
 
-    def parse_target(self, text: str) -> tvm.target.Target:
+    def parse_target(self, text: str, threads: int | None = None) -> tvm.target.Target:
         target = parse_target(text)
         kind = target.kind.name
         if kind not in KINDS:
@@ -67,6 +69,9 @@ class Ansor:
                 f"Expected one of the kinds {', '.join(KINDS)}."
             )
         return target
+
+    def check_target(self, text: str, measures: Measures) -> Checked:
+        return check_target(text, self.parse_target(text), measures, "familyseer.ansor.target")
 
     def check_network(self, model: str, batch: int, layout: str) -> None:
         check_network(model, batch, layout)

@@ -19,9 +19,9 @@ from tvm import auto_scheduler
 from tvm.auto_scheduler.feature import get_per_store_features_from_measure_pairs
 
 from ..ansor.core_operation import core_operation
+from ..ansor.target import parse_target
 from ..ansor.tasks import extract
 from ..learning.cost_model import BoundedModel
-from ..targets import parse_target
 from .training import Programs
 
 SHARES = (0.25, 0.5, 1.0)

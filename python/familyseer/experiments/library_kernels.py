@@ -15,7 +15,7 @@ import tvm
 
 from ..ansor.latency import compile_network, time_network
 from ..ansor.networks import build_network
-from ..targets import parse_target
+from ..ansor.target import parse_target
 
 # By kind of target: the library, and a function that is there if TVM was built with it.
 LIBRARIES = {

@@ -36,9 +36,9 @@ from tvm.auto_scheduler.feature import (
 )
 from tvm.auto_scheduler.measure_record import dump_record_to_string
 
+from ..ansor.target import parse_target
 from ..ansor.tasks import extract
 from ..learning.cost_model import GROWTH, BoundedModel, device_parameters
-from ..targets import parse_target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

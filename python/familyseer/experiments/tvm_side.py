@@ -22,10 +22,10 @@ from tvm.auto_scheduler.measure import PythonBasedMeasureCallback
 from tvm.auto_scheduler.task_scheduler import PrintTableInfo, TaskSchedulerCallback
 
 from .. import cuda
+from ..ansor.target import parse_target
 from ..ansor.tasks import extract
 from ..drop_in.task_scheduler import TVM_TASK_SCHEDULER, TaskScheduler
 from ..networks import LAYOUTS
-from ..targets import parse_target
 
 SCHEDULERS = {"tvm": (TVM_TASK_SCHEDULER, "default"), "familyseer": (TaskScheduler, "sketch.xgb.family_op")}
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ..backend import ModelPlan, Question, Workloads
     from ..learning.cost_model import TrainingSettings
     from ..log_lines import LogPart
+    from ..targets import Checked, Measures
     from .cost_model import CostModel
     from .latency import CompiledNetwork
     from .records import Record
@@ -28,10 +29,15 @@ class MetaSchedule:
 
         return preload(target.tvm)
 
-    def parse_target(self, text: str) -> MetaTarget:
+    def parse_target(self, text: str, threads: int | None = None) -> MetaTarget:
         from .target import parse_target
 
-        return parse_target(text)
+        return parse_target(text, threads)
+
+    def check_target(self, text: str, measures: Measures) -> Checked:
+        from ..targets import check_target
+
+        return check_target(text, self.parse_target(text).tvm, measures, "familyseer.metaschedule.target")
 
     def check_network(self, model: str, batch: int, layout: str) -> None:
         from .networks import check_network

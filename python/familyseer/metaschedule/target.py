@@ -1,15 +1,19 @@
-"""Targets as users write them (`llvm -mcpu=znver4 -num-cores=2`), for a TVM that takes them as dictionaries alone."""
+"""Targets as users write them (`llvm -mcpu=znver4 -num-cores=2`), for a TVM that takes them as dictionaries alone.
+
+`python -m familyseer.metaschedule.target TARGET` tries one (targets.py).
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RequestError, last_line
 from ..gpu_limits import GPU_LIMITS, SHARED_MEMORY
 from ..near_misses import did_you_mean
-from ..targets import KINDS, is_simulated
+from ..targets import KINDS, is_simulated, try_target
 
 if TYPE_CHECKING:
     import tvm
@@ -64,6 +68,10 @@ def parse_target(text: str, threads: int | None = None) -> MetaTarget:
             f"Targets of the kind {kind} cannot be tuned: MetaSchedule has no search for them. "
             f"Expected one of the kinds {', '.join(_KINDS)}."
         )
+    if kind == "cuda":
+        from .. import nvrtc
+
+        nvrtc.register()
     return MetaTarget(text_of(target), target)
 
 
@@ -202,3 +210,35 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "items"):
         return {str(name): _plain(each) for name, each in value.items()}
     return [_plain(each) for each in value]
+
+
+# ---- where a target is tried ----
+
+
+def main(text: str) -> None:
+    try_target(parse_target(text).tvm, _build, _listing)
+
+
+def _listing(triple: str | None) -> tvm.target.Target:
+    import tvm
+
+    # LLVM's own lists.
+    return tvm.target.Target({"kind": "llvm", "mattr": ["+help"], **({"mtriple": triple} if triple else {})})
+
+
+def _build(target: tvm.target.Target) -> Any:
+    import tvm
+    from tvm import s_tir, te
+
+    given = te.placeholder((64,), name="given")
+    result = te.compute((64,), lambda i: given[i] * given[i] + given[i], name="result")
+    schedule = s_tir.Schedule(te.create_prim_func([given, result]))
+    if target.kind.name == "llvm":
+        # As wide as the processor that is asked for.
+        (loop,) = schedule.get_loops("result")
+        schedule.vectorize(schedule.split(loop, [None, 16])[1])
+    return tvm.compile(schedule.mod, target)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

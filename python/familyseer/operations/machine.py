@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..targets import Measures
     from ..wire import messages
     from .job import Job
 
@@ -33,8 +34,6 @@ def threads(job: Job, asked: int | None) -> messages.ThreadsResult:
     return {"count": found.count, "by": found.by, "cores": found.cores, "tvm": found.tvm}
 
 
-def target(job: Job, target: str, measures: str) -> messages.TargetResult:
-    from ..targets import check_target
-
-    checked = job.tried[target] = check_target(target, job.backend.parse_target(target), measures)
+def target(job: Job, target: str, measures: Measures) -> messages.TargetResult:
+    checked = job.tried[target] = job.backend.check_target(target, measures)
     return {"notices": checked.notices, "lack": checked.lack}

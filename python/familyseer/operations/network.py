@@ -24,7 +24,7 @@ def check(job: Job, model: str, batch: int, layout: str, library: str | None) ->
 def extract(
     job: Job, model: str, batch: int, layout: str, inputs: list[dict[str, Any]], target: str, cache: str | None
 ) -> messages.ExtractResult:
-    job.target = job.backend.parse_target(target)
+    job.target = job.backend.parse_target(target, job.threads)
     folder = Path(cache) if cache else None
     tried = job.tried.get(target, Checked([], None))
     question = Question(model, batch, layout, inputs, job.target, job.threads, tried.block, folder)
