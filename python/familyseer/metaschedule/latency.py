@@ -16,6 +16,7 @@ from ..errors import RequestError, last_line
 from ..example_inputs import example_input
 from ..library import export_library
 from ..measuring.run import device_kind
+from . import intrinsics
 from .lowering import lower
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ def best_of(
 def _build_tuned(
     network: Network, target: MetaTarget, database: meta_schedule.database.Database
 ) -> tuple[relax.VMExecutable, list[str]]:
+    # Of the programs that tensorize.
+    intrinsics.load(target.tvm)
     module = lower(network.module, target.tvm)
     with target.tvm, database:
         module = relax.transform.MetaScheduleApplyDatabase()(module)

@@ -9,17 +9,21 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import tvm
+from familyseer.backend import Effort
 from familyseer.errors import RequestError
+from familyseer.learning.cost_model import TrainingSettings
 from familyseer.measuring.cpus import allowed_cpus, run_on
+from familyseer.metaschedule.cost_model import CostModel
 from familyseer.metaschedule.latency import best_of, compile_network
 from familyseer.metaschedule.lowering import lower
 from familyseer.metaschedule.networks import Network
-from familyseer.metaschedule.target import MetaTarget
+from familyseer.metaschedule.target import parse_target
+from familyseer.metaschedule.task import MetaTask
 from familyseer.metaschedule.tasks import ExtractedTask
 from tvm import relax
 from tvm.s_tir import meta_schedule as ms
 
-TARGET = MetaTarget("llvm -num-cores=2", tvm.target.Target({"kind": "llvm", "num-cores": 2}))
+TARGET = parse_target("llvm -num-cores=2")
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,20 @@ def test_untuned_and_tuned_compute_the_same(small: Small) -> None:
     assert untuned.notices == []
     count = len(small.tasks)
     assert tuned.notices == [f"by Relax's virtual machine, with the log's programs for {count} of {count} functions"]
+
+
+def test_what_the_search_finds_is_found_in_the_network_and_computes_the_same(small: Small) -> None:
+    records = []
+    for number, each in enumerate(small.tasks):
+        task = MetaTask(number, each, TARGET)
+        model = CostModel("random", "random", [number], 0, 0, TrainingSettings())
+        programs = map(task.finished, task.explorer(model, 0).sample(Effort(4, 1)))
+        records.append(Ran(number, next(each for each in programs if task.refusal(each) is None), 1e-3))
+    tuned = compile_network(small.network, TARGET, small.tasks, records)
+    count = len(small.tasks)
+    assert tuned.notices == [f"by Relax's virtual machine, with the log's programs for {count} of {count} functions"]
+    untuned = compile_network(small.network, TARGET, small.tasks, None)
+    np.testing.assert_allclose(tuned.run().numpy(), untuned.run().numpy(), rtol=1e-4)
 
 
 def test_a_network_runs_on_the_threads_that_timing_is_given(small: Small) -> None:
