@@ -14,6 +14,8 @@ def compile_c(output: str, does: str) -> None:
         "#include <stdlib.h>\n#include <string.h>\n#include <unistd.h>\n"
         'const char __tvm_main__[] = "program";\n'
         f"int program(void *a, int *b, int c, void *d, int *e, void *f) {{ {does} return 0; }}\n"
+        # As TVM 0.20 and later call it.
+        "int __tvm_ffi_main(void *a, const void *b, int c, void *d) { return program(a, 0, c, d, 0, 0); }\n"
     )
     subprocess.run(["cc", "-shared", "-fPIC", "-O0", "-o", output, str(source)], check=True)
 

@@ -81,14 +81,11 @@ class Engine:
     ) -> Future[Measured]:
         """Measures a program, `built` by another or still to be built; one whose future is cancelled before it is begun
         is not measured. With `hold` it is built, but does not run before `release`."""
-        queued = Queued(program, timing, built=built, held=hold)
-        if self._failure is not None:
-            raise self._failure
-        self._waiting.submit(queued)
-        self._wake()
-        if self._failure is not None:
-            self._fail_all(self._failure)
-        return queued.future
+        return self._submit(Queued(program, timing, built=built, held=hold))
+
+    def build(self, program: Program) -> Future[Built]:
+        """Builds a program and does not run it. What was built is the caller's, until the engine is closed."""
+        return self._submit(Queued(program, Timing(), build_alone=True))
 
     def release(self, future: Future[Measured]) -> None:
         """Lets a program run that was submitted on hold."""
@@ -104,6 +101,15 @@ class Engine:
         self._closing = True
         self._wake()
         self._thread.join()
+
+    def _submit(self, queued: Queued) -> Future[Any]:
+        if self._failure is not None:
+            raise self._failure
+        self._waiting.submit(queued)
+        self._wake()
+        if self._failure is not None:
+            self._fail_all(self._failure)
+        return queued.future
 
     def _wake(self) -> None:
         self._wake_sender.send_bytes(b"")
@@ -163,6 +169,9 @@ class Engine:
             self._finish(program, measured)
 
     def _take_built(self, program: Queued, built: Built) -> None:
+        if program.build_alone:
+            program.future.set_result(built)
+            return
         if built.failure is not None:
             self._finish(program, failed(built.failure, built.seconds, build_cpu_seconds=built.cpu_seconds))
             return

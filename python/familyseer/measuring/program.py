@@ -57,14 +57,18 @@ def failed(failure: Failure, seconds: float, device: str | None = None, build_cp
 
 @dataclass(eq=False)
 class Queued:
-    """A program that is being measured: `future` is given its result, `lost_on` are devices that went away with it."""
+    """A program that is being measured: `future` is given its result, `lost_on` are devices that went away with it.
+
+    One that is to be built alone does not run, and what was built is its result.
+    """
 
     program: Program
     timing: Timing
-    future: Future[Measured] = field(default_factory=Future)
+    future: Future[Any] = field(default_factory=Future)
     built: Built | None = None
     lost_on: list[str] = field(default_factory=list)
     held: bool = False
+    build_alone: bool = False
 
     @property
     def task(self) -> str:

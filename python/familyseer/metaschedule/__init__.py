@@ -1,1 +1,30 @@
-"""TVM's MetaSchedule as a tuner, and what scripts of TVM's own use of it."""
+"""TVM's MetaSchedule as a tuner, and what scripts of TVM's own use of it.
+
+`StreamingBuilder` and `StreamingRunner` measure for `ms.tune_tasks` (docs/measuring.md);
+`load_intrinsics(target)` has TVM parse no more tensor intrinsics than a target needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .intrinsics import load as load_intrinsics
+    from .streaming import StreamingBuilder, StreamingRunner
+
+__all__ = ["StreamingBuilder", "StreamingRunner", "load_intrinsics"]
+
+# Loaded when asked for: with TVM, which this package must not import.
+_HOMES = {
+    "StreamingBuilder": ("streaming", "StreamingBuilder"),
+    "StreamingRunner": ("streaming", "StreamingRunner"),
+    "load_intrinsics": ("intrinsics", "load"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        module, attribute = _HOMES[name]
+        return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -53,13 +53,18 @@ def instantiate(payload: tuple[tvm.IRModule, tvm.target.Target]) -> Callable[[],
     """Of a scheduled module and its target, what compiles it (TVM: builder/local_builder.py, default_build)."""
     module, target = payload
     intrinsics.load(target)
-    arguments = tuple(map(argument_of, ArgInfo.from_entry_func(module, remove_preproc=True)))
+    arguments = arguments_of(module)
 
     def compile_it() -> Compiled:
         as_run = RemoveWeightLayoutRewriteBlock(skip_tensor_rewrite=True)(module)
         return Compiled(build(as_run, target=target), arguments)
 
     return compile_it
+
+
+def arguments_of(module: tvm.IRModule) -> tuple[Argument, ...]:
+    """What a scheduled module's function is called with; raises ValueError where an extent is not known."""
+    return tuple(map(argument_of, ArgInfo.from_entry_func(module, remove_preproc=True)))
 
 
 def argument_of(info: ArgInfo) -> Argument:
