@@ -118,4 +118,4 @@ class MetaScheduleNetwork:
 
         asked = self._question
         network = build_network(asked.model, asked.batch, asked.layout, asked.inputs)
-        return compile_network(network, asked.target, self._found.tasks, records)
+        return compile_network(network, asked.target, records)

@@ -22,11 +22,9 @@ from .lowering import lower
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..backend import Program
     from .networks import Network
     from .records import Record
     from .target import MetaTarget
-    from .tasks import ExtractedTask
 
 _MOST_NAMES = 5
 
@@ -67,9 +65,7 @@ class OnDevice:
     device: tvm.runtime.Device
 
 
-def compile_network(
-    network: Network, target: MetaTarget, tasks: Sequence[ExtractedTask], records: Sequence[Record] | None
-) -> CompiledNetwork:
+def compile_network(network: Network, target: MetaTarget, records: Sequence[Record] | None) -> CompiledNetwork:
     """Builds a network; with records, each of its tasks by its best one.
 
     Untuned is what `tvm.compile` makes by default. On a GPU that is fused and scheduled by DLight. On a CPU it is not
@@ -82,7 +78,7 @@ def compile_network(
         if records is None:
             built = tvm.compile(_with_weights(network.module, network.weights), target.tvm)
         else:
-            built, notices = _build_tuned(network, target, best_of(tasks, records, target))
+            built, notices = _build_tuned(network, target, best_of(records))
     except Exception as error:
         how = "" if records is None else " with the log's programs"
         raise RequestError(
@@ -92,20 +88,17 @@ def compile_network(
     return CompiledNetwork(built, target, inputs, notices)
 
 
-def best_of(
-    tasks: Sequence[ExtractedTask], records: Sequence[Record], target: MetaTarget
-) -> meta_schedule.database.MemoryDatabase:
+def best_of(records: Sequence[Record]) -> meta_schedule.database.MemoryDatabase:
     """A database of each task's fastest program; a task that none of the records is of, or only failed ones, is not
     in it."""
-    best: dict[int, tuple[float, Program]] = {}
+    best: dict[int, tuple[float, Record]] = {}
     for record in records:
         if record.cost is not None and (record.task not in best or record.cost < best[record.task][0]):
-            best[record.task] = (record.cost, record.program)
+            best[record.task] = (record.cost, record)
     database = meta_schedule.database.MemoryDatabase()
-    for number, (cost, program) in best.items():
-        workload = database.commit_workload(tasks[number].module)
-        made = meta_schedule.database.TuningRecord(program.trace, workload, [cost], target.tvm, None)
-        database.commit_tuning_record(made)
+    for _, record in best.values():
+        database.commit_workload(record.of.module)
+        database.commit_tuning_record(record.tuning_record())
     return database
 
 

@@ -15,11 +15,11 @@ from familyseer.learning.cost_model import TrainingSettings
 from familyseer.measuring.cpus import allowed_cpus, run_on
 from familyseer.metaschedule.cost_model import CostModel
 from familyseer.metaschedule.latency import best_of, compile_network
-from familyseer.metaschedule.lowering import lower
 from familyseer.metaschedule.networks import Network
+from familyseer.metaschedule.records import Record
 from familyseer.metaschedule.target import parse_target
 from familyseer.metaschedule.task import MetaTask
-from familyseer.metaschedule.tasks import ExtractedTask
+from familyseer.metaschedule.tasks import extract_tasks
 from tvm import relax
 from tvm.s_tir import meta_schedule as ms
 
@@ -29,16 +29,15 @@ TARGET = parse_target("llvm -num-cores=2")
 @dataclass(frozen=True)
 class Small:
     network: Network
-    tasks: list[ExtractedTask]
+    tasks: list[MetaTask]
 
 
 @pytest.fixture(scope="module")
 def small() -> Small:
     """A convolution with what follows it, a dense layer and a softmax. Their functions but not the view between."""
     network = convolution_and_dense()
-    extracted = ms.relax_integration.extract_tasks(lower(network.module, TARGET.tvm), TARGET.tvm)
-    tasks = [ExtractedTask(task.task_name, task.dispatched[0]) for task in extracted]
-    return Small(network, [task for task in tasks if not relax.analysis.has_reshape_pattern(task.module["main"])])
+    tasks, _ = extract_tasks(network, TARGET.tvm)
+    return Small(network, [MetaTask(number, task, TARGET) for number, task in enumerate(tasks)])
 
 
 def convolution_and_dense(classes: int = 10) -> Network:
@@ -63,29 +62,20 @@ def convolution_and_dense(classes: int = 10) -> Network:
     return Network(builder.get(), drawn)
 
 
-@dataclass(frozen=True)
-class Ran:
-    """A record, as far as compiling looks into it."""
-
-    task: int
-    program: tvm.s_tir.Schedule
-    cost: float | None
-
-
-def ran(number: int, task: ExtractedTask, cost: float | None, unrolled: bool = False) -> Ran:
+def ran(task: MetaTask, cost: float | None, unrolled: bool = False) -> Record:
     """A program with the first stage's outer loop on threads; or its inner one unrolled, too."""
     schedule = tvm.s_tir.Schedule(task.module)
     loops = schedule.get_loops(schedule.get_child_blocks(schedule.get_sblock("root"))[0])
     schedule.parallel(loops[0])
     if unrolled:
         schedule.unroll(loops[-1])
-    return Ran(number, schedule, cost)
+    return Record(task, schedule, () if cost is None else (cost,))
 
 
 def test_untuned_and_tuned_compute_the_same(small: Small) -> None:
-    records = [ran(number, task, 1e-3) for number, task in enumerate(small.tasks)]
-    untuned = compile_network(small.network, TARGET, small.tasks, None)
-    tuned = compile_network(small.network, TARGET, small.tasks, records)
+    records = [ran(task, 1e-3) for task in small.tasks]
+    untuned = compile_network(small.network, TARGET, None)
+    tuned = compile_network(small.network, TARGET, records)
     output = tuned.run().numpy()
     assert output.shape == (1, 10)
     np.testing.assert_allclose(output, untuned.run().numpy(), rtol=1e-4)
@@ -96,20 +86,19 @@ def test_untuned_and_tuned_compute_the_same(small: Small) -> None:
 
 def test_what_the_search_finds_is_found_in_the_network_and_computes_the_same(small: Small) -> None:
     records = []
-    for number, each in enumerate(small.tasks):
-        task = MetaTask(number, each, TARGET)
-        model = CostModel("random", "random", [number], 0, 0, TrainingSettings())
+    for task in small.tasks:
+        model = CostModel("random", "random", [task.number], 0, 0, TrainingSettings())
         programs = map(task.finished, task.explorer(model, 0).sample(Effort(4, 1)))
-        records.append(Ran(number, next(each for each in programs if task.refusal(each) is None), 1e-3))
-    tuned = compile_network(small.network, TARGET, small.tasks, records)
+        records.append(Record(task, next(each for each in programs if task.refusal(each) is None), (1e-3,)))
+    tuned = compile_network(small.network, TARGET, records)
     count = len(small.tasks)
     assert tuned.notices == [f"by Relax's virtual machine, with the log's programs for {count} of {count} functions"]
-    untuned = compile_network(small.network, TARGET, small.tasks, None)
+    untuned = compile_network(small.network, TARGET, None)
     np.testing.assert_allclose(tuned.run().numpy(), untuned.run().numpy(), rtol=1e-4)
 
 
 def test_a_network_runs_on_the_threads_that_timing_is_given(small: Small) -> None:
-    compiled = compile_network(small.network, TARGET, small.tasks, None)
+    compiled = compile_network(small.network, TARGET, None)
     cpu = min(allowed_cpus())
     seconds = run_on((cpu,), compiled.time, 2, 1)
     assert len(seconds) == 2 and all(0 < each < 1 for each in seconds)
@@ -118,8 +107,8 @@ def test_a_network_runs_on_the_threads_that_timing_is_given(small: Small) -> Non
 
 def test_a_task_is_compiled_by_its_fastest_program(small: Small) -> None:
     task = small.tasks[0]
-    records = [ran(0, task, 2e-3), ran(0, task, 1e-3, unrolled=True), ran(0, task, None), ran(0, task, 3e-3)]
-    database = best_of(small.tasks, records, TARGET)
+    records = [ran(task, 2e-3), ran(task, 1e-3, unrolled=True), ran(task, None), ran(task, 3e-3)]
+    database = best_of(records)
     assert len(database) == 1
     (kept,) = database.get_all_tuning_records()
     assert [float(seconds) for seconds in kept.run_secs] == [1e-3]
@@ -127,19 +116,19 @@ def test_a_task_is_compiled_by_its_fastest_program(small: Small) -> None:
 
 
 def test_functions_without_a_program_are_named(small: Small) -> None:
-    records = [ran(number, task, 1e-3) for number, task in enumerate(small.tasks) if "softmax" not in task.name]
+    records = [ran(task, 1e-3) for task in small.tasks if "softmax" not in task.extracted.name]
     count = len(small.tasks)
     assert len(records) == count - 1
-    assert compile_network(small.network, TARGET, small.tasks, records).notices == [
+    assert compile_network(small.network, TARGET, records).notices == [
         f"by Relax's virtual machine, with the log's programs for {count - 1} of {count} functions",
         "without a program stay as TVM lowers them: softmax",
     ]
 
 
 def test_programs_that_tvm_does_not_find_in_the_network_are_counted(small: Small) -> None:
-    records = [ran(number, task, 1e-3) for number, task in enumerate(small.tasks)]
+    records = [ran(task, 1e-3) for task in small.tasks]
     other = convolution_and_dense(classes=11)
-    assert compile_network(other, TARGET, small.tasks, records).notices == [
+    assert compile_network(other, TARGET, records).notices == [
         "by Relax's virtual machine, with the log's programs for 1 of 3 functions",
         "without a program stay as TVM lowers them: matmul, softmax",
         "the log has programs of 3 tasks, but TVM found only 1 of them in the network",
@@ -147,8 +136,8 @@ def test_programs_that_tvm_does_not_find_in_the_network_are_counted(small: Small
 
 
 def test_compile_relax_finds_what_our_database_holds(small: Small, capfd: pytest.CaptureFixture[str]) -> None:
-    database = best_of(small.tasks, [ran(number, task, 1e-3) for number, task in enumerate(small.tasks)], TARGET)
-    for known, missed in ((database, []), (best_of([], [], TARGET), sorted(task.name for task in small.tasks))):
+    database = best_of([ran(task, 1e-3) for task in small.tasks])
+    for known, missed in ((database, []), (best_of([]), sorted(task.extracted.name for task in small.tasks))):
         ms.relax_integration.compile_relax(known, small.network.module, TARGET.tvm, None, enable_warning=True)
         warned = re.findall(r"record is not found for primfunc: (\w+)", capfd.readouterr().err)
         assert sorted(set(warned) - {"reshape"}) == missed
@@ -160,5 +149,5 @@ def test_what_tvm_cannot_compile_is_refused_in_one_line(small: Small) -> None:
     with pytest.raises(
         RequestError, match="TVM cannot compile the network for the target llvm -num-cores=2: "
     ) as refused:
-        compile_network(broken, TARGET, small.tasks, None)
+        compile_network(broken, TARGET, None)
     assert "\n" not in str(refused.value)

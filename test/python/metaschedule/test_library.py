@@ -39,7 +39,7 @@ def compiled(triple: str | None = None) -> CompiledNetwork:
     network = Network(builder.get(), [np.arange(12, dtype="float32").reshape(4, 3).T.copy()])
     kind = {"kind": "llvm", "num-cores": 1, **({"mtriple": triple} if triple else {})}
     text = f"llvm -mtriple={triple}" if triple else "llvm"
-    return compile_network(network, MetaTarget(text, tvm.target.Target(kind)), [], [])
+    return compile_network(network, MetaTarget(text, tvm.target.Target(kind)), None)
 
 
 @pytest.mark.parametrize("ending", [".so", ".tar"])
