@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tvm.s_tir import Schedule, Trace
 from tvm.s_tir.meta_schedule import TuneContext
 
+from ..measuring.cpus import allowed_cpus
 from . import intrinsics
 from .traces import body_of
 
@@ -60,8 +60,8 @@ class Space:
 
     @cached_property
     def context(self) -> TuneContext:
-        """Without a search. What it extracts it does on every core, the same each time."""
-        return tune_context(self.module, self.target, threads=multiprocessing.cpu_count())
+        """Without a search. What it extracts it does on every core that there is for it, the same each time."""
+        return tune_context(self.module, self.target, threads=len(allowed_cpus()))
 
     @cached_property
     def designs(self) -> list[Schedule]:
