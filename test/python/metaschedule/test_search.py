@@ -16,11 +16,17 @@ import tvm
 from familyseer.backend import Effort
 from familyseer.errors import RequestError
 from familyseer.learning.cost_model import TrainingSettings
+from familyseer.measuring.engine import Engine, EngineSettings
+from familyseer.measuring.run import Timing
 from familyseer.metaschedule.cost_model import CostModel, positive
+from familyseer.metaschedule.programs import preload
 from familyseer.metaschedule.target import parse_target
 from familyseer.metaschedule.task import MetaTask
 from familyseer.metaschedule.tasks import ExtractedTask
 from familyseer.metaschedule.traces import LOCATION, TILES, check, data_of, decisions_of, parallel_of
+from familyseer.search.recipes import ORIGINS, Recipe
+from familyseer.search.search import Search
+from familyseer.search.task_search import SearchSettings
 from tvm import te, topi
 from tvm.s_tir import Schedule
 
@@ -350,3 +356,38 @@ def test_proposing_takes_no_longer_than_measuring(donor: MetaTask) -> None:
     began = time.process_time()
     explorer.evolve(Effort(64, 1), explorer.sample(Effort(64, 1)), 32)
     assert time.process_time() - began < 5
+
+
+# ---- a whole search ----
+
+
+def test_a_search_measures_what_each_origin_gives_and_learns_of_it() -> None:
+    """Two convolutions of a family, measured for real: the first at random, the second beside it, the first again."""
+    family = [convolution(14, 32, 64), convolution(28, 16, 48)]
+    tasks = [MetaTask(number, task.extracted, TARGET) for number, task in enumerate(family)]
+    model = CostModel("family", "xgb", [0, 1], 6, 0, TrainingSettings())
+    engine = Engine(EngineSettings(), preload=preload(TARGET.tvm))
+    timing = Timing(timeout=20, number=1, repeat=1, min_repeat_ms=2)
+    search = Search(tasks, [model], SearchSettings(population=16, generations=1), engine, timing)
+    events: list[dict[str, object]] = []
+
+    def round_on(task: int, **origins: int) -> list[str]:
+        recipe = Recipe({**dict.fromkeys(ORIGINS, 0), **origins}, [1 - task], 16, 1, draft=True)
+        candidates, error = search.propose(task, sum(origins.values()), recipe)
+        assert error is None
+        events.clear()
+        assert search.measure(task, candidates, events.append, lambda: False) == len(candidates)
+        search.review(task)
+        search.learn(task)
+        return sorted(str(event["origin"]) for event in events)
+
+    try:
+        assert round_on(0, random=6) == ["random"] * 6
+        assert round_on(1, sibling=2, random=1) == ["random", "sibling", "sibling"]
+        assert model.trusted
+        assert round_on(0, sibling=1, descent=2, evolution=3) == [*["descent"] * 2, *["evolution"] * 3, "sibling"]
+    finally:
+        search.close()
+    assert all(event["failure"] is None and event["cost"] for event in events)
+    measured = search.searches[0].measured
+    assert len({tasks[0].key(program) for _, program in measured}) == len(measured) == 12
