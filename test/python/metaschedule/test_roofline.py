@@ -59,6 +59,7 @@ def seconds_of(schedule: s_tir.Schedule) -> float:
     return float(min(timer(*arrays).results))
 
 
+@pytest.mark.timed
 def test_no_program_of_a_convolution_is_faster_than_its_bound() -> None:
     module = convolution()
     (least,) = run_on(CPU, least_seconds, [ExtractedTask("conv2d", module)], MetaTarget("llvm", TARGET), 1)
