@@ -36,7 +36,11 @@ export function scriptRun<R>(script: Script<R>): Run<R> {
 /** Runs a script and reads what it wrote. */
 export async function perform<R>(script: Script<R>, folder: string, signal: AbortSignal): Promise<R> {
   const out = join(folder, "out.json");
-  await runScript([script.script, ...script.args, "--out", out], tvmPython(script.tvmPython, script.target, "ansor"), signal);
+  await runScript(
+    [script.script, ...script.args, "--out", out],
+    tvmPython(script.tvmPython, script.target, "ansor"),
+    signal,
+  );
   return script.result.parse(JSON.parse(await readFile(out, "utf8")));
 }
 
