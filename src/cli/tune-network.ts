@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from "@commander-js/extra-typings";
 import { CancelledError } from "../errors.js";
-import { ANSOR, type TuneNetworkOptions, tuneNetworkGpu, tuneNetworkX86 } from "../job/tune-network.js";
+import { PLAIN_MODES, type TuneNetworkOptions, tuneNetworkGpu, tuneNetworkX86 } from "../job/tune-network.js";
 import { TUNE_DEFAULTS } from "../options/defaults.js";
 import { GROUPS } from "../options/entry.js";
 import { TuneDisplay } from "../report/tune-display.js";
@@ -16,6 +16,9 @@ type Flags = TuneNetworkOptions & {
   readonly pre_tuned?: string;
   readonly json?: boolean;
 };
+
+const MODE_HELP =
+  "ansor, metaschedule: tune by this tuner alone, as TVM does; any other word: with families, by --tuner";
 
 /** What `scripts/tune_network_gpu` and `scripts/tune_network_x86` call. */
 export function addTuneNetwork(program: Command, finish: Finish): void {
@@ -37,11 +40,11 @@ function addCommand(program: Command, name: string, run: typeof tuneNetworkGpu, 
     .option("--batch_size <n>", "batch size", wholeNumber, 1);
   withOptions(command, ["inputs"])
     .option("--tune", "tune first; otherwise the records of --pre_tuned are taken")
-    .option("--mode <name>", "ansor: tune as Ansor does; any other word: with families", modeName, "familyseer")
+    .option("--mode <name>", MODE_HELP, modeName, "familyseer")
     .option(
       "--pre_tuned <folder>",
-      "folder of records: MODEL-NHWC-B1-cuda.json, or -llvm.json, or with -MODE-D<gpus> before .json " +
-        "(default: tuning/MODE)",
+      "folder of records: MODEL-NHWC-B1-cuda.json, or -llvm.json, or with -MODE-D<gpus> before .json; " +
+        "without .json MetaSchedule's (default: tuning/MODE)",
     )
     .option("--export <file>", EXPORT_HELP)
     .option("--trials <n>", "programs to measure in all (default: 900 for each task, and 900)", wholeNumber);
@@ -96,10 +99,11 @@ function sayIfCancelled(error: unknown): void {
   console.error(`familyseer: ${error.message}`);
 }
 
-/** A mode as FamilySeer's scripts take it, where all but `ansor` means families; a misspelt `ansor` shall not. */
+/** A mode as FamilySeer's scripts take it, where all but a tuner's name means families; a misspelt one shall not. */
 function modeName(text: string): string {
-  if (text !== ANSOR && nearest(text, [ANSOR]).length > 0) {
-    throw new InvalidArgumentError(`Any word but ${ANSOR} means families. Did you mean ${ANSOR}?`);
+  const [meant] = (PLAIN_MODES as readonly string[]).includes(text) ? [] : nearest(text, PLAIN_MODES);
+  if (meant !== undefined) {
+    throw new InvalidArgumentError(`Any word but ${PLAIN_MODES.join(" and ")} means families. Did you mean ${meant}?`);
   }
   return text;
 }
