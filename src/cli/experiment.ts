@@ -3,12 +3,13 @@ import { join } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { CancelledError, InvalidRequestError } from "../errors.js";
 import { conduct } from "../experiments/conduct.js";
-import { DEVICES, type Device, type Experiment, SCALES, type Scale } from "../experiments/experiment.js";
+import { DEVICES, type Device, type Experiment, SCALES, type Scale, type Settings } from "../experiments/experiment.js";
 import { EXPERIMENTS } from "../experiments/experiments.js";
 import { writeConclusion } from "../experiments/output.js";
 import { loadDrawing } from "../report/figure.js";
 import { table } from "../report/format.js";
 import { widthOf } from "../report/screen.js";
+import { TUNER_WORDS, TUNERS, type TunerName } from "../tuner-name.js";
 import { example, type Finish, wholeNumbers } from "./command.js";
 import { EXIT } from "./exit-code.js";
 import { interruptible } from "./interrupt.js";
@@ -21,6 +22,7 @@ const HELP_WIDTH = 80;
 interface Flags {
   readonly scale: Scale;
   readonly device: readonly Device[];
+  readonly tuner: TunerName;
   readonly networks?: readonly string[];
   readonly seeds?: readonly number[];
   readonly out: string;
@@ -45,6 +47,12 @@ export function addExperiment(program: Command, finish: Finish): void {
     .option("--seeds <numbers>", "a run for each, e.g. 0,1,2 (default: by scale and device)", wholeNumbers)
     .option("--out <folder>", "where runs are kept and results written", "experiments")
     .option("--json", "print the data, of several by name; without a name the list")
+    .addOption(
+      new Option("--tuner <name>", "what searches; not all experiments are of MetaSchedule")
+        .choices(TUNERS)
+        .argParser(oneOf(TUNERS))
+        .default("ansor"),
+    )
     .option("--tvm-python <path>", "use this Python with TVM instead of the installed one")
     .addHelpText("after", () => `\nExperiments:\n${list(widthOf(process.stdout) ?? HELP_WIDTH)}`)
     .action(async (name, flags) => {
@@ -95,17 +103,18 @@ async function conductUnlessEnded(
 
 /** Each on every device that makes a difference to it. */
 async function conductAll(chosen: readonly [string, Experiment][], flags: Flags, signal: AbortSignal): Promise<void> {
-  const { scale, networks = null, seeds = null, out, json, tvmPython } = flags;
+  const { scale, tuner, networks = null, seeds = null, out, json, tvmPython } = flags;
   // What is missing is said before hours of runs, not after them.
   await loadDrawing();
   const data: Record<string, unknown> = {};
-  for (const [name, experiment] of chosen) {
+  for (const [name, experiment] of ofTuner(chosen, flags)) {
     for (const device of devicesOf(experiment, flags.device)) {
-      const settings = { scale, device, networks, seeds, tvmPython };
+      const settings = { scale, device, tuner, networks, seeds, tvmPython };
       const conclusion = await conduct(experiment, settings, join(out, "runs"), signal, (line) => console.error(line));
-      const full = [name, ...(experiment.devices.length > 0 ? [scale, device] : [])].join("-");
+      const which = [...(experiment.devices.length > 0 ? [scale, device] : []), ...(tuner === "ansor" ? [] : [tuner])];
+      const full = [name, ...which].join("-");
       const folder = join(out, full);
-      await writeConclusion(folder, experiment.title, about(experiment, scale, device), conclusion);
+      await writeConclusion(folder, experiment.title, about(experiment, settings), conclusion);
       data[full] = conclusion.data;
       if (!json) {
         console.log(`${conclusion.text}\n`);
@@ -119,6 +128,32 @@ async function conductAll(chosen: readonly [string, Experiment][], flags: Flags,
   }
 }
 
+/**
+ * Those that can be done with the tuner that is asked for.
+ *
+ * @throws InvalidRequestError if none can, or not on a device that is asked for.
+ */
+function ofTuner(chosen: readonly [string, Experiment][], { tuner, device }: Flags): readonly [string, Experiment][] {
+  if (tuner === "ansor") {
+    return chosen;
+  }
+  if (device.includes("simulated")) {
+    throw new InvalidRequestError("The simulated GPU runs programs of Ansor alone. Expected --device cpu or cuda.");
+  }
+  const able = chosen.filter(([, { withMetaSchedule }]) => withMetaSchedule);
+  const left = chosen.filter((each) => !able.includes(each)).map(([name]) => name);
+  if (able.length === 0) {
+    const names = Object.entries(EXPERIMENTS).flatMap(([name, each]) => (each.withMetaSchedule ? [name] : []));
+    throw new InvalidRequestError(
+      `The experiment ${left.join(", ")} is not of ${TUNER_WORDS[tuner]}. Expected one of ${names.join(", ")}, or --tuner ansor.`,
+    );
+  }
+  if (left.length > 0) {
+    console.error(`left out, as they are not of ${TUNER_WORDS[tuner]}: ${left.join(", ")}`);
+  }
+  return able;
+}
+
 function devicesOf({ title, devices }: Experiment, asked: readonly Device[]): readonly Device[] {
   if (devices.length === 0) {
     return asked.slice(0, 1);
@@ -130,9 +165,9 @@ function devicesOf({ title, devices }: Experiment, asked: readonly Device[]): re
   return able;
 }
 
-function about({ description, devices }: Experiment, scale: Scale, device: Device): string {
+function about({ description, devices }: Experiment, { scale, device, tuner }: Settings): string {
   const machine = `${availableParallelism()} CPUs (${cpus()[0]?.model.trim() ?? "unknown"})`;
-  return `${description}. ${devices.length > 0 ? `Scale ${scale}, device ${device}. ` : ""}Made on ${machine}.`;
+  return `${description}. ${devices.length > 0 ? `Scale ${scale}, device ${device}, tuner ${TUNER_WORDS[tuner]}. ` : ""}Made on ${machine}.`;
 }
 
 function list(width: number | null): string {

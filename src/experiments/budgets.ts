@@ -1,12 +1,16 @@
 import { TUNE_DEFAULTS } from "../options/defaults.js";
 import type { CommonTuneOptions } from "../options/options.js";
+import type { TunerName } from "../tuner-name.js";
 import type { Device, Settings } from "./experiment.js";
 
 /** What one run tunes, and what it may spend: the same for all methods. */
 export type Budget = Pick<CommonTuneOptions, "model" | "trials"> & Partial<CommonTuneOptions>;
 
-/** Two convolutions and two depthwise ones of mobilenetv2_0.5, in the same places for both targets. */
-const SOME_TASKS = [3, 10, 14, 31];
+/** Two convolutions and two depthwise ones of mobilenetv2_0.5, the same for both tuners, in the same places for both targets. */
+const SOME_TASKS = {
+  ansor: [3, 10, 14, 31],
+  metaschedule: [17, 18, 13, 7],
+} as const satisfies Record<TunerName, readonly number[]>;
 
 /** Ansor's way, made small: a sixteenth of its population, and rounds of an eighth of the programs. */
 const SMALL = {
@@ -86,7 +90,12 @@ export function searchBudgets(settings: Settings): Budget[] {
     return wholeNetworks(settings, PAPER_NETWORKS);
   }
   return [
-    { model: "mobilenetv2_0.5", onlyTasks: SOME_TASKS, trials: SMALL_TRIALS[settings.device], ...small(settings) },
+    {
+      model: "mobilenetv2_0.5",
+      onlyTasks: SOME_TASKS[settings.tuner],
+      trials: SMALL_TRIALS[settings.device],
+      ...small(settings),
+    },
   ];
 }
 

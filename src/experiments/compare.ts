@@ -3,7 +3,7 @@ import { table } from "../report/format.js";
 import { type Budget, searchBudgets, seedsOf } from "./budgets.js";
 import type { Conclusion, Plan, Results, Row, Run, Settings } from "./experiment.js";
 import { lines, titled } from "./figures.js";
-import { costOf, curveOf, type Method, type Tuning, tuneRun } from "./methods.js";
+import { costOf, curveOf, type Method, nameOf, type Tuning, tuneRun } from "./methods.js";
 import { endOf, GOALS, speedUps } from "./time-to-latency.js";
 
 /** One tuning of a comparison: by whom, of what, with which seed. */
@@ -23,7 +23,7 @@ export function entriesOf(
   return searchBudgets(settings).flatMap((budget) =>
     seedsOf(settings).flatMap((seed) => [
       ...methods.map((method) => ({
-        method,
+        method: nameOf(method, settings),
         network: budget.model,
         seed,
         run: tuneRun(method, budget, seed, settings),
@@ -37,13 +37,13 @@ export function entriesOf(
 export function comparison(title: string, reference: Method, entries: readonly Entry[], settings: Settings): Plan {
   return {
     runs: entries.map(({ run }) => run),
-    conclude: (results) => conclude(title, reference, entries, settings, results),
+    conclude: (results) => conclude(title, nameOf(reference, settings), entries, settings, results),
   };
 }
 
 export function conclude(
   title: string,
-  reference: Method,
+  reference: string,
   entries: readonly Entry[],
   settings: Settings,
   results: Results,
@@ -79,7 +79,7 @@ export function conclude(
     },
     rows,
     text: show(rows, reference, unit),
-    figures: { latency: latencyFigure(titled(title, settings.device), entries, curve, unit) },
+    figures: { latency: latencyFigure(titled(title, settings), entries, curve, unit) },
   };
 }
 

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Chart } from "../report/figure.js";
+import type { TunerName } from "../tuner-name.js";
 
 export const SCALES = ["small", "paper"] as const;
 export type Scale = (typeof SCALES)[number];
@@ -12,6 +13,8 @@ export type Device = (typeof DEVICES)[number];
 export interface Settings {
   readonly scale: Scale;
   readonly device: Device;
+  /** What searches. */
+  readonly tuner: TunerName;
   /** Null: those of the scale. */
   readonly networks: readonly string[] | null;
   readonly seeds: readonly number[] | null;
@@ -60,6 +63,8 @@ export interface Experiment {
   readonly description: string;
   /** Where it makes a difference, and so can be chosen; none: it is the same everywhere. */
   readonly devices: readonly Device[];
+  /** Whether it can be done with MetaSchedule; else it is of Ansor by its nature, or of neither. */
+  readonly withMetaSchedule?: true;
   /** @throws InvalidRequestError for settings that it cannot be done with. */
   plan(settings: Settings): Promise<Plan>;
 }

@@ -87,12 +87,12 @@ export const familyModels: Experiment = {
 /** Random programs are measured, and the models learn from some of them: those of a search would be chosen by a model. */
 function rankingRun(budget: Budget, seed: number, settings: Settings): Run<Rankings> {
   const { device, tvmPython } = settings;
-  const options = tuningOptions(METHOD, budget, seed, device);
+  const options = tuningOptions(METHOD, budget, seed, settings);
   const { target } = options;
   return {
     name: `${budget.model}, rankings, seed ${seed}, ${device}`,
     seconds: secondsOf(settings, budget) + RANKING_SECONDS,
-    identity: { script: "family_models.py", sampling: tuningIdentity(METHOD, budget, seed, device) },
+    identity: { script: "family_models.py", sampling: tuningIdentity(METHOD, budget, seed, settings) },
     result: rankings,
     async perform(folder, signal) {
       const log = join(folder, "records.json");
@@ -118,7 +118,7 @@ function show(rows: readonly Row[]): string {
 
 function figure(rows: readonly Row[], settings: Settings) {
   return lines(rows, {
-    title: titled(TITLE, settings.device),
+    title: titled(TITLE, settings),
     subtitle: "pairs of held-out programs that are in order; 50 % is chance",
     x: "records to learn from",
     y: "pairs in order (%)",

@@ -1,13 +1,18 @@
 import type { Chart } from "../report/figure.js";
-import type { Device, Row } from "./experiment.js";
+import { TUNER_WORDS } from "../tuner-name.js";
+import type { Row, Settings } from "./experiment.js";
 
 /** Tells those who cannot tell colours apart by the order, too: light ones are not next to light ones. */
 const COLOURS = ["#555555", "#d95f02", "#1b66a8", "#2a9d5c", "#8a4fb0", "#b8860b", "#c2327a", "#17becf"];
 const [WIDTH, HEIGHT] = [440, 260];
 
-/** What a simulated device says is never shown without saying so. */
-export function titled(title: string, device: Device): string {
-  return device === "simulated" ? `${title} (simulated GPU)` : title;
+/** What a simulated device says is never shown without saying so, nor what is not about Ansor. */
+export function titled(title: string, { device, tuner }: Pick<Settings, "device" | "tuner">): string {
+  const notes = [
+    ...(device === "simulated" ? ["simulated GPU"] : []),
+    ...(tuner === "ansor" ? [] : [TUNER_WORDS[tuner]]),
+  ];
+  return notes.length > 0 ? `${title} (${notes.join(", ")})` : title;
 }
 
 export interface LinesSpec {

@@ -4,7 +4,7 @@ import { type Budget, seedsOf, wholeNetworks } from "./budgets.js";
 import { rounded } from "./compare.js";
 import type { Experiment, Results, Row, Settings } from "./experiment.js";
 import { bars, titled } from "./figures.js";
-import { deviceOptions, tuneRun } from "./methods.js";
+import { deviceOptions, nameOf, tuneRun } from "./methods.js";
 import { scriptRun } from "./script-run.js";
 
 const TITLE = "Latency at the same budget";
@@ -19,14 +19,19 @@ const libraries = z.object({ ms: z.record(z.string(), z.number()), missing: z.re
 export const finalLatency: Experiment = {
   title: TITLE,
   description:
-    "latency of whole networks after the same number of programs: untuned, library kernels, Ansor, FamilySeer, the fast mode",
+    "latency of whole networks after the same number of programs: untuned, library kernels, the tuner by itself, FamilySeer, the fast mode",
   devices: ["cpu", "cuda", "simulated"],
+  withMetaSchedule: true,
   async plan(settings) {
     const networks = wholeNetworks(settings, SMALL_NETWORKS).map((budget) => ({
       network: budget.model,
-      library: settings.device === "simulated" ? null : libraryRun(budget, settings),
+      library: settings.device === "simulated" || settings.tuner !== "ansor" ? null : libraryRun(budget, settings),
       tunings: METHODS.flatMap((method) =>
-        seedsOf(settings).map((seed) => ({ method, seed, run: tuneRun(method, budget, seed, settings) })),
+        seedsOf(settings).map((seed) => ({
+          method: nameOf(method, settings),
+          seed,
+          run: tuneRun(method, budget, seed, settings),
+        })),
       ),
     }));
     return {
@@ -136,7 +141,7 @@ function figure(rows: readonly Row[], settings: Settings) {
   return bars(
     shares.filter(({ seed }) => seed === null || first.has(seed as number)),
     {
-      title: titled(TITLE, settings.device),
+      title: titled(TITLE, settings),
       category: "network",
       value: of,
       series: "by",

@@ -7,6 +7,7 @@ export const foresee: Experiment = {
   title: TITLE,
   description: "families with foresee rounds and without (section 4.2)",
   devices: ["cpu", "cuda", "simulated"],
+  withMetaSchedule: true,
   async plan(settings) {
     return comparison(TITLE, "without foresee", entriesOf(["without foresee", "FamilySeer"], settings), settings);
   },

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { FastFlags } from "../core/fast/flags.js";
+import { SEARCH_OF } from "../core/search-policy.js";
 import { CancelledError } from "../errors.js";
 import { requireRan } from "../job/attempts.js";
 import { tune } from "../job/tuner.js";
@@ -10,23 +11,42 @@ import { FAST_DEFAULTS, TUNE_DEFAULTS } from "../options/defaults.js";
 import type { TuneOptions } from "../options/options.js";
 import { logRecords } from "../records/log.js";
 import { SIMULATED_TARGET } from "../target.js";
-import { home, tvmPython } from "../worker/installation.js";
+import { TUNER_WORDS, type TunerName } from "../tuner-name.js";
+import { home, METASCHEDULE_TVM_VERSION, tvmPython } from "../worker/installation.js";
 import { type Budget, secondsOf } from "./budgets.js";
 import type { Device, Run, Settings } from "./experiment.js";
 import { runScript } from "./script-run.js";
 import type { Curve } from "./time-to-latency.js";
 
-/** The tuners that are compared. They search, build and measure by the same means, and decide differently. */
-export const METHODS = {
-  Ansor: { mode: "reference", searchPolicy: "sketch.xgb" },
-  FamilySeer: { mode: "reference", searchPolicy: "sketch.xgb.family_op" },
-  "families by hash": { mode: "reference", searchPolicy: "sketch.xgb.family_hash" },
-  "each task a family": { mode: "reference", searchPolicy: "sketch.xgb.family_ind" },
-  "without foresee": { mode: "reference", searchPolicy: "sketch.xgb.family_op", foreseeTrials: 0 },
-  "fast mode": { mode: "fast", ...FAST_DEFAULTS },
-  "random programs": { mode: "reference", searchPolicy: "sketch.random" },
-} as const satisfies Record<string, Partial<TuneOptions>>;
-export type Method = keyof typeof METHODS;
+/**
+ * The ways of tuning that are compared. They search, build and measure by the same means, and decide differently. `Ansor` stands
+ * for the tuner's own way, whichever it is ({@link nameOf}).
+ */
+export type Method = keyof typeof IN_REFERENCE | "fast mode";
+
+/** Of a method in the reference mode what follows the search in its policy, and what else it decides by. */
+const IN_REFERENCE = {
+  Ansor: ["xgb", {}],
+  FamilySeer: ["xgb.family_op", {}],
+  "families by hash": ["xgb.family_hash", {}],
+  "each task a family": ["xgb.family_ind", {}],
+  "without foresee": ["xgb.family_op", { foreseeTrials: 0 }],
+  "random programs": ["random", {}],
+} as const satisfies Record<string, readonly [policy: string, others: { readonly foreseeTrials?: number }]>;
+
+/** What a method is called, where a tuner does it. */
+export function nameOf(method: Method, { tuner }: Pick<Settings, "tuner">): string {
+  return method === "Ansor" ? TUNER_WORDS[tuner] : method;
+}
+
+/** What a method decides by, where a tuner does it. */
+function decidesBy(method: Method, tuner: TunerName) {
+  if (method === "fast mode") {
+    return { mode: "fast", ...FAST_DEFAULTS } as const;
+  }
+  const [policy, others] = IN_REFERENCE[method];
+  return { mode: "reference", searchPolicy: `${SEARCH_OF[tuner]}.${policy}`, ...others } as const;
+}
 
 /** TVM's own TaskScheduler, with its own builder and runner, on the CPU. */
 export const TVM = "TVM's own";
@@ -62,32 +82,37 @@ export function deviceOptions(device: Device): Pick<TuneOptions, "simulated"> & 
 /** Simulated programs take no time that gains could be counted by. */
 const FLAGS_WHERE_SIMULATED = { gainPerSecond: false } as const satisfies FastFlags;
 
+/** On what a tuning is done, and by what. */
+type Searches = Pick<Settings, "device" | "tuner">;
+
 /** What a tuning of a budget by a method is, but for where it is written. */
-export function tuningOptions(method: Method, budget: Budget, seed: number, device: Device) {
-  const decides = METHODS[method];
-  const common = { ...budget, ...deviceOptions(device), seed };
+export function tuningOptions(method: Method, budget: Budget, seed: number, { device, tuner }: Searches) {
+  const decides = decidesBy(method, tuner);
+  const common = { ...budget, ...deviceOptions(device), seed, tuner };
   return decides.mode === "fast" && device === "simulated"
     ? { ...common, ...decides, ...FLAGS_WHERE_SIMULATED }
     : { ...common, ...decides };
 }
 
 /** What tells a tuning from others: `means` is what the flags were called when the first runs were kept. */
-export function tuningIdentity(method: Method, budget: Budget, seed: number, device: Device): object {
+export function tuningIdentity(method: Method, budget: Budget, seed: number, { device, tuner }: Searches): object {
   const flags = device === "simulated" ? { means: FLAGS_WHERE_SIMULATED } : {};
-  return { ...budget, ...METHODS[method], ...deviceOptions(device), ...flags, seed, device };
+  // Ansor's is as it was before there was another.
+  const by = tuner === "ansor" ? {} : { tuner, tvm: METASCHEDULE_TVM_VERSION };
+  return { ...budget, ...decidesBy(method, tuner), ...deviceOptions(device), ...flags, seed, device, ...by };
 }
 
 /** One tuning of a budget by a method. A whole network is compiled and timed afterwards, where there is a device for it. */
 export function tuneRun(method: Method, budget: Budget, seed: number, settings: Settings): Run<Tuning> {
-  const { device, tvmPython } = settings;
-  const options = tuningOptions(method, budget, seed, device);
+  const { device, tuner, tvmPython } = settings;
+  const options = tuningOptions(method, budget, seed, settings);
   return {
-    name: `${budget.model}, ${method}, seed ${seed}, ${device}`,
+    name: `${budget.model}, ${nameOf(method, settings)}, seed ${seed}, ${[device, ...(tuner === "ansor" ? [] : [tuner])].join(", ")}`,
     seconds: secondsOf(settings, budget),
-    identity: tuningIdentity(method, budget, seed, device),
+    identity: tuningIdentity(method, budget, seed, settings),
     result: tuningSchema,
     async perform(folder, signal) {
-      const log = join(folder, "records.json");
+      const log = join(folder, tuner === "ansor" ? "records.json" : "records");
       const tuning = await tuned({ ...options, tvmPython, log, signal });
       const timed = device !== "simulated" && !options.onlyTasks && !signal.aborted;
       const network = timed

@@ -2,21 +2,22 @@ import { searchBudgets } from "./budgets.js";
 import { conclude, type Entry, entriesOf } from "./compare.js";
 import type { Experiment, Results, Row, Settings } from "./experiment.js";
 import { lines, titled } from "./figures.js";
-import { costOf, curveOf, TVM, tvmRun } from "./methods.js";
+import { costOf, curveOf, nameOf, TVM, tvmRun } from "./methods.js";
 import { type PublishedRun, readPublishedRuns } from "./published-runs.js";
 import { bestSoFar, type Curve, endOf } from "./time-to-latency.js";
 
-const TITLE = "Search time to Ansor's latency";
+const TITLE = "Search time to the same latency";
 const METHODS = ["Ansor", "FamilySeer", "fast mode"] as const;
 
 export const searchTime: Experiment = {
   title: TITLE,
   description:
-    "search time to the latency that Ansor ends with: Ansor, FamilySeer, the fast mode; published runs beside",
+    "search time to the latency that the tuner ends with by itself: that, FamilySeer, the fast mode; published runs beside",
   devices: ["cpu", "cuda", "simulated"],
+  withMetaSchedule: true,
   async plan(settings) {
     const entries = entriesOf(METHODS, settings, (budget, seed) =>
-      settings.device === "cpu"
+      settings.device === "cpu" && settings.tuner === "ansor"
         ? [{ method: TVM, network: budget.model, seed, run: tvmRun(budget, seed, settings) }]
         : [],
     );
@@ -24,7 +25,7 @@ export const searchTime: Experiment = {
     return {
       runs: entries.map(({ run }) => run),
       conclude(results) {
-        const conclusion = conclude(TITLE, "Ansor", entries, settings, results);
+        const conclusion = conclude(TITLE, nameOf("Ansor", settings), entries, settings, results);
         const figures = { ...conclusion.figures, ...normalised(entries, published, settings, results) };
         return { ...conclusion, figures };
       },
@@ -32,8 +33,11 @@ export const searchTime: Experiment = {
   },
 };
 
-/** The published runs of the same networks, on the device of the same kind. */
+/** The published runs of the same networks, on the device of the same kind; they are Ansor's alone. */
 async function publishedOf(settings: Settings): Promise<PublishedRun[]> {
+  if (settings.tuner !== "ansor") {
+    return [];
+  }
   const device = settings.device === "cpu" ? "silver4210" : "v100";
   const networks = new Set(searchBudgets(settings).map(({ model }) => model));
   return (await readPublishedRuns()).filter((run) => run.device === device && networks.has(run.network));
@@ -82,7 +86,7 @@ function normalised(
   }
   return {
     "beside-published": lines(rows, {
-      title: titled("Beside the published runs, as shares of Ansor's", settings.device),
+      title: titled("Beside the published runs, as shares of Ansor's", settings),
       subtitle: `ours: ${over} and tasks of this scale; published: the whole network, its tuning seconds`,
       x: "share of Ansor's tuning",
       y: "latency over Ansor's end",

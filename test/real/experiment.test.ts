@@ -9,7 +9,7 @@ import { tuneRun } from "../../src/experiments/methods.js";
 import { writeConclusion } from "../../src/experiments/output.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
-const SETTINGS: Settings = { scale: "small", device: "simulated", networks: null, seeds: null };
+const SETTINGS: Settings = { scale: "small", device: "simulated", tuner: "ansor", networks: null, seeds: null };
 
 const BUDGET: Budget = {
   model: "mobilenetv2_0.5",

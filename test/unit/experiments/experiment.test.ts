@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
+import { execa } from "execa";
 import { z } from "zod";
 import { CancelledError } from "../../../src/errors.js";
 import type { Budget } from "../../../src/experiments/budgets.js";
 import { conduct, duration, folderOf } from "../../../src/experiments/conduct.js";
 import type { Experiment, Run, Settings } from "../../../src/experiments/experiment.js";
 import { EXPERIMENTS } from "../../../src/experiments/experiments.js";
-import { Latency, tuneRun } from "../../../src/experiments/methods.js";
+import { Latency, nameOf, tuneRun } from "../../../src/experiments/methods.js";
 import { csv } from "../../../src/experiments/output.js";
 import { temporaryFolder } from "../../helpers/temporary-folder.js";
 
-const SETTINGS: Settings = { scale: "small", device: "cpu", networks: null, seeds: null };
+const SETTINGS: Settings = { scale: "small", device: "cpu", tuner: "ansor", networks: null, seeds: null };
 
 /** An experiment of runs that give their own name's length. */
 function experimentOf(names: readonly string[], perform: (name: string) => void = () => undefined): Experiment {
@@ -94,6 +95,52 @@ describe("an experiment", () => {
           assert.ok(runs.length > 0 && runs.every(({ seconds }) => seconds > 0), `${name}, ${scale}, ${device}`);
         }
       }
+    }
+  });
+
+  it("with MetaSchedule compares MetaSchedule's own way, in runs of its own, where it can", async () => {
+    const settings = { ...SETTINGS, tuner: "metaschedule" } as const;
+    const able = Object.entries(EXPERIMENTS).filter(([, { withMetaSchedule }]) => withMetaSchedule);
+    assert.deepEqual(
+      able.map(([name]) => name),
+      ["search-time", "final-latency", "family-algorithms", "foresee"],
+    );
+    for (const [name, experiment] of able) {
+      const ours = (await experiment.plan(settings)).runs;
+      const ansors = new Set((await experiment.plan(SETTINGS)).runs.map(folderOf));
+      assert.ok(ours.length > 0 && ours.every((run) => !ansors.has(folderOf(run))), name);
+      assert.ok(
+        ours.every((run) => !JSON.stringify([run.name, run.identity]).includes("sketch")),
+        name,
+      );
+      assert.ok(
+        ours.every((run) => !run.name.includes("Ansor")),
+        name,
+      );
+    }
+    assert.equal(nameOf("Ansor", settings), "MetaSchedule");
+  });
+
+  it("keeps the runs of Ansor of before there was another tuner", () => {
+    const { name, identity } = tuneRun("without foresee", { model: "mlp", trials: 8 }, 0, SETTINGS);
+    assert.equal(name, "mlp, without foresee, seed 0, cpu");
+    assert.equal(
+      JSON.stringify(identity),
+      '{"model":"mlp","trials":8,"mode":"reference","searchPolicy":"sketch.xgb.family_op","foreseeTrials":0,"target":"native","seed":0,"device":"cpu"}',
+    );
+  });
+
+  it("that is of Ansor alone is refused with MetaSchedule in a line, as the simulated GPU is", async () => {
+    for (const [args, words] of [
+      [["training"], /experiment training is not of MetaSchedule\. Expected one of search-time, /],
+      [["published"], /experiment published is not of MetaSchedule/],
+      [["foresee", "--device", "simulated"], /simulated GPU runs programs of Ansor alone/],
+    ] as const) {
+      const command = ["scripts/familyseer.js", "experiment", ...args, "--tuner", "metaschedule"];
+      const { exitCode, stderr } = await execa("node", command, { reject: false });
+      assert.equal(exitCode, 2);
+      assert.match(stderr, words);
+      assert.equal(stderr.split("\n").length, 1, stderr);
     }
   });
 
