@@ -7,7 +7,7 @@ from typing import Any, Callable, Protocol
 
 CLASSES = 1000
 # Of each ResNet: how many blocks its four stages have.
-RESNET_BLOCKS = {50: (3, 4, 6, 3), 152: (3, 8, 36, 3)}
+RESNET_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 152: (3, 8, 36, 3)}
 
 # As the tuner's TVM has them.
 Tensor = Any
@@ -139,11 +139,28 @@ def resnet_v2(depth: int) -> Body:
     return body
 
 
-def _stages(block: Callable[..., Tensor], layers: Layers, x: Tensor, depth: int) -> Tensor:
-    """From 64 channels to 2048."""
+def basic_resnet(depth: int) -> Body:
+    """ResNet without bottlenecks, whose norms and activations come before the convolutions (as `relay.testing` had)."""
+
+    def block(layers: Layers, x: Tensor, channels: int, out: int, stride: int) -> Tensor:
+        y = layers.relu(layers.shift(x, channels))
+        shortcut = layers.convolution(y, out, 1, stride) if channels != out else x
+        y = layers.relu(layers.convolution_norm(y, out, 3, stride))
+        return layers.add(layers.convolution(y, out, 3), shortcut)
+
+    def body(layers: Layers, x: Tensor) -> Tensor:
+        x = layers.max_pool(layers.relu(layers.convolution_norm(layers.shift(x, 3), 64, 7, 2)))
+        x = _stages(block, layers, x, depth, first=64)
+        return layers.dense(layers.flatten(layers.mean(layers.relu(layers.norm(x, 512)))), CLASSES)
+
+    return body
+
+
+def _stages(block: Callable[..., Tensor], layers: Layers, x: Tensor, depth: int, first: int = 256) -> Tensor:
+    """From 64 channels to as many as `first`, and twice as many in each of the three stages after."""
     channels = 64
     for stage, blocks in enumerate(RESNET_BLOCKS[depth]):
-        out = 256 << stage
+        out = first << stage
         for index in range(blocks):
             x = block(layers, x, channels, out, 2 if stage > 0 and index == 0 else 1)
             channels = out

@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from functools import partial
 from typing import Callable
 
 from ...example_inputs import example_input
 from ...network_files import is_file
 from ...networks import LAYOUTS, check_question, refuse_inputs
-from ...networks.convolutional import CLASSIFIERS, Body
+from ...networks.convolutional import CLASSIFIERS
 from ...networks.inputs import AskedInput, asked_inputs
-from . import transformers
+from ...networks.transformers import TRANSFORMERS
 from .convolutional import classifier
 from .files import check_file, load_network
 from .network import Network
+from .transformers import transformer
 
 __all__ = ["LAYOUTS", "PAPER", "AskedInput", "Network", "asked_inputs", "build_network", "check_network"]
 
 
-def _classifier(body: Body) -> Callable[[int, str], Network]:
-    return lambda batch, layout: classifier(body, batch, layout)
-
-
 # The eight of the paper.
 PAPER: dict[str, Callable[[int, str], Network]] = {
-    **{name: _classifier(body) for name, body in CLASSIFIERS.items()},
-    "vit_huge": transformers.vit_huge,
-    # These have no images, so no layout.
-    "bert_large": lambda batch, _layout: transformers.bert_large(batch),
-    "roberta_large": lambda batch, _layout: transformers.roberta_large(batch),
-    "gpt2": lambda batch, _layout: transformers.gpt2(batch),
+    **{name: partial(classifier, body) for name, body in CLASSIFIERS.items()},
+    **{name: partial(transformer, body) for name, body in TRANSFORMERS.items()},
 }
 
 

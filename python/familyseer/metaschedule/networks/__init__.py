@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Callable
 
 from ...errors import RequestError
 from ...network_files import is_file
 from ...networks import check_question, refuse_inputs
-from ...networks.convolutional import CLASSIFIERS, Body
+from ...networks.convolutional import CLASSIFIERS, basic_resnet, mobilenet_v1
 from ...networks.inputs import asked_inputs
+from ...networks.transformers import TRANSFORMERS
 from .convolutional import classifier
 from .network import Network
 from .small import mlp
+from .transformers import transformer
 
 __all__ = ["PAPER", "Network", "build_network", "check_network"]
 
 
-def _classifier(body: Body) -> Callable[[int, str], Network]:
-    return lambda batch, layout: classifier(body, batch, layout)
-
-
-# Of the paper.
-PAPER: dict[str, Callable[[int, str], Network]] = {name: _classifier(body) for name, body in CLASSIFIERS.items()}
-_MAKERS: dict[str, Callable[[int, str], Network]] = {**PAPER, "mlp": lambda batch, _layout: mlp(batch)}
+# The eight of the paper.
+PAPER: dict[str, Callable[[int, str], Network]] = {
+    **{name: partial(classifier, body) for name, body in CLASSIFIERS.items()},
+    **{name: partial(transformer, body) for name, body in TRANSFORMERS.items()},
+}
+_MAKERS: dict[str, Callable[[int, str], Network]] = {
+    **PAPER,
+    "mlp": lambda batch, _layout: mlp(batch),
+    "mobilenet": partial(classifier, mobilenet_v1(1.0)),
+    "resnet-18": partial(classifier, basic_resnet(18)),
+    "resnet-34": partial(classifier, basic_resnet(34)),
+}
 
 
 def check_network(name: str, batch: int, layout: str) -> None:
