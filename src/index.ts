@@ -14,9 +14,11 @@ export { DEFAULT_FAST_FLAGS, DEFAULT_MEANS, type FastFlags, type Means } from ".
 export type { Origin, Recipe } from "./core/fast/recipe.js";
 export { type Objective, weightedSum } from "./core/objective.js";
 export { type Draw, seededDraw } from "./core/random.js";
+export { MetaScheduler, type MetaSchedulerOptions } from "./core/reference/meta-scheduler.js";
+export { minstdDraw } from "./core/reference/minstd.js";
 export type { SchedulerOptions } from "./core/reference/options.js";
 export { Scheduler } from "./core/reference/scheduler.js";
-export { parseSearchPolicy, type SearchPolicy, searchPolicyNames } from "./core/search-policy.js";
+export { defaultPolicy, parseSearchPolicy, type SearchPolicy, searchPolicyNames } from "./core/search-policy.js";
 export { type Task, UNMEASURED_COST } from "./core/task.js";
 export * from "./errors.js";
 export type { DeviceShare, EndReason, NamedTask, NothingRan, Round, TuneEvent } from "./job/events.js";
@@ -50,6 +52,7 @@ export {
 export { type BestRecord, bestRecords } from "./records/best.js";
 export { type LogRecord, logRecords, readLog } from "./records/log.js";
 export { isSimulated, SIMULATED_TARGET } from "./target.js";
+export { TUNERS, type TunerName } from "./tuner-name.js";
 export { CHANNELS, type ChannelName } from "./worker/channel.js";
 export { startWorker, type WorkerOptions } from "./worker/start.js";
 export { Worker } from "./worker/worker.js";

@@ -1,3 +1,4 @@
+import type { TunerName } from "../tuner-name.js";
 import type { Families } from "./families.js";
 import type { CostModelKind } from "./search-policy.js";
 
@@ -7,25 +8,33 @@ export interface CostModelPlan {
   readonly name: string;
   readonly kind: CostModelKind;
   readonly tasks: readonly number[];
-  /** Records before the model's scores are used (tasks x programs per round); until then programs are drawn at random. */
+  /** Records before the model's scores are used; until then programs are drawn at random. */
   readonly warmUpRecords: number;
 }
 
 /** The name of the one model all tasks share when there are no families, as in TVM. */
 export const SHARED_MODEL = "shared";
 
-/** One cost model per family (FamilySeer, section 4.1), or TVM's single one, for all `tasks`, where there are no families. */
+/** Of MetaSchedule's own model, in records of all tasks (s_tir/meta_schedule/cost_model/xgb_model.py). */
+const METASCHEDULE_WARM_UP = 100;
+
+/**
+ * One cost model per family (FamilySeer, section 4.1), or TVM's single one, for all `tasks`, where there are no families. It
+ * warms up for tasks x programs per round, as Ansor's; MetaSchedule's single one as TVM has it.
+ */
 export function planCostModels(
   tasks: readonly number[],
   families: Families | null,
   kind: CostModelKind,
   trialsPerRound: number,
+  tuner: TunerName = "ansor",
 ): CostModelPlan[] {
   const groups = families ?? new Map([[SHARED_MODEL, tasks]]);
   return [...groups].map(([name, members]) => ({
     name,
     kind,
     tasks: members,
-    warmUpRecords: members.length * trialsPerRound,
+    warmUpRecords:
+      families === null && tuner === "metaschedule" ? METASCHEDULE_WARM_UP : members.length * trialsPerRound,
   }));
 }

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { planCostModels } from "../core/cost-models.js";
 import type { Families } from "../core/families.js";
-import type { SearchPolicy } from "../core/search-policy.js";
+import { type SearchPolicy, tunerOf } from "../core/search-policy.js";
 import { InvalidRequestError } from "../errors.js";
 import type { SettledTuneOptions } from "../options/tuner-defaults.js";
 import { settingsFor } from "../options/wire.js";
@@ -15,7 +15,7 @@ import type { FamilyWorkers } from "./family-workers.js";
 /** What workers have to know of a job before its first round. */
 export interface Registration {
   readonly options: SettledTuneOptions;
-  readonly costModel: SearchPolicy["costModel"];
+  readonly policy: SearchPolicy;
   readonly families: Families | null;
   /** Their numbers. */
   readonly tasks: readonly number[];
@@ -67,8 +67,8 @@ function shareOf(builders: number, workers: number): number {
   return Math.max(1, Math.round(builders / workers));
 }
 
-async function costModels({ options, costModel, families, tasks: all, trialsPerRound }: Registration) {
-  const plans = planCostModels(all, families, costModel, trialsPerRound).map(
+async function costModels({ options, policy, families, tasks: all, trialsPerRound }: Registration) {
+  const plans = planCostModels(all, families, policy.costModel, trialsPerRound, tunerOf(policy)).map(
     // The first look at a family's first task is enough for a model to be better than none.
     (plan) => (options.mode === "fast" ? { ...plan, warmUpRecords: trialsPerRound } : plan),
   );

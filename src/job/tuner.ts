@@ -174,7 +174,7 @@ export class Tuner {
       const { trialsPerRound } = decider.scheduler;
       const noticed = await register(workers, {
         options,
-        costModel: policy.costModel,
+        policy,
         families,
         tasks: tasks.map(({ id }) => id),
         trialsPerRound,

@@ -16,7 +16,7 @@ export type Measures = Params<"target">["measures"];
  * Checks that TVM can compile for a target, and that what it compiles can be timed where that is asked for.
  *
  * @returns what TVM warns of, a line each.
- * @throws InvalidRequestError for a target that LLVM or TVM's auto-scheduler does not know, or that cannot be timed here.
+ * @throws InvalidRequestError for a target that LLVM or the tuner does not know, or that cannot be timed here.
  */
 export async function requireTarget(
   worker: Worker,
