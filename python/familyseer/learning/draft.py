@@ -37,6 +37,9 @@ LAUNCH_CYCLES = 20_000
 DIVISION = 8
 # How far a loop without anything to tell it by goes; padding's innermost loop is over channels.
 USUAL_EXTENT = 16
+# The longest reduction that LLVM unrolls whole, and the shortest loop around it that it makes vectors of.
+MOST_UNROLLED = 16
+LEAST_AROUND = 4
 # A GPU's: threads of a warp, warps that hide a processor's latencies, processors (a V100's, as in gpu_limits.py),
 # and accumulators that a thread can hold in its 255 registers beside addresses and operands.
 WARP = 32
@@ -46,14 +49,18 @@ THREAD_REGISTERS = 128
 
 
 def draft_scores(
-    features: Sequence[NDArray[Any]], columns: Mapping[str, int], target_kind: str, cores: int = 1
+    features: Sequence[NDArray[Any]],
+    columns: Mapping[str, int],
+    target_kind: str,
+    cores: int = 1,
+    of_metaschedule: bool = False,
 ) -> Counts:
     """Scores of programs [programs]: minus the cycles each is guessed to take, so higher is faster; comparable only
     among programs of one task. -inf for a program without features: one that TVM could not lower.
 
     `features` [stores, n] of each program are logarithms, log2(1 + count), and flags; `columns` has the column of each
     by TVM's name. `target_kind` is `cuda` or another GPU's kind, or that of a CPU. `cores` is how many threads TVM runs
-    a program on.
+    a program on. With `of_metaschedule` counts what was seen of LLVM on MetaSchedule's programs (`_Stores`).
     """
     scores = np.full(len(features), -np.inf)
     known = [index for index, rows in enumerate(features) if np.any(rows)]
@@ -61,7 +68,7 @@ def draft_scores(
         return scores
     counts = [len(features[index]) for index in known]
     rows = np.concatenate([np.asarray(features[index], dtype=np.float64) for index in known])
-    stores = _Stores(rows, columns)
+    stores = _Stores(rows, columns, of_metaschedule)
     cycles = _cpu_cycles(stores, cores) if target_kind in CPU_KINDS else _gpu_cycles(stores)
     scores[known] = -np.add.reduceat(cycles, np.cumsum([0, *counts[:-1]]))
     return scores
@@ -70,7 +77,7 @@ def draft_scores(
 class _Stores:
     """TVM's features of the stores of all programs, as the counts they were before TVM took logarithms."""
 
-    def __init__(self, rows: Counts, columns: Mapping[str, int]) -> None:
+    def __init__(self, rows: Counts, columns: Mapping[str, int], of_metaschedule: bool) -> None:
         # A flag is the same on either scale.
         self._counts: Counts = np.rint(np.exp2(rows) - 1)
         self._columns = columns
@@ -83,6 +90,17 @@ class _Stores:
         self.repeats = np.maximum(1, self.of_buffers("reuse_ct"))
         self.updated = self.of_buffers("acc_type.kReadWrite") > 0
         self.written = self.updated | (self.of_buffers("acc_type.kWrite") > 0)
+        # How long the loop around a short reduction is, which LLVM makes vectors of once it has unrolled that; 0 where
+        # it does not.
+        self.around = self._around() if of_metaschedule else np.zeros_like(self.executions)
+
+    def _around(self) -> Counts:
+        """[stores]"""
+        reduced = np.where(self.updated & (self.stride == 0) & (self.distance == 1), self.repeats, 0).max(0)
+        repeated = ~self.written & self.repeated & (self.stride <= 1) & (self.distance == reduced)
+        around = np.where(repeated & self.used, self.repeats, 0).max(0)
+        unrolled = (reduced > 1) & (reduced <= MOST_UNROLLED) & (self.of("vec_len") <= 1)
+        return np.where(unrolled & (around >= LEAST_AROUND), around, 0)
 
     def of(self, name: str) -> Counts:
         """[stores]"""
@@ -144,7 +162,8 @@ def _lanes(stores: _Stores) -> Counts:
     contiguous = ((stores.stride == 1) & stores.written & stores.used).any(0) & (
         ~((stores.stride > 1) & stores.used).any(0)
     )
-    length = np.where(annotated > 1, annotated, np.where(contiguous, _innermost_extent(stores), 1)).astype(np.int64)
+    length = np.where(annotated > 1, annotated, np.where(contiguous, _innermost_extent(stores), 1))
+    length = np.where(stores.around > 0, stores.around, length).astype(np.int64)
     rest = length % VECTOR_LANES
     pieces = length // VECTOR_LANES + sum((rest >> bit) & 1 for bit in range(VECTOR_LANES.bit_length()))
     return length / pieces
@@ -160,7 +179,8 @@ def _innermost_extent(stores: _Stores) -> Counts:
 def _accesses(stores: _Stores, lanes: Counts, held: NDArray[np.bool_]) -> Counts:
     """Loads and stores [stores]. `held` [buffers, stores]: registers hold what is repeated until it is. What strides is
     loaded one by one; what is updated is both loaded and stored."""
-    each = stores.executions / np.where(stores.stride > 1, 1, lanes) * np.where(stores.updated, 2, 1)
+    strided = (stores.stride > 1) & (stores.around == 0)
+    each = stores.executions / np.where(strided, 1, lanes) * np.where(stores.updated, 2, 1)
     accesses: Counts = (np.where(stores.repeated & held, each / stores.repeats, each) * stores.used).sum(0)
     return accesses
 

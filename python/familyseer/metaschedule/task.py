@@ -55,7 +55,7 @@ class MetaTask(BareTask):
     def draft(self, programs: Sequence[tvm.s_tir.Schedule]) -> NDArray[Any]:
         target = self.target.tvm
         cores = int(target.attrs.get("num-cores", 1))
-        return draft_scores(self.features(programs), COLUMNS, target.kind.name, cores)
+        return draft_scores(self.features(programs), COLUMNS, target.kind.name, cores, of_metaschedule=True)
 
     def schedule(self, program: tvm.s_tir.Schedule) -> Schedule:
         return Schedule(hash_of(self.module), data_of(program.trace))
