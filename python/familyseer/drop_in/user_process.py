@@ -6,12 +6,9 @@ the user made, and uses them as they are.
 
 from __future__ import annotations
 
-import ctypes
 import math
-import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,26 +26,22 @@ from ..ansor.dense import FAULT as DENSE_FAULT
 from ..ansor.records import read_records, usable_copy
 from ..ansor.results import FAILED_COST
 from ..ansor.tasks import dag_hash, similarity_tags
-from ..errors import OrchestratorLostError, RequestError
 from ..measuring.cpus import are_threads_told, real_cores, tvm_threads
 from ..targets import on_cpu
 from ..wire import messages
-from ..wire.channel import Channel
-from ..wire.session import Session
-from .orchestrator import Orchestrator, end_marked_children, mark_children
+from .orchestrated import Interruption, orchestrated
+from .rounds import FORESEE_TRIALS, FirstRound
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from tvm.auto_scheduler import SearchTask, TuningOptions
     from tvm.auto_scheduler.measure import MeasureResult
     from tvm.auto_scheduler.search_policy import SearchPolicy
 
-# Programs of a foresee round, the reference's number (FamilySeer, section 4.2).
-FORESEE_TRIALS = 16
-# How long the orchestrator has to end after its last word, in seconds.
-_GRACE = 3.0
-_INSIST_SECONDS = 1.0
+    from ..wire.session import Session
+
+_GOES_ON = (
+    "What was measured is in the log of your measure callbacks; tune again with load_log_file to go on from there."
+)
 
 
 class TuningSettings:
@@ -81,28 +74,14 @@ def drive(scheduler: Any, settings: TuningSettings) -> None:
     nvrtc.register()
     _prepare(scheduler, settings)
     _tell_of_threads(scheduler.tasks, settings.tune_option.runner)
-    with _earlier_run(scheduler) as earlier, mark_children() as mark:
-        orchestrator = Orchestrator(mark)
-        session = Session()
-        channel = Channel(orchestrator.endpoint, session.deliver)
-        done = False
-        try:
-            with _Interruption(orchestrator, session) as interruption:
-                process = UserProcess(scheduler, settings, earlier, interruption, session.end)
-                session.serve(channel.send, lambda: process, raise_errors=True)
-                interruption.check()
-            done = process.finished
-        except InterruptionError:
-            raise KeyboardInterrupt from None
-        finally:
-            channel.close()
-            orchestrator.close(grace=_GRACE if done else 0)
-            if not done:
-                end_marked_children(mark)
-    if session.refusal:
-        raise (ValueError if session.refusal.kind == RequestError.kind else RuntimeError)(session.refusal.reason)
-    if not done:
-        raise OrchestratorLostError("The orchestrator ended the session before the tuning was done.")
+    with _earlier_run(scheduler) as earlier:
+
+        def tune(session: Session, send: Callable[[bytes], None], interruption: Interruption) -> bool:
+            process = UserProcess(scheduler, settings, earlier, interruption, session.end)
+            session.serve(send, lambda: process, raise_errors=True)
+            return process.finished
+
+        orchestrated(tune, _GOES_ON)
 
 
 class UserProcess:
@@ -116,7 +95,7 @@ class UserProcess:
         scheduler: Any,
         settings: TuningSettings,
         earlier: EarlierRun,
-        interruption: _Interruption,
+        interruption: Interruption,
         end: Callable[[], None],
     ) -> None:
         self._scheduler = scheduler
@@ -125,7 +104,7 @@ class UserProcess:
         self._interruption = interruption
         self._end = end
         self.finished = False
-        self._first_round = True
+        self._first_round = FirstRound()
         self._said_dense = False
 
     def perform(
@@ -155,6 +134,7 @@ class UserProcess:
             ],
             "search_policy": name if isinstance(name, str) else None,
             "trials": int(option.num_measure_trials),
+            "trials_per_task": None,
             "trials_per_round": int(option.num_measures_per_round),
             "foresee_trials": FORESEE_TRIALS,
             "strategy": scheduler.strategy,
@@ -165,6 +145,7 @@ class UserProcess:
             # TVM writes "never" as a negative number.
             "early_stopping": None if option.early_stopping < 0 else int(option.early_stopping),
             "task_early_stopping": settings.per_task_early_stopping,
+            "seed": None,
             "give_up_unmeasured": settings.give_up_unmeasured,
             "start_at": [
                 {
@@ -228,15 +209,9 @@ class UserProcess:
         self._say_if_dense(task, results)
         # The number of inputs counts as measured, whatever came back of them.
         costs += [None] * (len(inputs) - len(costs))
-        self._tell_first_error(costs, results)
-        return {"costs": costs}
-
-    def _tell_first_error(self, costs: list[float | None], results: Any) -> None:
-        """Prints the first error if no program of the first round ran: TVM prints a letter for each."""
         failed = next((result for result in results if result.error_no != 0), None)
-        if self._first_round and failed is not None and all(cost is None for cost in costs):
-            print(f"None of the first {len(costs)} programs ran. The first error:\n{failed.error_msg}")
-        self._first_round = False
+        self._first_round.tell(costs, None if failed is None else failed.error_msg)
+        return {"costs": costs}
 
     def _say_if_dense(self, task: int, results: Sequence[Any]) -> None:
         """Says once how to have dense layers tuned, where every program of a task fails by TVM's fault with them."""
@@ -301,77 +276,6 @@ class UserProcess:
             if tag is not None:
                 scheduler.group_task_ids[scheduler.tag_to_group_id[tag]].remove(task)
                 scheduler.task_tags[task] = None
-
-
-class InterruptionError(KeyboardInterrupt, Exception):
-    """Ctrl-C while tuning. It is an Exception too, since TVM's calls from C++ into Python carry no other kind out."""
-
-
-class _Interruption:
-    """Brings Ctrl-C and the loss of the orchestrator into the thread that tunes, however deep in TVM it is.
-
-    TVM turns the exception into another error on its way out, or takes it for a program that failed to build and goes
-    on. So it is remembered, raised again every second, and raised last when TVM is left.
-    """
-
-    def __init__(self, orchestrator: Orchestrator, session: Session) -> None:
-        self._session = session
-        self._thread = threading.get_ident()
-        self._on_main_thread = threading.current_thread() is threading.main_thread()
-        self._previous: Any = None
-        self._interrupted = False
-        self._lost: str | None = None
-        self._left = threading.Event()
-        self._orchestrator = orchestrator
-
-    def __enter__(self) -> _Interruption:
-        if self._on_main_thread:
-            self._previous = signal.signal(signal.SIGINT, self._on_sigint)
-        self._orchestrator.watch(self._on_lost)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._left.set()
-        if self._on_main_thread:
-            signal.signal(signal.SIGINT, self._previous)
-
-    def check(self) -> None:
-        """Raises what came meanwhile."""
-        if self._lost is not None:
-            raise OrchestratorLostError(
-                f"The tuning cannot go on: {self._lost}. What was measured is in the log of your measure callbacks; "
-                "tune again with load_log_file to go on from there."
-            )
-        if self._interrupted:
-            raise InterruptionError
-
-    def _on_sigint(self, number: int, frame: FrameType | None) -> None:
-        if self._left.is_set():
-            return
-        if self._lost is None and not self._interrupted:
-            if callable(self._previous) and self._previous is not signal.default_int_handler:
-                self._previous(number, frame)
-                return
-            self._interrupted = True
-            threading.Thread(target=self._insist, name="familyseer interruption", daemon=True).start()
-        self.check()
-
-    def _on_lost(self, how: str) -> None:
-        self._lost = how
-        self._session.end()
-        self._insist()
-
-    def _insist(self) -> None:
-        """Interrupts the thread that tunes until it has left."""
-        while not self._left.is_set():
-            # It may wait in a lock that only a signal breaks; off the main thread it runs on to its next bytecode.
-            if self._on_main_thread:
-                signal.pthread_kill(self._thread, signal.SIGINT)
-            else:
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(self._thread), ctypes.py_object(OrchestratorLostError)
-                )
-            self._left.wait(_INSIST_SECONDS)
 
 
 def _prepare(scheduler: Any, settings: TuningSettings) -> None:

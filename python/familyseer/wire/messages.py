@@ -532,6 +532,7 @@ class DescribeResult(TypedDict):
     tasks: list[DescribedTask]
     search_policy: str | None
     trials: int
+    trials_per_task: int | None
     trials_per_round: int
     foresee_trials: int
     strategy: Literal["gradient", "round-robin"]
@@ -541,6 +542,7 @@ class DescribeResult(TypedDict):
     backward_window: int
     early_stopping: float | None
     task_early_stopping: float | None
+    seed: int | None
     give_up_unmeasured: bool | None
     start_at: list[TaskStart]
     measured_before: list[TaskCost]
@@ -589,7 +591,7 @@ class SearchParams(TypedDict):
     task: int
     programs: int
     reason: str
-    state: SchedulerState
+    state: SchedulerState | None
 
 
 class SearchResult(TypedDict):
@@ -598,7 +600,7 @@ class SearchResult(TypedDict):
 
 class ObserveParams(TypedDict):
     task: int
-    state: SchedulerState
+    state: SchedulerState | None
 
 
 class ObserveResult(TypedDict):
@@ -607,7 +609,7 @@ class ObserveResult(TypedDict):
 
 class FinishParams(TypedDict):
     reason: Literal["trials-spent", "all-tasks-dead", "no-improvement"]
-    state: SchedulerState
+    state: SchedulerState | None
 
 
 class FinishResult(TypedDict):

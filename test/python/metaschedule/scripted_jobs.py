@@ -13,7 +13,7 @@ import logging
 import random
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -180,8 +180,8 @@ def scheduler_of(scenario: dict[str, Any]) -> Any:
     )
 
 
-def run(scenario: dict[str, Any]) -> dict[str, Any]:
-    """What TVM's scheduler decides on a job, and what that comes to."""
+def run(scenario: dict[str, Any], make: Callable[[dict[str, Any]], Any] = scheduler_of) -> dict[str, Any]:
+    """What TVM's scheduler, or one that `make` gives, decides on a job, and what that comes to."""
     job = Job(scenario)
     with without_intrinsics():
         contexts = [
@@ -202,7 +202,7 @@ def run(scenario: dict[str, Any]) -> dict[str, Any]:
         logger.setLevel(logging.INFO)
         logger.propagate = False
     try:
-        scheduler_of(scenario).tune(
+        make(scenario).tune(
             contexts,
             [task["weight"] for task in scenario["tasks"]],
             max_trials_global=scenario["num_measure_trials"],

@@ -24,6 +24,8 @@ export const describe = {
     /** Null where the search policies are ready-made. */
     search_policy: z.string().nullable(),
     trials: z.number().int(),
+    /** Programs of a task at most, by MetaSchedule's own scheduler; null: as many as of all. */
+    trials_per_task: z.number().int().nullable(),
     trials_per_round: z.number().int(),
     foresee_trials: z.number().int(),
     strategy: z.enum(STRATEGIES),
@@ -33,6 +35,8 @@ export const describe = {
     backward_window: z.number().int(),
     early_stopping: z.number().nullable(),
     task_early_stopping: z.number().nullable(),
+    /** Draws ties as MetaSchedule's scheduler with this seed; null: `draw` says. */
+    seed: z.number().int().min(0).nullable(),
     /** Null: as the reference does, TVM 0.18 without families and FamilySeer with them. */
     give_up_unmeasured: z.boolean().nullable(),
     start_at: z.array(taskStart),

@@ -7,7 +7,7 @@ import { schedulerState } from "./state.js";
 export const finish = {
   params: z.object({
     reason: z.enum(["trials-spent", "all-tasks-dead", "no-improvement"]),
-    state: schedulerState,
+    state: schedulerState.nullable(),
   }),
   result: z.object({}),
   deadlineMs: PATIENCE_MS,

@@ -1,7 +1,10 @@
 import { z } from "zod";
 import { count, id } from "../../shapes.js";
 
-/** How far a job has come: what the attributes of TVM's `TaskScheduler` say. Costs in seconds, 1e10 for unmeasured. */
+/**
+ * How far a job has come: what the attributes of TVM's `TaskScheduler` say. Costs in seconds, 1e10 for unmeasured. Null in its
+ * place: the scheduler is MetaSchedule's own, which TVM's loop keeps the state of.
+ */
 export const schedulerState = z
   .object({
     trials: count,
