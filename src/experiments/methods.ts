@@ -99,7 +99,18 @@ export function tuningIdentity(method: Method, budget: Budget, seed: number, { d
   const flags = device === "simulated" ? { means: FLAGS_WHERE_SIMULATED } : {};
   // Ansor's is as it was before there was another.
   const by = tuner === "ansor" ? {} : { tuner, tvm: METASCHEDULE_TVM_VERSION };
-  return { ...budget, ...decidesBy(method, tuner), ...deviceOptions(device), ...flags, seed, device, ...by };
+  // Once the latency of some of a network's tasks was followed under wrong numbers: those runs are done again.
+  const numbers = budget.onlyTasks ? { tasks: "by their numbers in the network" } : {};
+  return {
+    ...budget,
+    ...decidesBy(method, tuner),
+    ...deviceOptions(device),
+    ...flags,
+    seed,
+    device,
+    ...by,
+    ...numbers,
+  };
 }
 
 /** One tuning of a budget by a method. A whole network is compiled and timed afterwards, where there is a device for it. */
@@ -130,7 +141,7 @@ export async function tuned(options: TuneOptions): Promise<Omit<Tuning, "network
   let [programs, failures] = [0, 0];
   for await (const event of tune(options)) {
     if (event.type === "started") {
-      latency = new Latency(new Map(event.tasks.map(({ weight }, task) => [task, weight])));
+      latency = new Latency(new Map(event.tasks.map(({ id, weight }) => [id, weight])));
     } else if (event.type === "measured") {
       programs += 1;
       failures += event.cost === null ? 1 : 0;

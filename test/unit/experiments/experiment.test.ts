@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { execa } from "execa";
 import { z } from "zod";
 import { CancelledError } from "../../../src/errors.js";
@@ -6,8 +7,10 @@ import type { Budget } from "../../../src/experiments/budgets.js";
 import { conduct, duration, folderOf } from "../../../src/experiments/conduct.js";
 import type { Experiment, Run, Settings } from "../../../src/experiments/experiment.js";
 import { EXPERIMENTS } from "../../../src/experiments/experiments.js";
-import { Latency, nameOf, tuneRun } from "../../../src/experiments/methods.js";
+import { Latency, nameOf, tuned, tuneRun } from "../../../src/experiments/methods.js";
 import { csv } from "../../../src/experiments/output.js";
+import { tune } from "../../../src/job/tuner.js";
+import { scriptedPython } from "../../helpers/scripted-tuning.js";
 import { temporaryFolder } from "../../helpers/temporary-folder.js";
 
 const SETTINGS: Settings = { scale: "small", device: "cpu", tuner: "ansor", networks: null, seeds: null };
@@ -152,6 +155,25 @@ describe("an experiment", () => {
 });
 
 describe("an experiment's parts", () => {
+  it("follow the latency of some of a network's tasks by their weights", async () => {
+    const folder = await temporaryFolder();
+    const tvmPython = await scriptedPython(folder);
+    const log = join(folder, "t.log");
+    const only = { model: "scripted", onlyTasks: [1, 3], trials: 16, log, tvmPython };
+    let last: readonly (number | null)[] = [];
+    let weights: readonly number[] = [];
+    for await (const event of tune(only)) {
+      weights = event.type === "started" ? event.tasks.map(({ weight }) => weight) : weights;
+      last = event.type === "finished" ? event.bestCosts : last;
+    }
+    const expected = weights.reduce((ms, weight, place) => ms + 1000 * weight * (last[place] ?? 0), 0);
+    const { points } = await tuned({ ...only, log: join(folder, "other.log") });
+    assert.ok(
+      expected > 0 && Math.abs((points.at(-1)?.[2] ?? 0) - expected) < 1e-9 * expected,
+      `${JSON.stringify(points)} ${expected}`,
+    );
+  }).timeout(30_000);
+
   it("follow the latency from when every task has a program, and count failed ones", () => {
     const latency = new Latency(
       new Map([
