@@ -1,4 +1,4 @@
-/** What searches programs: TVM's auto-scheduler up to TVM 0.19, MetaSchedule from 0.25 on. A Python with TVM has one. */
+/** What searches programs: TVM's auto-scheduler up to TVM 0.19, MetaSchedule from 0.26 on. A Python with TVM has one. */
 export const TUNERS = ["ansor", "metaschedule"] as const;
 export type TunerName = (typeof TUNERS)[number];
 

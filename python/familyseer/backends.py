@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def default_backend() -> Backend:
-    """The tuner that this Python's TVM has: the auto-scheduler up to TVM 0.19, MetaSchedule from 0.25 on."""
+    """The tuner that this Python's TVM has: the auto-scheduler up to TVM 0.19, MetaSchedule from 0.26 on."""
     if importlib.util.find_spec("tvm.auto_scheduler") is None:
         from .metaschedule.backend import MetaSchedule
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 # A module, and what brings it; pyproject.toml and requirements*.in name the same (test_start.py).
 NEEDED = {
-    "tvm": "TVM 0.8 to 0.19 with auto_scheduler, or 0.25 to 0.27 with MetaSchedule",
+    "tvm": "TVM 0.8 to 0.19 with auto_scheduler, or 0.26 or 0.27 with MetaSchedule",
     "numpy": "numpy",
     "zmq": "pyzmq",
     "msgpack": "msgpack",
@@ -35,7 +35,6 @@ _INSTALL = (
 _AUTO_SCHEDULER, _METASCHEDULE = "auto_scheduler", "s_tir/meta_schedule"
 # TVM's versions with MetaSchedule, and the versions of tvm-ffi that each works with; pip may take others, which crash.
 _WORKING_FFI = {
-    "0.25.0.post1": ("0.1.12",),
     "0.26.0": ("0.1.14.post1", "0.1.13.post3"),
     "0.27.0.post1": ("0.1.14.post1", "0.1.14.post0"),
 }
@@ -83,12 +82,16 @@ def version_of(tvm: Path) -> str:
 
 def _without_tuner() -> str | None:
     tvm = tvm_folder()
-    if tvm is None or any((tvm / tuner).is_dir() for tuner in (_AUTO_SCHEDULER, _METASCHEDULE)):
+    if tvm is None or (tvm / _AUTO_SCHEDULER).is_dir():
         return None
-    return (
-        f"TVM {version_of(tvm)} in {tvm} has neither auto_scheduler nor s_tir.meta_schedule, by which programs are "
-        f"searched. Expected {NEEDED['tvm']}: {_INSTALL}"
-    )
+    version = version_of(tvm)
+    if not (tvm / _METASCHEDULE).is_dir():
+        what = "has neither auto_scheduler nor s_tir.meta_schedule"
+    elif re.match(r"0\.2[0-5]\.", version):
+        what = "has a MetaSchedule of other names"
+    else:
+        return None
+    return f"TVM {version} in {tvm} {what}. Expected {NEEDED['tvm']}: {_INSTALL}"
 
 
 def _crashing() -> str | None:

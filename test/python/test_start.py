@@ -57,15 +57,21 @@ def test_all_that_a_python_lacks_is_named() -> None:
         assert name in bare.stderr
 
 
-def test_a_tvm_that_nothing_searches_with_is_named_with_those_that_will_do(tmp_path: Path) -> None:
-    (tmp_path / "tvm").mkdir()
-    (tmp_path / "tvm" / "__init__.py").write_text("raise AssertionError('it was imported')")
-    (tmp_path / "tvm" / "_version.py").write_text("__version__ = version = '0.22.0'\n")
+@pytest.mark.parametrize(
+    ("version", "tuner", "what"),
+    [("0.22.0", None, "has neither"), ("0.25.0.post1", "s_tir/meta_schedule", "has a MetaSchedule")],
+)
+def test_a_tvm_that_nothing_searches_with_is_named_with_those_that_will_do(
+    tmp_path: Path, version: str, tuner: str | None, what: str
+) -> None:
+    tvm = tmp_path / "tvm"
+    (tvm / (tuner or "")).mkdir(parents=True)
+    (tvm / "__init__.py").write_text("raise AssertionError('it was imported')")
+    (tvm / "_version.py").write_text(f"__version__ = version = '{version}'\n")
     told = run(sys.executable, START, "familyseer.needed", PYTHONPATH=str(tmp_path))
     assert told.returncode == 1
-    assert re.search(
-        r"^TVM 0\.22\.0 in .* has neither .* Expected TVM 0\.8 to 0\.19 .*, or 0\.25 to 0\.27 ", told.stderr
-    )
+    expected = rf"^TVM {version} in .* {what} .* Expected TVM 0\.8 to 0\.19 .*, or 0\.26 or 0\.27 "
+    assert re.search(expected, told.stderr), told.stderr
 
 
 def test_a_linker_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +134,7 @@ def test_what_is_needed_is_what_the_package_and_set_up_install() -> None:
     dependencies = re.findall(r'"([\w.-]+)', listed[1])
     # TVM brings what it needs itself, or its user has it.
     assert sorted(dependencies) == sorted(set(NEEDED.values()) - {NEEDED["tvm"], "numpy", "xgboost"})
-    for name in ("requirements.in", "requirements-before-0.18.in", "requirements-0.27.in"):
+    for name in ("requirements.in", "requirements-before-0.18.in", "requirements-0.26.in", "requirements-0.27.in"):
         pinned = re.findall(r"^([\w.-]+)==", (PACKAGE.parent / name).read_text(), re.M)
         # Without CUDA it has another name.
         assert {each.replace("xgboost-cpu", "xgboost") for each in pinned} >= set(NEEDED.values()) - {NEEDED["tvm"]}

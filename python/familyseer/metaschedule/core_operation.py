@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..core_operations import by, by_label, convolution_words, injective, pooling
+from .tvm_names import Load, buffer_of
 
 if TYPE_CHECKING:
     import tvm
@@ -59,11 +60,11 @@ def task_words(function: tvm.tirx.PrimFunc) -> str:
     blocks = blocks_of(function)
     word = operation.replace("nn.", "", 1)
     main = _main(blocks)
-    output = _shape(blocks[-1].writes[0].source)
+    output = _shape(buffer_of(blocks[-1].writes[0]))
     if main is None:
         return f"{word} {by(output)}"
-    read = [_shape(_before_padding(region.source, blocks)) for region in main.reads]
-    made = _shape(main.writes[0].source)
+    read = [_shape(_before_padding(buffer_of(region), blocks)) for region in main.reads]
+    made = _shape(buffer_of(main.writes[0]))
     if "conv2d" in word and len(read) == 2:
         words = convolution_words(word, _label(main), read[0], read[1], made)
         if words is not None:
@@ -136,7 +137,7 @@ def _names(region: tvm.ir.TensorRegion) -> set[str]:
 def _pooling(blocks: list[s_tir.SBlock]) -> str | None:
     for block in blocks:
         reduced = sum(reducing for _extent, reducing in _iterations(block))
-        found = pooling(_label(block), reduced, _shape(block.writes[0].source))
+        found = pooling(_label(block), reduced, _shape(buffer_of(block.writes[0])))
         if found is not None:
             return found
     return None
@@ -165,13 +166,17 @@ def _elementwise(blocks: list[s_tir.SBlock]) -> str:
 def _moves(block: s_tir.SBlock) -> bool:
     """Whether it writes numbers that it reads, wherever, or such as a function of its own makes of those around."""
     value = getattr(block.body, "value", None)
-    return "resize" in _label(block) or type(value).__name__ == "TensorLoad" or "if_then_else" in str(value)
+    return "resize" in _label(block) or isinstance(value, Load) or "if_then_else" in str(value)
 
 
 def _before_padding(buffer: tvm.ir.Expr, blocks: list[s_tir.SBlock]) -> tvm.ir.Expr:
     for block in reversed(blocks):
-        if re.search("pad|dilate", _label(block)) and block.writes[0].source.same_as(buffer) and len(block.reads) == 1:
-            buffer = block.reads[0].source
+        if (
+            re.search("pad|dilate", _label(block))
+            and buffer_of(block.writes[0]).same_as(buffer)
+            and len(block.reads) == 1
+        ):
+            buffer = buffer_of(block.reads[0])
     return buffer
 
 

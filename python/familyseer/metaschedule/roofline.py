@@ -15,6 +15,7 @@ from tvm_ffi import structural_walk
 from .. import roofline
 from ..measuring.cpus import tvm_threads
 from ..roofline import ACCUMULATORS, OPERAND, REPEATS, STEPS
+from .tvm_names import Block, Load, buffer_of
 
 if TYPE_CHECKING:
     from .target import MetaTarget
@@ -48,8 +49,9 @@ def compulsory_bytes(function: tvm.tirx.PrimFunc) -> int:
             axis.var: int(axis.dom.extent) if isinstance(axis.dom.extent, tvm.tirx.IntImm) else math.inf
             for axis in block.iter_vars
         }
-        for load in _within(block.body, tvm.ir.TensorLoad):
-            read[load.source] = read.get(load.source, 0) + _most_elements(load, extents)
+        for load in _within(block.body, Load):
+            buffer = buffer_of(load)
+            read[buffer] = read.get(buffer, 0) + _most_elements(load, extents)
         written |= {store.buffer for store in _within(block.body, tvm.tirx.BufferStore)}
     total = 0
     for buffer in function.params:
@@ -60,10 +62,10 @@ def compulsory_bytes(function: tvm.tirx.PrimFunc) -> int:
     return total
 
 
-def _leaves(function: tvm.tirx.PrimFunc) -> list[s_tir.SBlock]:
+def _leaves(function: tvm.tirx.PrimFunc) -> list[Any]:
     """Its blocks that have none within; what is outside of them moves nothing."""
-    blocks = _within(function.body, s_tir.SBlock)
-    return [each for each in blocks if not _within(each.body, s_tir.SBlock)]
+    blocks = _within(function.body, Block)
+    return [each for each in blocks if not _within(each.body, Block)]
 
 
 def _within(part: Any, kind: type) -> list[Any]:
@@ -72,9 +74,9 @@ def _within(part: Any, kind: type) -> list[Any]:
     return found
 
 
-def _most_elements(load: tvm.ir.TensorLoad, extents: dict[Any, float]) -> int:
+def _most_elements(load: Any, extents: dict[Any, float]) -> int:
     used = [{axis for axis in _within(index, tvm.tirx.Var) if axis in extents} for index in load.indices]
-    return roofline.most_elements([int(extent) for extent in load.source.shape], used, extents)
+    return roofline.most_elements([int(extent) for extent in buffer_of(load).shape], used, extents)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 import subprocess
 import sys
@@ -85,7 +86,8 @@ def test_a_module_that_cannot_be_built_is_a_failed_program(
 ) -> None:
     measured = measure(engine(), [program_of(IRModule({})), programs[0]])
     assert kinds(measured) == ["instantiation", None]
-    assert measured[0].failure is not None and "main" in str(measured[0].failure.message)
+    # TVM 0.27 lacks a function `main`, 0.26 any.
+    assert measured[0].failure is not None and re.search("main|PrimFunc", str(measured[0].failure.message))
 
 
 @pytest.mark.parametrize(("source", "kind"), [("abort();", "runtime"), ("for (;;);", "run-timeout")])
