@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-# What a file holds, by how its name ends.
-FORMATS = {".json": "relay", ".onnx": "onnx", ".pt": "torchscript", ".pth": "torchscript"}
+# How the names of such files end: modules of Relay or Relax, ONNX, TorchScript, what torch.export makes.
+ENDINGS = {".json", ".onnx", ".pt", ".pth", ".pt2"}
 
 
 def is_file(name: str) -> bool:
     """Whether what a user calls a model is a file rather than a name."""
-    return "/" in name or Path(name).suffix in FORMATS
+    return "/" in name or Path(name).suffix in ENDINGS
 
 
 def digests_of(name: str) -> list[str]:

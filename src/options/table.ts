@@ -18,7 +18,7 @@ const COMMON = {
     // The paper's eight come first; docs/networks.md has all.
     help:
       "resnet50_v1, resnet152_v2, mobilenet0.5, mobilenetv2_0.5, vit_huge, bert_large, roberta_large, gpt2, one of " +
-      "relay.testing (resnet-18, mlp, ...), or a file: .json (Relay), .onnx, .pt (TorchScript)",
+      "docs/networks.md (resnet-18, mlp, ...), or a file: .json (Relay, Relax), .onnx, .pt (TorchScript), .pt2 (torch.export)",
     group: "required",
     required: true,
     decides: true,

@@ -67,6 +67,8 @@ def extract(
     network = build_network(model, batch, layout, inputs)
     try:
         tasks, weights = extract_tasks(network, target.tvm)
+    except RequestError:
+        raise
     except Exception as error:
         if not is_file(model):
             raise
@@ -82,7 +84,8 @@ def extract(
 def extract_tasks(network: Network, target: tvm.target.Target) -> tuple[list[ExtractedTask], list[int]]:
     """The tasks of a network, and how often it runs each.
 
-    Functions that give their input another shape alone are none: Relax's VM makes views of them.
+    Functions that give their input another shape alone are none: Relax's VM makes views of them. Raises RequestError
+    where a function's shapes stay open.
     """
     from tvm import relax
     from tvm.s_tir.meta_schedule import relax_integration
@@ -90,6 +93,7 @@ def extract_tasks(network: Network, target: tvm.target.Target) -> tuple[list[Ext
     from .lowering import lower
 
     lowered = lower(network.module, target)
+    _check_shapes(lowered)
     # TVM gives them in the order of a hash, each by the name of its first function that is called.
     by_name = {str(task.task_name): task for task in relax_integration.extract_tasks(lowered, target)}
     tasks, weights = [], []
@@ -118,6 +122,19 @@ def describe(task: ExtractedTask) -> Description:
         # They are for TVM's scheduler of Ansor's tasks.
         [],
     )
+
+
+def _check_shapes(module: tvm.IRModule) -> None:
+    from tvm import tirx
+
+    for name, function in module.functions.items():
+        if isinstance(function, tirx.PrimFunc) and not all(
+            isinstance(extent, tirx.IntImm) for each in function.params for extent in getattr(each, "shape", ())
+        ):
+            raise RequestError(
+                f"The network has a function whose shapes stay open when its inputs' are known: {name.name_hint}. "
+                "MetaSchedule tunes for fixed shapes alone. Expected a network whose shapes follow from its inputs'."
+            )
 
 
 def _called(module: tvm.IRModule) -> list[str]:

@@ -11,18 +11,15 @@ layout asked for, as the paper's scripts do.
 
 from __future__ import annotations
 
-import importlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ...errors import RequestError, last_line
 from ...example_inputs import example_input
-from ...network_files import FORMATS
+from ...networks import files
 from ...networks.inputs import DTYPES, AskedInput, DeclaredInput, Input, settle, shape_text
 from .network import Network
 
@@ -39,11 +36,7 @@ _NAMES_TOLD = 6
 
 def check_file(name: str) -> None:
     """Raises RequestError if the file is not there, or is of no kind that can be read."""
-    path = Path(name)
-    if path.suffix not in FORMATS:
-        raise RequestError(f"{path} is no network that can be read. Expected a file that ends with {_ENDINGS}.")
-    if not path.is_file():
-        raise RequestError(f"There is no network {path}. Expected a file.")
+    files.check_file(name, tuple(_LOADERS), _ELSEWHERE)
 
 
 def load_network(name: str, batch: int, layout: str, asked: Sequence[AskedInput] = ()) -> Network:
@@ -52,7 +45,7 @@ def load_network(name: str, batch: int, layout: str, asked: Sequence[AskedInput]
     """
     check_file(name)
     path = Path(name)
-    module, weights = _LOADERS[FORMATS[path.suffix]](path, batch, asked)
+    module, weights = _LOADERS[path.suffix](path, batch, asked)
     with _refusing(path):
         module = _in_layout(_with_plain_inputs(module), layout)
     inputs = {}
@@ -221,11 +214,12 @@ def _with_shapes(module: tvm.IRModule, inputs: Sequence[Input]) -> tvm.IRModule:
 
 def _json_text(path: Path) -> str:
     """The text, once it is sure that TVM's own reader, which trusts it, finds what it expects."""
-    try:
-        text = path.read_text()
-        content = json.loads(text)
-    except ValueError as error:
-        raise RequestError(f"{path} is no JSON text ({error}). Expected what tvm.ir.save_json writes.") from None
+    text, content = files.json_of(path)
+    if isinstance(content, dict) and "root_index" in content:
+        raise RequestError(
+            f"{path} is a Relax module, which TVM's MetaSchedule reads: name a Python with TVM 0.27 (--tuner "
+            "metaschedule). Expected what tvm.ir.save_json of a TVM with Relay writes."
+        )
     if not isinstance(content, dict) or not isinstance(content.get("nodes"), list) or "root" not in content:
         raise RequestError(f"{path} is no Relay module: it has no nodes. Expected what tvm.ir.save_json writes.")
     return text
@@ -234,13 +228,10 @@ def _json_text(path: Path) -> str:
 def _load_onnx(path: Path, batch: int, asked: Sequence[AskedInput]) -> Loaded:
     from tvm import relay
 
-    onnx = _package("onnx", "onnx<1.19", path)
+    onnx = files.package("onnx", "onnx<1.19", path, _INSTEAD)
     with _refusing(path):
         model = onnx.load(str(path))
-    if not model.graph.node:
-        raise RequestError(f"{path} is no ONNX network: it has no operators.")
-    stored = {weight.name for weight in model.graph.initializer}
-    declared = [_of_onnx(onnx, path, each) for each in model.graph.input if each.name not in stored]
+    declared = files.onnx_inputs(onnx, path, model)
     inputs = settle(path, declared, asked, batch)
     shapes = {each.name: each.shape for each in inputs}
     dtypes = {each.name: each.dtype for each in inputs}
@@ -249,31 +240,10 @@ def _load_onnx(path: Path, batch: int, asked: Sequence[AskedInput]) -> Loaded:
     return loaded
 
 
-def _of_onnx(onnx: ModuleType, path: Path, given: Any) -> DeclaredInput:
-    kind = given.type.tensor_type
-    spelled = {"float32": "FLOAT", "float64": "DOUBLE"}
-    names = {getattr(onnx.TensorProto, spelled.get(name, name.upper())): name for name in DTYPES}
-    dtype = names.get(kind.elem_type)
-    if not given.type.HasField("tensor_type") or dtype is None:
-        what = given.type.WhichOneof("value") or "nothing"
-        element = f" of {onnx.TensorProto.DataType.Name(kind.elem_type)}" if what == "tensor_type" else ""
-        raise RequestError(
-            f"{path}: its input {given.name} is {what.replace('_type', '')}{element}, for which there is no example to "
-            f"run it on. Expected tensors of {', '.join(DTYPES)}."
-        )
-    if not kind.HasField("shape"):
-        return DeclaredInput(given.name, (), (dtype,), any_rank=True)
-    extents = tuple(
-        extent.dim_value if extent.HasField("dim_value") and extent.dim_value > 0 else extent.dim_param
-        for extent in kind.shape.dim
-    )
-    return DeclaredInput(given.name, extents, (dtype,))
-
-
 def _load_torchscript(path: Path, batch: int, asked: Sequence[AskedInput]) -> Loaded:
     from .torchscript import from_torchscript
 
-    torch = _package("torch", "torch", path)
+    torch = files.package("torch", "torch", path, _INSTEAD)
     with _refusing(path, "Expected what torch.jit.save writes."):
         script = torch.jit.load(str(path), map_location="cpu").eval()
     expected = "Expected what torch.jit.trace makes; of torch.jit.script's TVM lacks some operators."
@@ -281,8 +251,12 @@ def _load_torchscript(path: Path, batch: int, asked: Sequence[AskedInput]) -> Lo
     return loaded
 
 
-_LOADERS = {"relay": _load_relay, "onnx": _load_onnx, "torchscript": _load_torchscript}
-_ENDINGS = ", ".join(FORMATS)
+_LOADERS = {".json": _load_relay, ".onnx": _load_onnx, ".pt": _load_torchscript, ".pth": _load_torchscript}
+_INSTEAD = "Relay JSON"
+_ELSEWHERE = {
+    ".pt2": "a network by torch.export, which TVM's MetaSchedule reads: name a Python with TVM 0.27 (--tuner "
+    "metaschedule), or save it as TorchScript (torch.jit.trace), .onnx or Relay JSON."
+}
 
 
 def _in_layout(module: tvm.IRModule, layout: str) -> tvm.IRModule:
@@ -297,16 +271,6 @@ def _in_layout(module: tvm.IRModule, layout: str) -> tvm.IRModule:
     ]
     with tvm.transform.PassContext(opt_level=3):
         return tvm.transform.Sequential(passes)(module)
-
-
-def _package(name: str, requirement: str, path: Path) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        raise RequestError(
-            f"{path} needs the Python package {name}, which the Python with TVM lacks. Install it there "
-            f'(pip install "{requirement}"), or save the network as Relay JSON.'
-        ) from None
 
 
 @contextmanager

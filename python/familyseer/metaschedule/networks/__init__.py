@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Callable
 
-from ...errors import RequestError
 from ...network_files import is_file
 from ...networks import check_question, refuse_inputs
 from ...networks.convolutional import CLASSIFIERS, basic_resnet, mobilenet_v1
 from ...networks.inputs import asked_inputs
 from ...networks.transformers import TRANSFORMERS
 from .convolutional import classifier
+from .files import check_file, load_network
 from .network import Network
 from .small import mlp
 from .transformers import transformer
@@ -38,10 +38,12 @@ def check_network(name: str, batch: int, layout: str) -> None:
     """Builds nothing. Raises RequestError for a name that does not exist (with the near ones), a file that is not there
     or is of no kind that can be read, a layout there is not, and a batch of none."""
     check_question(name, batch, layout, _MAKERS, ".json (Relax), .onnx, .pt2 (torch.export)")
+    if is_file(name):
+        check_file(name)
 
 
 def build_network(name: str, batch: int = 1, layout: str = "NHWC", inputs: Sequence[dict[str, Any]] = ()) -> Network:
-    """Builds a network by name, or loads it from a file.
+    """Builds a network by name, or loads it from a file (`files.py` says of which kinds), whose layout stays.
 
     Image networks take batch x 224 x 224 x 3; what else a network takes is said where it is built. `inputs` is what the
     user says of a file's inputs.
@@ -52,6 +54,6 @@ def build_network(name: str, batch: int = 1, layout: str = "NHWC", inputs: Seque
     check_network(name, batch, layout)
     asked = asked_inputs(inputs)
     if is_file(name):
-        raise RequestError(f"{name}: files are not read yet.")
+        return load_network(name, batch, asked)
     refuse_inputs(name, asked)
     return _MAKERS[name](batch, layout)
