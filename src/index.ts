@@ -50,7 +50,8 @@ export {
   type TuneOptions,
 } from "./options/options.js";
 export { type BestRecord, bestRecords } from "./records/best.js";
-export { type LogRecord, logRecords, readLog } from "./records/log.js";
+export { logRecords, readLog } from "./records/log.js";
+export type { LogRecord } from "./records/record.js";
 export { isSimulated, SIMULATED_TARGET } from "./target.js";
 export { TUNERS, type TunerName } from "./tuner-name.js";
 export { CHANNELS, type ChannelName } from "./worker/channel.js";

@@ -125,9 +125,11 @@ class Skipped(Protocol):
 @dataclass(frozen=True)
 class Workloads:
     """How a log's records name the tasks and the target, where that is by a file of workloads beside it (protocol,
-    `workloads`): `lines` are those that the file lacks, `numbers` of each task that of its line, from 0 [tasks]."""
+    `workloads`): `lines` are those that the file lacks, of `count` with them; `numbers` is, of each task, that of its
+    line, from 0 [tasks]."""
 
     lines: list[str]
+    count: int
     numbers: list[int]
     target: str
 

@@ -1,10 +1,12 @@
-import { writeFile } from "node:fs/promises";
+import { copyFile, mkdir, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { InvalidRequestError } from "../errors.js";
 import { type BestRecord, bestRecords } from "../records/best.js";
 import { type JobEnd, readJobEnd } from "../records/job-history.js";
 import { logRecords } from "../records/log.js";
-import { isReadWith } from "../records/paths.js";
+import { isDatabase, isReadWith, workloadsOf } from "../records/paths.js";
+import { logAt, newLogOf, tunerOf } from "../records/place.js";
 import { describeSkipped, SkippedLines } from "../records/skipped.js";
 import { describeWorkload, parseWorkload } from "../records/workload.js";
 import { describeEnd, ms, table } from "../report/format.js";
@@ -18,13 +20,14 @@ export function addBest(program: Command, finish: Finish): void {
   const command = program
     .command("best")
     .description("show the best record of each task of a log, what costs the network most first")
-    .argument("<log>", "log of a tuning")
-    .option("--distill <file>", "write only these records into a new log")
+    .argument("<log>", "log of a tuning, or the folder of a database")
+    .option("--distill <file>", "write only these records into a new log; of a database, into a new folder")
     .option("--tvm-python <path>", "taken by every command; this one needs no Python")
     .option("--json", "print an array of objects")
-    .action(async (log, { distill, json }) => {
-      if (distill !== undefined && isReadWith(log, distill)) {
-        throw new InvalidRequestError(`--distill ${distill} is a file that the records are read from. Name another.`);
+    .action(async (named, { distill, json }) => {
+      const log = await logAt(named);
+      if (distill !== undefined && isReadWith(log, distillTo(log, distill))) {
+        throw new InvalidRequestError(`--distill ${distill} is what the records are read from. Name another.`);
       }
       const skipped = new SkippedLines();
       const records = await bestRecords(logRecords(log, skipped));
@@ -38,7 +41,7 @@ export function addBest(program: Command, finish: Finish): void {
         );
       }
       const best = tasksOf(records, job);
-      const tuner = job?.tuner ?? null;
+      const tuner = job?.tuner ?? tunerOf(log) ?? null;
       const simulated = best.filter(({ target }) => isSimulated(target)).length;
       if (simulated > 0) {
         console.error(`${simulated} of these ${best.length} tasks were simulated, not measured.`);
@@ -75,7 +78,7 @@ export function addBest(program: Command, finish: Finish): void {
       }
       if (distill !== undefined) {
         const lines = records.flatMap(({ line }) => (line === null ? [] : [`${line}\n`]));
-        await writeFile(distill, lines.join("")).catch((error: NodeJS.ErrnoException) => {
+        await write(log, distillTo(log, distill), lines).catch((error: NodeJS.ErrnoException) => {
           throw new InvalidRequestError(
             `${distill} cannot be written (${error.code}). Choose a path you may write to.`,
           );
@@ -85,6 +88,20 @@ export function addBest(program: Command, finish: Finish): void {
       finish(EXIT.done);
     });
   example(command, "familyseer best mobilenet.log --distill mobilenet.best.log");
+}
+
+/** The file of records that some of a log's are written to: of a database one of a database, which may be named by its folder. */
+function distillTo(log: string, distill: string): string {
+  return isDatabase(log) ? newLogOf("metaschedule", distill) : distill;
+}
+
+/** Writes lines of a log; of a database with all workloads, so that the lines go on naming theirs. */
+async function write(log: string, to: string, lines: readonly string[]): Promise<void> {
+  if (isDatabase(log)) {
+    await mkdir(dirname(to), { recursive: true });
+    await copyFile(workloadsOf(log), workloadsOf(to));
+  }
+  await writeFile(to, lines.join(""));
 }
 
 /** A task's best record with what is known of the task. */

@@ -21,7 +21,7 @@ export function addEvaluate(program: Command, finish: Finish): void {
     .description("compile a network with a log's best programs and time it beside the untuned build");
   const named = withNetworkOptions(described)
     .optionsGroup(GROUPS.required)
-    .requiredOption("--log <file>", "log of a tuning")
+    .requiredOption("--log <file>", "log of a tuning, or the folder of a database")
     .optionsGroup(GROUPS.usual)
     .option("--repeat <n>", "timings of each build, in turn; the median counts", wholeNumber, 5);
   const leastTime = { help: "least time of a timing", default: 300, group: "usual" } as const;

@@ -1,3 +1,5 @@
+import { mkdir, rmdir } from "node:fs/promises";
+import { dirname } from "node:path";
 import { PassThrough } from "node:stream";
 import type { RoundOutcome } from "../core/decider.js";
 import { type Families, groupFamilies } from "../core/families.js";
@@ -15,11 +17,13 @@ import { settled } from "../options/tuner-defaults.js";
 import type { DescribedInput } from "../protocol/operations/extract.js";
 import type { DeviceSettings } from "../protocol/operations/register.js";
 import { AppendOnlyFile } from "../records/append-only-file.js";
+import { namesEntry } from "../records/database.js";
 import { type JobHistory, readHistory } from "../records/job-history.js";
 import { entry } from "../records/journal.js";
 import { checkAppendable } from "../records/log.js";
 import { LogLock } from "../records/log-lock.js";
-import { journalOf, modelsOf } from "../records/paths.js";
+import { isDatabase, journalOf, modelsOf } from "../records/paths.js";
+import { logAt, newLogAt, newLogOf, requireLogOf, tunerOf } from "../records/place.js";
 import { tunerNamed } from "../tuner-name.js";
 import { startWorker } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
@@ -43,6 +47,7 @@ import {
 } from "./resume.js";
 import { RoundRunner, type RoundsOfJob } from "./round-runner.js";
 import { bestByOrigin, countFailures, deviceShares, firstError } from "./round-summary.js";
+import { writeWorkloads } from "./workloads.js";
 
 const CANCELLED = { type: "cancelled" } as const;
 
@@ -81,16 +86,21 @@ export function tune(options: TuneOptions): AsyncGenerator<TuneEvent, void, void
  * @throws InvalidRequestError (from `events()`) for what cannot be tuned; nothing is written then.
  */
 export class Tuner {
-  readonly options: CompleteTuneOptions;
+  #options: CompleteTuneOptions;
   readonly #devices: DeviceSettings;
   readonly #stopping = new AbortController();
 
   constructor(options: TuneOptions) {
     const simulated = options.simulated ? { target: simulatedTarget(options.target) } : {};
-    this.options = { ...complete(options), ...simulated };
+    this.#options = { ...complete(options), ...simulated };
     checkPolicy(this.options);
     this.#devices = deviceSettings(this.options);
     checkWorkers(this.options);
+  }
+
+  /** From its first event on with the files of records in place of the databases that its user named. */
+  get options(): CompleteTuneOptions {
+    return this.#options;
   }
 
   /** Ends the job as an abort of `signal` does. */
@@ -119,14 +129,17 @@ export class Tuner {
   }
 
   async #run(emit: Emit): Promise<void> {
-    const { log: path, resume, wait } = this.options;
     const begun = performance.now();
-    await checkAppendable(path);
     let history: JobHistory | null = null;
+    let first: Worker | null = null;
+    let folder: string | undefined;
     let lock: LogLock | null = null;
     try {
-      lock = await LogLock.take(path, wait ? this.#stopping.signal : null);
-      history = resume ? await readHistory(path) : null;
+      first = await this.#findLogs();
+      const { log, resume, wait } = this.options;
+      folder = isDatabase(log) ? await mkdir(dirname(log), { recursive: true }) : undefined;
+      lock = await LogLock.take(log, wait ? this.#stopping.signal : null);
+      history = resume ? await readHistory(log) : null;
       if (history) {
         requireSameOptions(settled(this.options, history.started.tuner), history);
       }
@@ -134,7 +147,9 @@ export class Tuner {
         emit({ type: "ended-before", reason: history.ended });
         return;
       }
-      await this.#job(history, begun, emit);
+      const started = first ?? (await startWorker(this.#settings(history)));
+      first = null;
+      await this.#job(started, history, begun, emit);
     } catch (error) {
       if (!(error instanceof CancelledError)) {
         throw error;
@@ -143,17 +158,55 @@ export class Tuner {
       emit(endedBeforeItBegan(history, begun));
     } finally {
       await lock?.release();
+      await first?.close();
+      if (folder !== undefined) {
+        // It stays if anything was written.
+        await rmdir(folder).catch(() => undefined);
+      }
     }
   }
 
+  /**
+   * Finds the files that the records are, or will be, in.
+   *
+   * @returns a worker where one had to be asked: a new log is a file or a folder by its tuner.
+   */
+  async #findLogs(): Promise<Worker | null> {
+    const { log: named, loadLog, tuner } = this.options;
+    const there = await newLogAt(named);
+    await checkAppendable(there ?? named);
+    const first = there === null && tuner === undefined ? await startWorker(this.#settings(null)) : null;
+    try {
+      const log = there ?? newLogOf(tuner ?? first?.tuner ?? "", named);
+      this.#options = { ...this.options, log, loadLog: loadLog === null ? null : await logAt(loadLog) };
+      this.#requireLogsOf(tuner ?? first?.tuner ?? tunerOf(log));
+    } catch (error) {
+      await first?.close();
+      throw error;
+    }
+    return first;
+  }
+
+  #requireLogsOf(tuner: string | undefined): void {
+    const { log, loadLog } = this.options;
+    for (const each of tuner === undefined ? [] : [log, loadLog ?? []].flat()) {
+      requireLogOf(tuner ?? "", each);
+    }
+  }
+
+  #settings(history: JobHistory | null): CompleteTuneOptions {
+    const { tuner, tvmPython, log } = this.options;
+    const known = history ? tunerNamed(history.started.tuner) : (tuner ?? (tvmPython ? undefined : tunerOf(log)));
+    return { ...this.options, tuner: known, signal: this.#stopping.signal };
+  }
+
   /** A new job, or the rest of one. */
-  async #job(history: JobHistory | null, begun: number, emit: Emit): Promise<void> {
-    const asked = { ...this.options, signal: this.#stopping.signal };
-    const settings = history ? { ...asked, tuner: tunerNamed(history.started.tuner) } : asked;
-    const first = await startWorker(settings);
+  async #job(first: Worker, history: JobHistory | null, begun: number, emit: Emit): Promise<void> {
+    const settings = this.#settings(history);
     let workers: FamilyWorkers | null = null;
     let files: Files | null = null;
     try {
+      this.#requireLogsOf(first.tuner);
       const options = settled(this.options, first.tuner);
       const policy = policyOf(options, first.tuner);
       await checkNetwork(first, options);
@@ -182,6 +235,7 @@ export class Tuner {
       });
       const past = await this.#goOn(history, tasks, beginning, decider, gains);
 
+      const names = await writeWorkloads(workers, options.log);
       files = await Files.open(options.log);
       const { log, journal } = files;
       const { recordsTaken } = beginning;
@@ -199,6 +253,7 @@ export class Tuner {
             ? { type: "resumed", trials, tasks: tasks.map(({ id }) => id), threads }
             : { ...began, options: asJournaled(options), basis },
         ),
+        ...(names ? [namesEntry(names, target, tasks)] : []),
       ]);
 
       const [roundsBegun, busyBefore] = [performance.now(), workers.busySeconds];

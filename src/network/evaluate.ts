@@ -3,6 +3,7 @@ import { median } from "simple-statistics";
 import { InvalidRequestError } from "../errors.js";
 import type { DescribedInput } from "../protocol/operations/extract.js";
 import { requireLog } from "../records/log.js";
+import { logAt, requireLogOf, tunerOf } from "../records/place.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import type { Worker } from "../worker/worker.js";
 import { type Measures, requireTarget } from "./gpus.js";
@@ -85,10 +86,13 @@ async function withNetwork<T>(
   measures: Measures,
   work: (worker: Worker, threads: number | null) => Promise<T>,
 ): Promise<T> {
-  const { log, acceptOtherTargets = false, onNotice } = options;
+  const { acceptOtherTargets = false, onNotice, tvmPython } = options;
+  const log = await logAt(options.log);
   await requireLog(log);
-  const worker = await startWorker(options);
+  const { tuner = tvmPython === undefined ? tunerOf(log) : undefined } = options;
+  const worker = await startWorker({ ...options, tuner });
   try {
+    requireLogOf(worker.tuner, log);
     await checkNetwork(worker, options);
     for (const warning of await requireTarget(worker, options, measures)) {
       onNotice?.(warning);

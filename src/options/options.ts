@@ -15,7 +15,10 @@ export interface CommonTuneOptions {
   readonly model: string;
   /** Programs to measure in all. */
   readonly trials: number;
-  /** The file records are appended to; the journal and the cost models are written beside it. */
+  /**
+   * The file records are appended to, or, for MetaSchedule, the folder of its database, which is made; the journal and the cost
+   * models are written beside the records.
+   */
   readonly log: string;
   /** Inputs of the network in one run. */
   readonly batch?: number;
@@ -50,7 +53,7 @@ export interface CommonTuneOptions {
   readonly wait?: boolean;
   /** Take records that were measured for other targets, too. */
   readonly acceptOtherTargets?: boolean;
-  /** An earlier log whose records count as measured and train the cost models. */
+  /** An earlier log, or the folder of a database, whose records count as measured and train the cost models. */
   readonly loadLog?: string | null;
   /** A folder of cost models an earlier run saved; the fast mode takes its best schedules, too. */
   readonly loadModels?: string | null;

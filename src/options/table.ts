@@ -34,7 +34,7 @@ const COMMON = {
   },
   log: {
     flag: "--log <file>",
-    help: "file that records are appended to; the journal is written beside it",
+    help: "file that records are appended to, or, for MetaSchedule, the folder of a database; the journal is beside them",
     group: "required",
     required: true,
     decides: false,
@@ -89,7 +89,7 @@ const COMMON = {
   },
   loadLog: {
     flag: "--load-log <file>",
-    help: "take over the records of an earlier log",
+    help: "take over the records of an earlier log, or of the folder of a database",
     group: "usual",
     default: null,
     decides: true,

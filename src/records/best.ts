@@ -1,4 +1,4 @@
-import type { LogRecord } from "./log.js";
+import type { LogRecord } from "./record.js";
 
 /** The best record of one task in a log, and how much was tried for it. */
 export interface BestRecord {

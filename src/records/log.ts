@@ -3,20 +3,12 @@ import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { UNMEASURED_COST } from "../core/task.js";
 import { InvalidRequestError } from "../errors.js";
+import { DatabaseReader } from "./database.js";
 import { type Line, linesOf } from "./lines.js";
+import { isDatabase } from "./paths.js";
+import { logAt } from "./place.js";
+import type { LogRecord } from "./record.js";
 import { SkippedLines, type Unusable } from "./skipped.js";
-
-/** One line of TVM's log: a program, what it cost, and on what. */
-export interface LogRecord {
-  readonly workloadKey: string;
-  readonly target: string;
-  /** Mean cost in seconds; null for a program that failed. */
-  readonly cost: number | null;
-  /** When it was measured, in whole seconds since 1970; null where the record does not say. */
-  readonly timestamp: number | null;
-  /** The line as it stands in the file. */
-  readonly line: string;
-}
 
 /** TVM's record format, as far as it is read here (src/auto_scheduler/measure_record.cc). */
 const recordSchema = z.object({
@@ -28,8 +20,8 @@ const recordSchema = z.object({
 /** The versions of the format up to TVM 0.18's. */
 const VERSIONS = /^v0\.[1-6]$/;
 
-/** A line of a log as a record, or why it is none that can be used. */
-export function parseRecord(line: string): LogRecord | Unusable {
+/** A line of the auto-scheduler's log as a record, or why it is none that can be used. */
+function parseRecord(line: string): LogRecord | Unusable {
   const parsed = recordSchema.safeParse(contentOf(line));
   if (!parsed.success) {
     return { reason: "no-record", of: null };
@@ -55,7 +47,8 @@ function contentOf(line: string): unknown {
 }
 
 /**
- * The records of a log, one after another, so that a log of any length can be read. Lines that are no records, or none
+ * The records of a log, one after another, so that a log of any length can be read; of a database, whose folder may be named in
+ * its place, too. Lines that are no records, or none
  * that can be used, are left out and added to `skipped`.
  *
  * @throws InvalidRequestError if the file cannot be read, or there are lines in it, but not one record.
@@ -64,13 +57,15 @@ export async function* logRecords(
   path: string,
   skipped: SkippedLines = new SkippedLines(),
 ): AsyncGenerator<LogRecord, void, void> {
+  const log = await logAt(path);
+  const database = isDatabase(log) ? await DatabaseReader.open(log) : null;
   let any = false;
   let first: Line | null = null;
-  for await (const line of linesOf(path, refuseToRead(path))) {
+  for await (const line of linesOf(log, refuseToRead(log))) {
+    const record = database ? database.record(line.text) : parseRecord(line.text);
     if (line.text.trim() === "") {
       continue;
     }
-    const record = parseRecord(line.text);
     if ("reason" in record) {
       first ??= line;
       skipped.add(record, line.number);
@@ -80,12 +75,23 @@ export async function* logRecords(
     }
   }
   if (first && !any) {
+    const [expected, other] = database ? ["MetaSchedule's database", ANSORS] : ["TVM's auto_scheduler", DATABASES];
     throw new InvalidRequestError(
-      `Line ${first.number} of ${path} is not a record of TVM's auto_scheduler that can be used, nor is any other: ` +
-        `${first.text.slice(0, 60)}. Expected a log that a tuning wrote.`,
+      `Line ${first.number} of ${log} is not a record of ${expected} that can be used, nor is any other: ` +
+        `${first.text.slice(0, 60)}. ${other.begins.test(first.text) ? other.hint : "Expected a log that a tuning wrote."}`,
     );
   }
 }
+
+/** What a line of the other tuner's is known by, and what to do with it. */
+const ANSORS = {
+  begins: /^\s*\{"i"/,
+  hint: "It is one of TVM's auto_scheduler: expected it in a file of another name.",
+} as const;
+const DATABASES = {
+  begins: /^\s*\[\d+,\[/,
+  hint: "It is one of a database of MetaSchedule's: expected the folder of that, with its database_workload.json.",
+} as const;
 
 /** All records of a log, as {@link logRecords} gives them. */
 export async function readLog(path: string, skipped?: SkippedLines): Promise<LogRecord[]> {
@@ -103,11 +109,12 @@ function refuseToRead(path: string): (error: NodeJS.ErrnoException) => never {
 }
 
 /**
- * Checks that records can be appended to a path, without writing anything.
+ * Checks that records can be appended to a log, without writing anything. The folder of a database may not be there yet.
  *
  * @throws InvalidRequestError if it is a folder, in none, not writable, or a file of something else.
  */
-export async function checkAppendable(path: string): Promise<void> {
+export async function checkAppendable(log: string): Promise<void> {
+  const path = isDatabase(log) && !(await stat(dirname(log)).catch(() => null)) ? dirname(log) : log;
   const folder = await stat(dirname(resolve(path))).catch(() => null);
   if (!folder?.isDirectory()) {
     throw new InvalidRequestError(`The log ${path} cannot be written: there is no folder ${dirname(resolve(path))}.`);

@@ -1,6 +1,30 @@
-import { join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 
 /** Every path that follows from that of a log: what a job keeps beside it. */
+
+/** The files of a database of MetaSchedule's (TVM: s_tir/meta_schedule/database/json_database.py). */
+const RECORDS = "database_tuning_record.json";
+const WORKLOADS = "database_workload.json";
+
+/** Whether a log is the file of records of a database, so that its lines name workloads in the file beside it. */
+export function isDatabase(log: string): boolean {
+  return basename(log) === RECORDS;
+}
+
+/** The log in the folder of a database. */
+export function logIn(database: string): string {
+  return join(database, RECORDS);
+}
+
+/** The workloads that a database's records are of. */
+export function workloadsOf(log: string): string {
+  return join(dirname(log), WORKLOADS);
+}
+
+/** What users call a log: of a database its folder. */
+export function namedAs(log: string): string {
+  return isDatabase(log) ? dirname(log) : log;
+}
 
 /** Every decision of its jobs, with why. */
 export function journalOf(log: string): string {

@@ -2,8 +2,8 @@ import { z } from "zod";
 
 const workloadSchema = z.tuple([z.string()]).rest(z.unknown());
 const shapeSchema = z.array(z.number());
-/** What TVM calls a computation that has no name: a digest of its text. */
-const DIGEST = /^[0-9a-f]{32}$/;
+/** What TVM calls a computation that has no name: a digest of its text, or, of MetaSchedule's, a hash of its structure. */
+const DIGEST = /^([0-9a-f]{32}|\d{10,20})$/;
 const DIGEST_SHOWN = 8;
 
 /** What a workload key says: a function's name, or the digest of a computation, and what it was called with. */

@@ -2,6 +2,8 @@ import { randomBytes } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import type { TuneEvent } from "../job/events.js";
+import { namedAs } from "../records/paths.js";
+import { newLogAt } from "../records/place.js";
 import { LiveRun } from "./live-run.js";
 import { type Answer, LiveServer, text } from "./live-server.js";
 import { renderPage } from "./page.js";
@@ -37,8 +39,9 @@ export class LivePage {
    * @throws InvalidRequestError if there is a log that is none, or the port cannot be had.
    */
   static async open({ log, options, port = 0 }: Shown): Promise<LivePage> {
-    const before = (await stat(log).catch(() => null)) ? await readRunsSoFar(log) : new RunsSoFar();
-    const page = new LivePage(new LiveRun(basename(log), before, { ...options }));
+    const there = await newLogAt(log);
+    const before = there && (await stat(there).catch(() => null)) ? await readRunsSoFar(there) : new RunsSoFar();
+    const page = new LivePage(new LiveRun(basename(namedAs(log)), before, { ...options }));
     page.#server = await LiveServer.listen(port, (path) => page.#answer(path));
     return page;
   }

@@ -1,5 +1,5 @@
 import type { JournalEntry } from "../records/journal.js";
-import type { LogRecord } from "../records/log.js";
+import type { LogRecord } from "../records/record.js";
 import { MOST_POINTS, thinned } from "./curves.js";
 import { NotableDecisions } from "./decisions.js";
 import { describeDeath, describeEnd, describeReason } from "./format.js";

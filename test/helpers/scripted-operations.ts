@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { setTimeout as delay, setImmediate } from "node:timers/promises";
 import type { Origin } from "../../src/core/fast/recipe.js";
 import type { OperationName, Params, Result, workerOperations } from "../../src/protocol/operations/index.js";
@@ -7,6 +8,8 @@ import { checked, checkedParams, checkedResult } from "./checked.js";
 
 /** What a test has the scripted worker do. */
 export interface Script {
+  /** The tuner that it says its TVM has; records are of its format. */
+  readonly tuner?: string;
   readonly tasks?: number;
   /** Programs that each task has; null: no end of them. */
   readonly exhausted?: number | null;
@@ -29,12 +32,16 @@ type Answers = {
 };
 
 const TARGET = "llvm";
+/** As records of a database have it. */
+const SPELLED = '{"kind":"llvm","keys":["cpu"],"num-cores":2,"tag":""}';
+/** The seconds of a program that failed. */
+const FAILED = 1e10;
 const FAMILIES = ["nn.conv2d", "nn.conv2d", "nn.conv2d", "nn.dense", "nn.dense"];
 const HARDWARE = [2, 64, 64, 0, 0, 0, 0, 0];
 
 /**
  * A worker's operations without TVM. What a program costs depends on its task and how many there were before, and nothing
- * else, so that jobs can be compared. It remembers nothing but what `load` reads. Records are of TVM's format. What it is asked
+ * else, so that jobs can be compared. It remembers nothing but what `load` reads. Records are of TVM's formats. What it is asked
  * and what it answers is held against the protocol: whoever changes that hears of it here.
  */
 export class ScriptedOperations {
@@ -44,7 +51,16 @@ export class ScriptedOperations {
   #candidates = 0;
 
   constructor(script: Script) {
-    this.#script = { tasks: 5, exhausted: 70, failsEvery: 6, fewAhead: false, devices: 1, seconds: 0, ...script };
+    this.#script = {
+      tuner: "ansor",
+      tasks: 5,
+      exhausted: 70,
+      failsEvery: 6,
+      fewAhead: false,
+      devices: 1,
+      seconds: 0,
+      ...script,
+    };
     this.#done = Array.from({ length: this.#script.tasks }, () => 0);
   }
 
@@ -82,15 +98,30 @@ export class ScriptedOperations {
     bounds: () => ({ least_costs: null }),
     load: async ({ log, from, to }) => {
       const text = (await readFile(log)).subarray(from, to ?? undefined).toString();
-      const records = text.split("\n").flatMap((line) => (line.endsWith("}") ? [JSON.parse(line)] : []));
-      const tasks = records.map(({ i }) => taskOf(i[0][0]));
-      for (const task of tasks) {
+      const lines = text.split("\n").flatMap((line) => (/[}\]]$/.test(line) ? [JSON.parse(line)] : []));
+      const records = this.#ofDatabase
+        ? lines.map(([task, [, [seconds]]]) => ({ task, cost: seconds === FAILED ? null : seconds }))
+        : lines.map(({ i, r }) => ({ task: taskOf(i[0][0]), cost: r[1] === 0 ? r[0][0] : null }));
+      for (const { task } of records) {
         this.#done[task] = this.#doneOf(task) + 1;
       }
-      return { tasks, costs: records.map(({ r }) => (r[1] === 0 ? r[0][0] : null)), skipped: [], matched: 0 };
+      return {
+        tasks: records.map(({ task }) => task),
+        costs: records.map(({ cost }) => cost),
+        skipped: [],
+        matched: 0,
+      };
     },
     register: () => ({ notices: [] }),
-    workloads: () => ({ workloads: null }),
+    workloads: async ({ log }) => {
+      if (!this.#ofDatabase) {
+        return { workloads: null };
+      }
+      const before = await readFile(join(dirname(log), "database_workload.json"), "utf8").catch(() => "");
+      const numbers = this.#done.map((_, task) => task);
+      const lines = numbers.map((task) => JSON.stringify([hashOf(task), "AAAA"])).slice(before.split("\n").length - 1);
+      return { workloads: { lines, count: numbers.length, numbers, target: SPELLED } };
+    },
     propose: ({ task, programs, recipe }) => {
       const { exhausted, fewAhead } = this.#script;
       const shares = Object.entries(recipe?.programs ?? {}) as [Origin, number][];
@@ -125,6 +156,10 @@ export class ScriptedOperations {
     save: () => ({ models: [] }),
   };
 
+  get #ofDatabase(): boolean {
+    return this.#script.tuner === "metaschedule";
+  }
+
   #doneOf(task: number): number {
     return this.#done[task] ?? 0;
   }
@@ -135,14 +170,17 @@ export class ScriptedOperations {
     this.#done[task] = program + 1;
     const failed = failsEvery !== null && program % failsEvery === failsEvery - 1;
     const cost = failed ? null : costOf(task, program);
-    const record = {
-      i: [
-        [keyOf(task), TARGET, HARDWARE, "", 0, []],
-        [[], stepsOf(program)],
-      ],
-      r: [[cost ?? 1e10], failed ? 4 : 0, 0.1, 1_700_000_000],
-      v: "v0.6",
-    };
+    const seconds = [cost ?? FAILED];
+    const record = this.#ofDatabase
+      ? [task, [[[["Step", [], [program], []]], []], seconds, JSON.parse(SPELLED), [["TENSOR", "float32", [512, 512]]]]]
+      : {
+          i: [
+            [keyOf(task), TARGET, HARDWARE, "", 0, []],
+            [[], stepsOf(program)],
+          ],
+          r: [seconds, failed ? 4 : 0, 0.1, 1_700_000_000],
+          v: "v0.6",
+        };
     const origin = this.#origins.get(candidate) ?? "evolution";
     this.#origins.delete(candidate);
     return {
@@ -162,6 +200,11 @@ export class ScriptedOperations {
 /** The workload key of a scripted task. */
 export function keyOf(task: number): string {
   return JSON.stringify([`task-${task}`, [512, 512], [512, 512], [512, 512]]);
+}
+
+/** What a database calls its workload. */
+function hashOf(task: number): string {
+  return `${10_000_000_000 + task}`;
 }
 
 function taskOf(key: string): number {

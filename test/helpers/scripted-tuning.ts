@@ -3,6 +3,8 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { journalOf } from "../../src/records/paths.js";
+import { newLogOf } from "../../src/records/place.js";
 import type { WorkerScript } from "./scripted-worker.js";
 import { temporaryFolder } from "./temporary-folder.js";
 
@@ -25,12 +27,16 @@ export interface Ended {
 
 /** A folder with a log, and the command line's `tune` with a scripted worker on it. */
 export class ScriptedTuning {
-  private constructor(readonly folder: string) {}
+  private constructor(
+    readonly folder: string,
+    private readonly script: WorkerScript,
+  ) {}
 
-  static async make(): Promise<ScriptedTuning> {
+  /** Where there is no script, each run's environment may have one. */
+  static async make(script?: WorkerScript): Promise<ScriptedTuning> {
     const folder = await temporaryFolder();
-    await scriptedPython(folder);
-    return new ScriptedTuning(folder);
+    await scriptedPython(folder, script);
+    return new ScriptedTuning(folder, script ?? {});
   }
 
   /** What stands in for a Python: the scripted worker. */
@@ -42,8 +48,13 @@ export class ScriptedTuning {
     return join(this.folder, "t.log");
   }
 
+  /** The log, or, of a database, the file of records in it. */
+  get recordsFile(): string {
+    return newLogOf(this.script.tuner ?? "ansor", this.log);
+  }
+
   get journal(): string {
-    return `${this.log}.journal.jsonl`;
+    return journalOf(this.recordsFile);
   }
 
   /** The command line's `tune`, for another program to run. */
@@ -72,7 +83,7 @@ export class ScriptedTuning {
   }
 
   async records(): Promise<string[]> {
-    return (await readFile(this.log, "utf8")).split("\n").slice(0, -1);
+    return (await readFile(this.recordsFile, "utf8")).split("\n").slice(0, -1);
   }
 
   /** What was decided, and what came of it, round by round. */

@@ -17,8 +17,6 @@ export interface WorkerScript extends Script {
   readonly nth?: number;
   /** The version of the protocol that it says it speaks. */
   readonly protocol?: number;
-  /** The tuner that it says its TVM has. */
-  readonly tuner?: string;
 }
 
 type Request = Extract<ToWorker, { type: "request" }>;

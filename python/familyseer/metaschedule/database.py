@@ -116,6 +116,7 @@ def workloads_for(log: str, modules: Sequence[tvm.IRModule], target: MetaTarget)
     places = [*found, *lacking]
     return Workloads(
         [workload_line(modules[index]) for index in lacking],
+        len(places),
         [places.index(index) for index in range(len(modules))],
         str(target.tvm),
     )

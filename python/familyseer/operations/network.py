@@ -75,4 +75,8 @@ def load(
 
 def workloads(job: Job, log: str) -> messages.WorkloadsResult:
     named = job.extracted("workloads").workloads(log)
-    return {"workloads": {"lines": named.lines, "numbers": named.numbers, "target": named.target} if named else None}
+    return {
+        "workloads": {"lines": named.lines, "count": named.count, "numbers": named.numbers, "target": named.target}
+        if named
+        else None
+    }

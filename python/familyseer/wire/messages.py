@@ -368,6 +368,7 @@ class WorkloadsParams(TypedDict):
 
 class Workloads(TypedDict):
     lines: list[str]
+    count: int
     numbers: list[int]
     target: str
 

@@ -69,7 +69,7 @@ describe("best", () => {
     const before = await readFile(log, "utf8");
     const over = await execa("node", ["scripts/familyseer.js", "best", log, "--distill", log], { reject: false });
     assert.equal(over.exitCode, 2, over.stderr);
-    assert.match(over.stderr, /is a file that the records are read from/);
+    assert.match(over.stderr, /is what the records are read from/);
     assert.equal(await readFile(log, "utf8"), before);
     const full = await execa("bash", ["-c", 'node scripts/familyseer.js best "$0" >/dev/full', log], { reject: false });
     assert.equal(full.exitCode, 1, full.stderr);

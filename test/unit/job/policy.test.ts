@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { ScriptedTuning } from "../../helpers/scripted-tuning.js";
 
-const META = { FAMILYSEER_SCRIPT: JSON.stringify({ tuner: "metaschedule" }) };
+const META = { tuner: "metaschedule" };
 const REFERENCE = ["--mode", "reference", "--trials", "40", "--trials-per-round", "4"];
 
 describe("the search policy of a job", function () {
@@ -12,14 +12,14 @@ describe("the search policy of a job", function () {
     tuning = await ScriptedTuning.make();
   });
   const started = async () => JSON.parse((await readFile(tuning.journal, "utf8")).split("\n")[0] ?? "");
-  const run = (args: readonly string[], env = {}) => tuning.run([...REFERENCE, ...args], undefined, env);
+  const run = (args: readonly string[]) => tuning.run([...REFERENCE, ...args]);
 
   it("is the tuner's own where none is asked for, and the journal has it", async () => {
     assert.equal((await run([])).exitCode, 0);
     const { tuner, options } = await started();
     assert.deepEqual([tuner, options.searchPolicy], ["ansor", "sketch.xgb.family_op"]);
-    tuning = await ScriptedTuning.make();
-    assert.equal((await run([], META)).exitCode, 0);
+    tuning = await ScriptedTuning.make(META);
+    assert.equal((await run([])).exitCode, 0);
     const ofMetaSchedule = await started();
     assert.deepEqual(
       [ofMetaSchedule.tuner, ofMetaSchedule.options.searchPolicy],
@@ -28,13 +28,14 @@ describe("the search policy of a job", function () {
   });
 
   it("of a job that goes on may be left out or named, and is no other", async () => {
-    await run([], META);
+    tuning = await ScriptedTuning.make(META);
+    await run([]);
     const more = ["--resume", "--trials", "60"];
     for (const named of [[], ["--search-policy", "meta.xgb.family_op"]]) {
-      const { exitCode, stderr } = await run([...more, ...named], META);
+      const { exitCode, stderr } = await run([...more, ...named]);
       assert.equal(exitCode, 0, stderr);
     }
-    const { exitCode, stderr } = await run([...more, "--search-policy", "meta.xgb"], META);
+    const { exitCode, stderr } = await run([...more, "--search-policy", "meta.xgb"]);
     assert.equal(exitCode, 2);
     assert.match(stderr, /searchPolicy was "meta.xgb.family_op" and is "meta.xgb"/);
   });
@@ -49,11 +50,12 @@ describe("the search policy of a job", function () {
   });
 
   it("of another tuner is refused in a line, and nothing is written", async () => {
-    for (const [policy, env, words] of [
+    for (const [policy, script, words] of [
       ["sketch.xgb", META, /"sketch", is the search of Ansor, and the tuner is MetaSchedule/],
       ["meta.xgb", {}, /"meta", is the search of MetaSchedule, and the tuner is Ansor/],
     ] as const) {
-      const { exitCode, stderr } = await run(["--search-policy", policy], env);
+      tuning = await ScriptedTuning.make(script);
+      const { exitCode, stderr } = await run(["--search-policy", policy]);
       assert.equal(exitCode, 2);
       assert.match(stderr, words);
       assert.equal(stderr.trim().split("\n").length, 1, stderr);
@@ -62,10 +64,15 @@ describe("the search policy of a job", function () {
   });
 
   it("of MetaSchedule with two parts warms up every task, takes the limit of a task, and says what it does not know", async () => {
-    const { exitCode, stderr, events } = await run(
-      ["--search-policy", "meta.xgb", "--trials-per-task", "6", "--beta", "3"],
-      META,
-    );
+    tuning = await ScriptedTuning.make(META);
+    const { exitCode, stderr, events } = await run([
+      "--search-policy",
+      "meta.xgb",
+      "--trials-per-task",
+      "6",
+      "--beta",
+      "3",
+    ]);
     assert.equal(exitCode, 0, stderr);
     const [first] = events;
     assert.ok(first);

@@ -129,7 +129,7 @@ describe("a job that is resumed", function () {
     assert.match(journal, /^\{[^\n]*"tuner":"ansor"/);
     await writeFile(tuning.journal, journal.replace('"tuner":"ansor",', ""));
     const refused = await asking("--tuner", "metaschedule");
-    assert.match(refused.stderr, /other options: tuner was "ansor" and is "metaschedule"\./);
+    assert.match(refused.stderr, /is a file of another tuner's records\. MetaSchedule has them in a database/);
     assert.equal(refused.exitCode, 2);
     const { exitCode, stderr } = await asking("--tuner", "ansor");
     assert.equal(exitCode, 0, stderr);
