@@ -24,6 +24,8 @@ import tvm
 from .tvm_names import nvcc
 from .tvm_names import register as register_with_tvm
 
+# Of CUDA 13; of CUDA 12 those for tensor cores, the C++ standard library, and all others.
+_HEADER_WHEELS = ("nvidia.cu13", "nvidia.cuda_nvcc", "nvidia.cuda_cccl", "nvidia.cuda_runtime")
 NVRTC_NAMES = ("libnvrtc.so.12", "libnvrtc.so.13", "libnvrtc.so.11.2", "libnvrtc.so")
 NO_GPU = (
     "There is no GPU that this TVM can use. Expected one, and a TVM with CUDA: run `scripts/setup --cuda` and "
@@ -103,9 +105,11 @@ def _nvrtc() -> ctypes.CDLL:
 
 
 def _include_folders() -> list[Path]:
-    """Where CUDA's headers are, which programs with half-precision numbers include."""
-    folders = [Path(os.environ.get("CUDA_HOME", "/usr/local/cuda")) / "include"]
-    wheel = importlib.util.find_spec("nvidia.cuda_runtime") if importlib.util.find_spec("nvidia") else None
-    if wheel and wheel.submodule_search_locations:
-        folders.insert(0, Path(wheel.submodule_search_locations[0]) / "include")
+    """Where CUDA's headers are, which programs with half-precision numbers include, and from TVM 0.20 on all."""
+    homes = [Path(os.environ.get("CUDA_HOME", "/usr/local/cuda"))]
+    for name in _HEADER_WHEELS if importlib.util.find_spec("nvidia") else ():
+        wheel = importlib.util.find_spec(name)
+        if wheel and wheel.submodule_search_locations:
+            homes.insert(0, Path(wheel.submodule_search_locations[0]))
+    folders = [home / include for home in homes for include in ("include", "include/cccl")]
     return [folder for folder in folders if folder.is_dir()]

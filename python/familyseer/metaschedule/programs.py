@@ -57,7 +57,9 @@ def instantiate(payload: tuple[tvm.IRModule, tvm.target.Target]) -> Callable[[],
 
     def compile_it() -> Compiled:
         as_run = RemoveWeightLayoutRewriteBlock(skip_tensor_rewrite=True)(module)
-        return Compiled(build(as_run, target=target), arguments)
+        # TVM compiles CUDA for the arch of the target it is within.
+        with target:
+            return Compiled(build(as_run, target=target), arguments)
 
     return compile_it
 
