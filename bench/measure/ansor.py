@@ -1,9 +1,7 @@
-"""TVM's LocalBuilder and LocalRunner, and our engine, on the same programs, alternated.
+"""Ansor's programs: TVM's builder and runner, and our engine.
 
 For each kind of task of mobilenetv2_0.5: random programs, programs evolved by a model of those, and random ones of
 which one takes 15 s to build. Ours runs with the same timing, and again with early ending of clearly worse programs.
-The floor is what cannot be saved by moving programs better: processor seconds of ours for building, over the cores, and
-the seconds in which programs were being timed.
 """
 
 from __future__ import annotations
@@ -12,11 +10,9 @@ import argparse
 import functools
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
@@ -26,13 +22,12 @@ from familyseer.ansor.results import FAILED_COST, measure_result
 from familyseer.ansor.target import parse_target
 from familyseer.ansor.tasks import extract
 from familyseer.measuring.build import link_here
-from familyseer.measuring.cpus import find_threads
 from familyseer.measuring.engine import Engine, EngineSettings
-from familyseer.measuring.program import Measured
 from familyseer.measuring.run import Timing
-from familyseer.nvrtc import NO_GPU, gpu_count
 from tvm import auto_scheduler
 from tvm.contrib import tar
+
+from .outcome import Outcome, by_engine, show
 
 PROGRAMS = 16
 SLOW_BUILD_SECONDS = 15.0
@@ -60,15 +55,6 @@ def slow_build(pack: Callable[..., Any], marker: Path) -> Callable[..., Any]:
     return function
 
 
-@dataclass
-class Outcome:
-    """One side's costs in seconds, and the seconds it took for them."""
-
-    seconds: float
-    costs: list[float]
-    floor: float = 0.0
-
-
 def by_tvm(inputs: list[Any], build_func: Any = "default") -> Outcome:
     """As TVM's ProgramMeasurer does it: twice as many programs at a time as are built at once."""
     cores = os.cpu_count() or 1
@@ -83,15 +69,8 @@ def by_tvm(inputs: list[Any], build_func: Any = "default") -> Outcome:
     return Outcome(time.monotonic() - begun, costs)
 
 
-def by_engine(engine: Engine, inputs: list[Any]) -> Outcome:
-    begun = time.monotonic()
-    measured: list[Measured] = [
-        future.result() for future in [engine.submit(AnsorProgram(one), TIMING) for one in inputs]
-    ]
-    seconds = time.monotonic() - begun
-    cores = os.cpu_count() or 1
-    floor = sum(each.build_cpu_seconds / cores + each.timing_seconds for each in measured)
-    return Outcome(seconds, [statistics.fmean(each.costs or [FAILED_COST]) for each in measured], floor)
+def programs_of(inputs: list[Any]) -> list[AnsorProgram]:
+    return [AnsorProgram(one) for one in inputs]
 
 
 def kinds(target: str, only: str | None) -> dict[str, Any]:
@@ -105,31 +84,22 @@ def kinds(target: str, only: str | None) -> dict[str, Any]:
     return {kind: task for kind, task in found.items() if only is None or only in kind}
 
 
-def sampled(task: Any, seed: int) -> tuple[list[Any], list[Any]]:
+def sampled(task: Any, seed: int, count: int) -> tuple[list[Any], list[Any]]:
     """Random programs, and programs evolved by a model that learnt from the random ones' times."""
     model = auto_scheduler.XGBModel(num_warmup_sample=1, verbose_eval=0)
     policy = auto_scheduler.SketchPolicy(task, model, params=SEARCH, seed=seed, verbose=0)
     population = list(policy.sample_initial_population())
-    states = [task.compute_dag.infer_bound_from_state(state).state_object for state in population[:PROGRAMS]]
+    states = [task.compute_dag.infer_bound_from_state(state).state_object for state in population[:count]]
     random = [auto_scheduler.MeasureInput(task, state) for state in states]
     engine = Engine(EngineSettings(), preload=PRELOAD)
     futures = [engine.submit(AnsorProgram(one), TIMING) for one in random]
     model.update(random, [measure_result(future.result()) for future in futures])
     engine.close()
-    evolved = policy.evolutionary_search(population, PROGRAMS)
+    evolved = policy.evolutionary_search(population, count)
     return random, [auto_scheduler.MeasureInput(task, state) for state in evolved]
 
 
-def main() -> None:
-    # Every side runs programs on as many threads as `familyseer tune` does.
-    os.environ["TVM_NUM_THREADS"] = str(find_threads().count)
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--kind", help="only kinds of task with this in their name")
-    parser.add_argument("--gpu", action="store_true", help="measure on this machine's GPU, with a TVM that has CUDA")
-    arguments = parser.parse_args()
-    if arguments.gpu and gpu_count() == 0:
-        sys.exit(NO_GPU)
+def compare(arguments: argparse.Namespace) -> None:
     target = "cuda" if arguments.gpu else "llvm"
     marker = Path(tempfile.mkdtemp()) / "slow-build"
     tvm_slow = slow_build(tar.tar, marker)
@@ -144,13 +114,13 @@ def main() -> None:
     totals: dict[str, float] = defaultdict(float)
     agreement: list[float] = []
     for kind, task in kinds(target, arguments.kind).items():
-        random, evolved = sampled(task, seed=0)
+        random, evolved = sampled(task, 0, arguments.programs or PROGRAMS)
         for repeat in range(arguments.repeats):
             for name, inputs in (("random", random), ("evolved", evolved)):
                 sides: list[Callable[[], Outcome]] = [
                     lambda inputs=inputs: by_tvm(inputs),
-                    lambda inputs=inputs: by_engine(plain, inputs),
-                    lambda inputs=inputs: by_engine(early, inputs),
+                    lambda inputs=inputs: by_engine(plain, programs_of(inputs), TIMING, FAILED_COST),
+                    lambda inputs=inputs: by_engine(early, programs_of(inputs), TIMING, FAILED_COST),
                 ]
                 order = range(3) if repeat % 2 == 0 else reversed(range(3))
                 done = {index: sides[index]() for index in order}
@@ -177,7 +147,7 @@ def main() -> None:
             marker.unlink(missing_ok=True)
             theirs = by_tvm(random, tvm_slow).seconds
             marker.unlink(missing_ok=True)
-            ours_seconds = by_engine(slow, random).seconds
+            ours_seconds = by_engine(slow, programs_of(random), TIMING, FAILED_COST).seconds
             ratios["one slow build"].append(theirs / ours_seconds)
             print(f"{kind}, one slow build: TVM {theirs:.1f} s, ours {ours_seconds:.1f} s", flush=True)
     for engine in (plain, early, slow):
@@ -192,11 +162,3 @@ def main() -> None:
     print(f"  of all together: {totals['TVM'] / totals['ours']:.3f}")
     show("programs per second, early ending, ours over TVM's", ratios["early ending"])
     print(f"programs per second, early ending, of all together: {totals['TVM'] / totals['early ending']:.3f}")
-
-
-def show(figure: str, values: list[float]) -> None:
-    print(f"{figure}: {statistics.median(values):.3f} (min {min(values):.3f}, max {max(values):.3f})")
-
-
-if __name__ == "__main__":
-    main()
