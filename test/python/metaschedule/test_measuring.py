@@ -21,8 +21,6 @@ from tasks_to_measure import candidates, target
 from tvm import IRModule
 from tvm.s_tir import meta_schedule as ms
 
-pytestmark = pytest.mark.timed
-
 QUICK = Timing(timeout=20, number=1, repeat=2, min_repeat_ms=5)
 WITHIN_SECONDS = 60
 
@@ -64,6 +62,7 @@ def kinds(measured: list[Measured]) -> list[str | None]:
     return [each.failure.kind if each.failure else None for each in measured]
 
 
+@pytest.mark.timed
 def test_times_agree_with_tvms_own_runner(
     engine: Callable[..., Engine], found: list[Any], programs: list[ScheduledProgram]
 ) -> None:
