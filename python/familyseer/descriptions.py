@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import cache
+from .measuring.cpus import find_threads
 from .needed import tvm_folder, version_of
 from .network_files import digests_of
 
@@ -51,9 +53,12 @@ def recall(
     """What `extract` would give, if that was kept by this TVM and by what this package is now."""
     content = cache.read(_entry(folder, model, batch, layout, _told(inputs), target))
     try:
-        return {**json.loads(content), "from_cache": True} if content is not None else None
+        description = json.loads(content) if content is not None else None
     except ValueError:
         return None
+    if description is None or (target == "native" and not _has_cores_of_this_machine(description["target"])):
+        return None
+    return {**description, "from_cache": True}
 
 
 def _entry(folder: Path, *asked: str | int) -> Path:
@@ -78,6 +83,12 @@ def _tvm_version() -> str:
     """The version, and where the package lies, of the TVM that would be imported."""
     folder = tvm_folder()
     return "" if folder is None else f"{version_of(folder)} {folder}"
+
+
+def _has_cores_of_this_machine(target: str) -> bool:
+    """Whether a target that names its cores, as MetaSchedule's do, has as many as programs run on now."""
+    named = re.search(r"-num-cores=(\d+)", target)
+    return named is None or int(named[1]) == find_threads().count
 
 
 def _cpu() -> list[str]:

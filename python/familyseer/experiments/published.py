@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tvm
-from tvm import auto_scheduler, relay
-
-from ..ansor.steps import state_of
 
 if TYPE_CHECKING:
+    import tvm
+    from tvm import auto_scheduler, relay
     from tvm.auto_scheduler.loop_state import StateObject
 
 _PAPER = Path(__file__).resolve().parents[3] / "data/paper"
@@ -54,6 +52,8 @@ def published_programs(network: str, tasks: list[auto_scheduler.SearchTask]) -> 
     A record's task is the first one with the same extents, those of 1 left out (a bias has gained some since), that TVM
     can replay the steps on.
     """
+    from ..ansor.steps import state_of
+
     by_extents: dict[Extents, list[auto_scheduler.SearchTask]] = {}
     for task in tasks:
         by_extents.setdefault(_extents(task.workload_key), []).append(task)
@@ -99,6 +99,8 @@ def cores_of_dags(dags: Iterable[tuple[str, Extents, int]]) -> Counter[Core]:
 
 def cores_of_module(module: tvm.IRModule) -> Counter[Core]:
     """The shapes in a module whose types are known, in NHWC."""
+    from tvm import relay
+
     counted: Counter[Core] = Counter()
 
     def visit(node: relay.Expr) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..wire import messages
     from .target import MetaTarget
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 
 
 @dataclass(frozen=True)

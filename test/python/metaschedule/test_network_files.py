@@ -119,7 +119,7 @@ def test_a_file_that_is_not_there_is_refused_before_anything_is_built(tmp_path: 
 
 def test_onnx_is_read_with_the_inputs_asked_for(target: MetaTarget) -> None:
     model = str(CASES / "cnn_dyn_bhw.onnx")
-    with pytest.raises(RequestError, match="leaves open: .* Say what to compile for by --input"):
+    with pytest.raises(RequestError, match=r"leaves open: .* Say what to compile for by --input"):
         extract(model, 1, "NHWC", target, None)
     asked = [{"name": "input", "shape": [2, 3, 32, 40], "dtype": None}]
     found = extract(model, 2, "NHWC", target, None, asked)
