@@ -74,6 +74,8 @@ def test_a_description_is_recalled_for_the_same_file_and_question(saved: Path, t
         ("absent.json", None, "There is no network"),
         ("torn.json", "{", "is no JSON text"),
         ("bytes.json", b"\xff\xfe", "is no JSON text"),
+        ("relax.json", '{"root_index": 0, "nodes": []}', "is a Relax module, .*--tuner metaschedule"),
+        ("a.pt2", "", r"by torch\.export, .*--tuner metaschedule"),
         ("other.json", "[1, 2]", "is no Relay module: it has no nodes"),
         ("empty.json", '{"root": 1, "nodes": []}', "is no network that TVM can take"),
         ("node.json", tvm.ir.save_json(relay.const(1.0)), "holds no Relay module with a function main, but Constant"),
