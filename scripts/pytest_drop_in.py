@@ -1,15 +1,34 @@
-"""A pytest plugin that puts our TaskScheduler in TVM's place."""
+"""A pytest plugin that puts our TaskScheduler in TVM's place, of the tuner that this TVM has.
+
+`$FAMILYSEER_POLICY` names the policy that MetaSchedule's has (`meta.xgb`: TVM's own decisions).
+"""
 
 from __future__ import annotations
 
-import familyseer
+import os
+
+from familyseer.backends import default_backend
+
+TUNER = default_backend().name
 
 
 def pytest_configure() -> None:
-    familyseer.install()
+    if TUNER == "ansor":
+        import familyseer
+
+        familyseer.install()
+    else:
+        import familyseer.metaschedule
+
+        familyseer.metaschedule.install(os.environ.get("FAMILYSEER_POLICY", "meta.xgb"))
 
 
 def pytest_report_header() -> str:
-    from tvm import auto_scheduler
+    if TUNER == "ansor":
+        from tvm import auto_scheduler
 
-    return f"TaskScheduler: {auto_scheduler.TaskScheduler.__module__}"
+        return f"TaskScheduler: {auto_scheduler.TaskScheduler.__module__}"
+    from tvm.s_tir import meta_schedule as ms
+
+    made = ms.task_scheduler.TaskScheduler.create("gradient")
+    return f"TaskScheduler: {type(made).__module__}, {made.policy}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tvm import auto_scheduler
+from familyseer.measuring.program import Program
 
 from .curves import Improvement, curve, improvements, needed, without
 from .report import Outcome
@@ -15,13 +15,16 @@ from .runs import Run, RunError
 
 def outcomes_of(
     runs: Mapping[str, Run],
-    tasks: Mapping[int, auto_scheduler.SearchTask],
+    measurable: Callable[[str, Path], Program],
+    preload: Sequence[str],
     weights: Mapping[int, float],
     file: Path,
     seed: int,
     lock: Path | None,
 ) -> tuple[dict[str, Outcome], list[int]]:
     """Each side's outcome, and the tasks that were left out; `file` keeps the times.
+
+    `measurable` gives the program of a line of a run's log in a folder, `preload` is what builders of them need.
 
     The latency is that of the tasks TVM's side found a program for. TVM may build no program of some, and a
     latency without one would never be defined on its side.
@@ -33,9 +36,8 @@ def outcomes_of(
         return set().union(*(needed(without(each, failed), compared) for each in found.values()))
 
     session = Session.open(file, {side: run.fingerprint for side, run in runs.items()})
-    records = {program: line for run in runs.values() for program, line in run.records.items()}
-    by_key = {task.workload_key: task for task in tasks.values()}
-    costs = retime(session, wanted, records, by_key, seed, lock)
+    places = {program: (line, run.folder) for run in runs.values() for program, line in run.records.items()}
+    costs = retime(session, wanted, lambda program: measurable(*places[program]), preload, seed, lock)
 
     return _outcomes(runs, found, weights, dict.fromkeys(runs, costs), seed)
 

@@ -5,17 +5,25 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
-from familyseer.ansor.core_operation import core_operation
-from familyseer.ansor.tasks import TaskList
+from familyseer.backend import Description
 
 from .runs import RunError
 from .sides import SIDES, Side, command_line_side
 
-FULL = {"trials": 1000, "seeds": [0, 1, 2], "sides": ["tvm", "fast", "paper"], "only_tasks": None}
+FULL = {
+    "ansor": {"trials": 1000, "seeds": [0, 1, 2], "sides": ["tvm", "fast", "paper"], "only_tasks": None},
+    "metaschedule": {"seeds": [0, 1, 2], "sides": ["tvm", "mended", "fast"], "only_tasks": None},
+}
 # Two pointwise convolutions of one family, two rounds each.
-SMALL = {"trials": 256, "seeds": [0], "sides": ["tvm", "fast"], "only_tasks": [29, 31]}
+SMALL = {
+    "ansor": {"trials": 256, "seeds": [0], "sides": ["tvm", "fast"], "only_tasks": [29, 31]},
+    "metaschedule": {"trials": 256, "seeds": [0], "sides": ["tvm", "mended", "fast"], "only_tasks": [29, 31]},
+}
+# Two rounds of TVM's for each task.
+TRIALS_OF_TASK = 128
 
 
 def parse(description: str | None) -> argparse.Namespace:
@@ -24,14 +32,15 @@ def parse(description: str | None) -> argparse.Namespace:
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--tuner", choices=SIDES, default="ansor")
     parser.add_argument("--network", default="mobilenetv2_0.5")
     parser.add_argument("--target", default="native", help='TVM target, e.g. "cuda -arch=sm_90" (this machine\'s CPU)')
     parser.add_argument("--only-tasks", type=_numbers, metavar="1,2,3", help="only these tasks of the network")
     parser.add_argument("--family", help="only the tasks with this core operation, e.g. nn.conv2d")
-    parser.add_argument("--trials", type=int, help="programs that each side measures (1000)")
+    parser.add_argument("--trials", type=int, help="programs that each side measures (1000; 128 for each task)")
     parser.add_argument("--seeds", type=_numbers, metavar="0,1,2", help="a run of each side for each (0,1,2)")
     parser.add_argument(
-        "--sides", type=lambda text: text.split(","), help=f"tvm and others of {', '.join(SIDES)} (all)"
+        "--sides", type=lambda text: text.split(","), help=f"tvm and others of {', '.join(_names())} (all)"
     )
     parser.add_argument(
         "--side",
@@ -54,7 +63,7 @@ def parse(description: str | None) -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, help="folder for report and curves (default: report, beside the runs)")
     arguments = parser.parse_args()
-    for name, value in (SMALL if arguments.small else FULL).items():
+    for name, value in (SMALL if arguments.small else FULL)[arguments.tuner].items():
         if getattr(arguments, name) is None and not (name == "only_tasks" and arguments.family):
             setattr(arguments, name, value)
     return arguments
@@ -64,15 +73,20 @@ def _numbers(text: str) -> list[int]:
     return [int(part) for part in text.split(",")]
 
 
+def _names() -> list[str]:
+    return sorted({name for sides in SIDES.values() for name in sides})
+
+
 def chosen_sides(arguments: argparse.Namespace) -> dict[str, Side]:
     """By name, in the order in which they run. Raises RunError."""
-    unknown = [name for name in arguments.sides if name not in SIDES]
+    known = SIDES[arguments.tuner]
+    unknown = [name for name in arguments.sides if name not in known]
     if unknown:
-        raise RunError(f"Unknown side: {unknown[0]}. Expected one of {', '.join(SIDES)}; --side NAME=ARGS adds others.")
-    sides = {name: SIDES[name] for name in arguments.sides}
+        raise RunError(f"Unknown side: {unknown[0]}. Expected one of {', '.join(known)}; --side NAME=ARGS adds others.")
+    sides = {name: known[name] for name in arguments.sides}
     for text in arguments.side:
         name, equals, rest = text.partition("=")
-        if not equals or not re.fullmatch(r"[\w.-]+", name) or name in SIDES:
+        if not equals or not re.fullmatch(r"[\w.-]+", name) or name in known:
             raise RunError(
                 f'--side is "{text}". Expected NAME=ARGS with a name of its own, e.g. "wide=--population 512".'
             )
@@ -82,13 +96,13 @@ def chosen_sides(arguments: argparse.Namespace) -> dict[str, Side]:
     return sides
 
 
-def chosen_tasks(arguments: argparse.Namespace, task_list: TaskList) -> list[int]:
+def chosen_tasks(arguments: argparse.Namespace, descriptions: Sequence[Description]) -> list[int]:
     """The ids of the tasks that are tuned. Raises RunError."""
-    everything = range(len(task_list.tasks))
+    everything = range(len(descriptions))
     if arguments.family and arguments.only_tasks:
         raise RunError("Both --family and --only-tasks are given. Expected one of the two.")
     if arguments.family:
-        families = [core_operation(task.compute_dag) for task in task_list.tasks]
+        families = [description.core_operation for description in descriptions]
         if arguments.family not in families:
             names = ", ".join(sorted({str(family) for family in families}))
             raise RunError(f"{arguments.network} has no family {arguments.family}. Expected one of {names}.")

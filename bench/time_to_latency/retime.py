@@ -11,16 +11,14 @@ from __future__ import annotations
 import json
 import random
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable
+from typing import Callable
 
-from familyseer.ansor.programs import PRELOAD, AnsorProgram
 from familyseer.measuring.engine import Engine, EngineSettings
+from familyseer.measuring.program import Program
 from familyseer.measuring.run import Timing
-from tvm import auto_scheduler
-from tvm.auto_scheduler.measure_record import load_record_from_string
 
 from .lock import held
 
@@ -64,15 +62,15 @@ class Session:
 def retime(
     session: Session,
     wanted: Callable[[set[str]], set[str]],
-    records: Mapping[str, str],
-    tasks: Mapping[str, auto_scheduler.SearchTask],
+    measurable: Callable[[str], Program],
+    preload: Sequence[str],
     seed: int,
     lock: Path | None,
 ) -> dict[str, float | None]:
     """The costs of the programs that count, in seconds; None for those that failed.
 
-    `wanted` says which count when some failed: then those before them do. `records` has a line of a log for each
-    program, `tasks` the tasks by their workload keys.
+    `wanted` says which count when some failed: then those before them do. `measurable` gives what is
+    built and run of a program, `preload` is what builders of it need.
     """
     engine = None
     try:
@@ -81,10 +79,10 @@ def retime(
             missing = wanted({program for program, cost in costs.items() if cost is None}) - costs.keys()
             if not missing:
                 return costs
-            engine = engine or Engine(EngineSettings(build_timeout=BUILD_SECONDS), preload=PRELOAD)
-            inputs = {program: _input(records[program], tasks) for program in missing}
+            engine = engine or Engine(EngineSettings(build_timeout=BUILD_SECONDS), preload=preload)
+            programs = {program: measurable(program) for program in missing}
             for index in range(PASSES):
-                _pass(engine, session, index, inputs, seed, lock)
+                _pass(engine, session, index, programs, seed, lock)
     finally:
         if engine is not None:
             engine.close()
@@ -94,18 +92,18 @@ def _pass(
     engine: Engine,
     session: Session,
     index: int,
-    inputs: Mapping[str, Any],
+    programs: Mapping[str, Program],
     seed: int,
     lock: Path | None,
 ) -> None:
     times = session.passes[index]
-    order = sorted(inputs)
+    order = sorted(programs)
     random.Random(f"{seed} {index}").shuffle(order)
     left = [program for program in order if program not in times]
     for begin in range(0, len(left), BATCH):
         batch = left[begin : begin + BATCH]
         with held(lock):
-            futures = [engine.submit(AnsorProgram(inputs[program]), TIMING) for program in batch]
+            futures = [engine.submit(programs[program], TIMING) for program in batch]
             for program, future in zip(batch, futures):
                 measured = future.result()
                 times[program] = list(measured.costs) if measured.failure is None else None
@@ -116,8 +114,3 @@ def _pass(
 def _cost(passes: list[list[float] | None]) -> float | None:
     medians = [statistics.median(repeats) for repeats in passes if repeats is not None]
     return min(medians) if medians else None
-
-
-def _input(record: str, tasks: Mapping[str, auto_scheduler.SearchTask]) -> auto_scheduler.MeasureInput:
-    one, _ = load_record_from_string(record)
-    return auto_scheduler.MeasureInput(tasks[one.task.workload_key], one.state)

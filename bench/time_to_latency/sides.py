@@ -29,6 +29,7 @@ OUTPUT, EVENTS = "output.txt", "events.jsonl"
 class Job:
     """What every side tunes. `tasks` are ids, none for all; `home` is $FAMILYSEER_HOME."""
 
+    tuner: str
     network: str
     target: str
     tasks: tuple[int, ...]
@@ -40,10 +41,24 @@ class Job:
 Side = Callable[[Job, int, Path], None]
 """Tunes a job with a seed and leaves records.json and seconds.json in the folder. Raises RunError."""
 
-SIDES: dict[str, Side] = {
-    "tvm": lambda job, seed, folder: run_tvm_scheduler("tvm", job, seed, folder),
-    "paper": lambda job, seed, folder: run_tvm_scheduler("familyseer", job, seed, folder),
-    "fast": lambda job, seed, folder: run_familyseer(["--mode", "fast"], job, seed, folder),
+
+def _fast(job: Job, seed: int, folder: Path) -> None:
+    run_familyseer(["--mode", "fast"], job, seed, folder)
+
+
+def _tvm(name: str) -> Side:
+    return lambda job, seed, folder: run_tvm_scheduler(name, job, seed, folder)
+
+
+# By tuner. `mended` is TVM's side with the tensor intrinsics of its target alone, without the seconds that those of all
+# take in each of its processes.
+SIDES: dict[str, dict[str, Side]] = {
+    "ansor": {"tvm": _tvm("tvm"), "paper": _tvm("familyseer"), "fast": _fast},
+    "metaschedule": {"tvm": _tvm("tvm"), "mended": _tvm("mended"), "paper": _tvm("familyseer"), "fast": _fast},
+}
+_TVM_SIDES = {
+    "ansor": "familyseer.experiments.tvm_side",
+    "metaschedule": "familyseer.experiments.metaschedule_side",
 }
 
 
@@ -63,7 +78,7 @@ def ensure_run(side: Side, job: Job, seed: int, folder: Path) -> None:
 
 def run_tvm_scheduler(scheduler: str, job: Job, seed: int, folder: Path) -> None:
     """TVM's TaskScheduler, or the drop-in with the paper's decisions; builder, runner and population are TVM's."""
-    command = [*interpreter.command("familyseer.experiments.tvm_side"), "--scheduler", scheduler]
+    command = [*interpreter.command(_TVM_SIDES[job.tuner]), "--scheduler", scheduler]
     command += ["--network", job.network, "--target", job.target, "--trials", str(job.trials), "--seed", str(seed)]
     command += ["--cache", str(job.home / "cache"), "--out", str(folder)]
     command += ["--tasks", *map(str, job.tasks)] if job.tasks else []
@@ -79,7 +94,8 @@ def run_familyseer(arguments: list[str], job: Job, seed: int, folder: Path) -> N
 
     It holds the lock all the while.
     """
-    command = ["node", str(ROOT / "scripts" / "familyseer.js"), "tune", "--json", "--log", str(folder / RECORDS)]
+    command = ["node", str(ROOT / "scripts" / "familyseer.js"), "tune", "--json"]
+    command += ["--log", str(folder / RECORDS[job.tuner])]
     command += ["--model", job.network, "--target", job.target, "--trials", str(job.trials), "--seed", str(seed)]
     command += ["--only-tasks", ",".join(map(str, job.tasks))] if job.tasks else []
     seconds, finished = [], None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import Any, Callable
 
@@ -11,6 +12,8 @@ from tvm_ffi import structural_hash
 
 # How often a strategy is asked for programs that are new.
 _ATTEMPTS = 3
+# The time that TVM writes of a program that failed (TVM: measure_callback/add_to_database.cc).
+_FAILED_SECONDS = 1e10
 
 
 def with_sized_rounds(tasks: list[ms.TuneContext]) -> tuple[list[ms.TuneContext], Callable[[int, int], None]]:
@@ -63,7 +66,27 @@ class SizedRounds(ms.search_strategy.PySearchStrategy):
         self.size = num_trials_per_iter
         # As TVM's loop does with each task.
         ms._ffi_api.TuneContextInitialize(self._task)
+        self._take_records(database, cost_model)
         self._begin(self._task, num_trials_per_iter)
+
+    def _take_records(self, database: ms.Database | None, cost_model: ms.CostModel | None) -> None:
+        """What a database has of an earlier run is not measured again, and trains the model: TVM does neither."""
+        self._proposed.clear()
+        if database is None or not database.has_workload(self._task.mod):
+            return
+        workload = database.commit_workload(self._task.mod)
+        candidates, results = [], []
+        for record in database.get_all_tuning_records():
+            if record.workload.same_as(workload):
+                # One that another version of TVM wrote may not be replayed by this one.
+                with contextlib.suppress(Exception):
+                    candidates.append(record.as_measure_candidate())
+                    failed = all(float(seconds) >= _FAILED_SECONDS for seconds in record.run_secs or [])
+                    error = "failed in an earlier run" if failed else None
+                    results.append(ms.runner.RunnerResult(None if failed else record.run_secs, error))
+        self._proposed.update(structural_hash(candidate.sch.mod) for candidate in candidates)
+        if cost_model is not None and candidates:
+            cost_model.update(self._task, candidates, results)
 
     def generate_measure_candidates(self) -> list[Any] | None:
         if self.size not in self._by_size:

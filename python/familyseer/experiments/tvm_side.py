@@ -14,7 +14,7 @@ import json
 import random
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from tvm import auto_scheduler
@@ -26,26 +26,9 @@ from ..ansor.target import parse_target
 from ..ansor.tasks import extract
 from ..drop_in.task_scheduler import TVM_TASK_SCHEDULER, TaskScheduler
 from ..networks import LAYOUTS
+from .clock import Clock
 
 SCHEDULERS = {"tvm": (TVM_TASK_SCHEDULER, "default"), "familyseer": (TaskScheduler, "sketch.xgb.family_op")}
-
-
-class Clock:
-    """Seconds since it was made, without those spent waiting for the lock."""
-
-    def __init__(self) -> None:
-        self._begun = time.time()
-        self._waited = 0.0
-
-    def at(self, timestamp: float) -> float:
-        return timestamp - self._begun - self._waited
-
-    def wait(self, file: IO[str]) -> None:
-        begun = time.time()
-        # Others that wait for it may have it first.
-        time.sleep(0.5)
-        fcntl.flock(file, fcntl.LOCK_EX)
-        self._waited += time.time() - begun
 
 
 class Undisturbed(TaskSchedulerCallback):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,6 +144,28 @@ def test_a_family_has_one_model_which_is_saved_and_loaded(tuned: Tuned, tmp_path
     assert {family: model.data_size for family, model in again.models.items()} == {"nn.dense": 13}
     with pytest.raises(Exception, match="has no models of families"):
         again.load(str(tuned.folder / "database_workload.json"))
+
+
+def test_goes_on_from_a_database_without_measuring_again_what_it_has(
+    tuned: Tuned, contexts: list[ms.TuneContext], builder: ms.Builder, tmp_path: Path
+) -> None:
+    shutil.copytree(tuned.folder, tmp_path, dirs_exist_ok=True)
+    model = CostModel(quick_model)
+    learnt: list[int] = []
+
+    @derived_object
+    class Watching(ms.measure_callback.PyMeasureCallback):
+        def apply(self, *_: Any) -> None:
+            learnt.append(sum(each.data_size for each in model.models.values()))
+
+    callbacks = [ms.measure_callback.AddToDatabase(), Watching()]
+    scheduler = TaskScheduler("meta.xgb.family_op")
+    options = {"task_scheduler": scheduler, "cost_model": model, "measure_callbacks": callbacks, "trials": 4}
+    tune(contexts, tmp_path, builder, **options)
+    records = ms.database.JSONDatabase(work_dir=str(tmp_path)).get_all_tuning_records()
+    programs = {tvm_ffi.structural_hash(record.as_measure_candidate().sch.mod) for record in records}
+    assert learnt[0] == 13
+    assert len(programs) == len(records) > 13
 
 
 def test_what_cannot_be_tuned_is_refused(contexts: list[ms.TuneContext], tmp_path: Path, builder: ms.Builder) -> None:
