@@ -66,9 +66,12 @@ const SECONDS = {
   paper: { cpu: { program: 1.2, round: 0 }, cuda: { program: 1.8, round: 0 }, simulated: { program: 0, round: 25 } },
 } as const;
 
-export function secondsOf({ scale, device }: Settings, budget: Budget): number {
+/** How many times as long MetaSchedule takes: its programs take longer to make and to build. */
+const SLOWER = { ansor: 1, metaschedule: 2.5 } as const satisfies Record<TunerName, number>;
+
+export function secondsOf({ scale, device, tuner }: Settings, budget: Budget): number {
   const { program, round } = SECONDS[scale][device];
-  return budget.trials * program + roundsOf(budget) * round;
+  return SLOWER[tuner] * (budget.trials * program + roundsOf(budget) * round);
 }
 
 /** Each task has at least one. */

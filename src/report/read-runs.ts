@@ -1,6 +1,7 @@
 import { InvalidRequestError } from "../errors.js";
 import { journalEntries } from "../records/journal.js";
 import { logRecords } from "../records/log.js";
+import { tunerOf } from "../records/place.js";
 import { describeSkipped, SkippedLines } from "../records/skipped.js";
 import { isSimulated } from "../target.js";
 import type { Run } from "./run.js";
@@ -30,7 +31,7 @@ export async function readRuns(log: string, name: string): Promise<Run[]> {
  * @throws InvalidRequestError if the log cannot be read or is none, or the journal is none.
  */
 export async function readRunsSoFar(log: string): Promise<RunsSoFar> {
-  const runs = new RunsSoFar();
+  const runs = new RunsSoFar(tunerOf(log));
   for await (const entry of journalEntries(log)) {
     runs.addEntry(entry);
   }

@@ -27,6 +27,9 @@ export class RunsSoFar {
   /** What was left out of the log. */
   notices: readonly string[] = [];
 
+  /** `tuner`: what searched where no journal says it, as far as that is known. */
+  constructor(private readonly tuner?: string) {}
+
   /** Entries come in the order of the journal; records may come before or after them. */
   addEntry(entry: JournalEntry): void {
     if (entry.type === "started") {
@@ -40,7 +43,7 @@ export class RunsSoFar {
   }
 
   of(target: string): RunSoFar {
-    const found = this.#runs.get(target) ?? new RunSoFar(target);
+    const found = this.#runs.get(target) ?? new RunSoFar(target, this.tuner);
     this.#runs.set(target, found);
     return found;
   }
@@ -64,7 +67,10 @@ export class RunSoFar {
   #failures = 0;
   #seconds = 0;
 
-  constructor(readonly target: string) {}
+  constructor(
+    readonly target: string,
+    private readonly tuner?: string,
+  ) {}
 
   get trials(): number {
     return this.#trials;
@@ -120,7 +126,7 @@ export class RunSoFar {
     return {
       name,
       target: this.target,
-      tuner: last?.started.tuner ?? null,
+      tuner: last?.started.tuner ?? this.tuner ?? null,
       options: last?.started.options ?? null,
       described: new Map(
         this.#jobs.flatMap(({ started }) => started.tasks.map((task) => [task.workloadKey, task] as const)),

@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { execa } from "execa";
 import { exportLibrary } from "../../src/network/evaluate.js";
 import { extractTasks } from "../../src/network/tasks.js";
+import { readHistory } from "../../src/records/job-history.js";
 import { readLog } from "../../src/records/log.js";
 import { tvmPython } from "../../src/worker/installation.js";
 import { startWorker } from "../../src/worker/start.js";
@@ -34,6 +35,13 @@ def kinds(module):
     return [module.type_key, *(kind for inner in module.imported_modules for kind in kinds(inner))]
 print(*kinds(tvm.runtime.load_module(sys.argv[1])))
 `;
+
+/** Of a job's journal: the programs measured, and the tuner. */
+async function journaled(log: string): Promise<{ measured: number; tuner: string | null }> {
+  const job = await readHistory(log);
+  const measured = (job?.rounds ?? []).reduce((sum, { finished }) => sum + (finished?.costs.length ?? 0), 0);
+  return { measured, tuner: job?.started.tuner ?? null };
+}
 
 /** Skips a test and says why in its title, as mocha has no other place for it. */
 function skip(context: Mocha.Context, reason: string): never {
@@ -96,6 +104,31 @@ describe("scripts/tune_network", function () {
     assert.ok(dimensions > 4, `weights have ${dimensions} dimensions at most, as untuned ones have`);
     return output;
   }
+
+  it("tunes by MetaSchedule's own way, and takes its records by their tuner or their mode", async () => {
+    const tuned = await script(
+      "tune_network_x86",
+      "--mode",
+      "metaschedule",
+      "--tune",
+      ...SMALL,
+      "--min-repeat-ms",
+      "5",
+    );
+    assert.equal(tuned.exitCode, 0, tuned.all);
+    assert.match(tuned.stdout, MEAN);
+    assert.match(tuned.stdout, /tasks .*, tuned by MetaSchedule: 8 trials, 2 a round\n(.*\n)*round 3: .*, warm-up: /);
+    const records = join(folder, "tuning", "metaschedule");
+    assert.deepEqual(await readdir(records), ["mlp-NHWC-B1-llvm"]);
+    const { measured, tuner } = await journaled(join(records, "mlp-NHWC-B1-llvm", "database_tuning_record.json"));
+    assert.deepEqual([measured, tuner], [8, "metaschedule"]);
+
+    const later = await script("tune_network_x86", "--pre_tuned", records);
+    assert.match(later.stdout, MEAN, later.all);
+    const other = await script("tune_network_x86", "--mode", "ansor", "--tuner", "metaschedule", "--tune");
+    assert.equal(other.exitCode, 2);
+    assert.match(other.stderr, /The mode ansor is how Ansor tunes by itself, and metaschedule is asked for/);
+  });
 
   it("says which records are not there", async () => {
     const { exitCode, stderr } = await script("tune_network_x86", "--mode", "ansor", "--batch_size", "2");
