@@ -60,8 +60,15 @@ describe("a network tuned by MetaSchedule", function () {
 
   it("is timed untuned and tuned by Relax's virtual machine, and exported with its weights", async () => {
     const library = join(folder, "net.so");
+    const timings = ["--repeat", "2", "--min-repeat-ms", "20"];
     const { exitCode, stdout, stderr } = await familyseer(
-      ...["evaluate", ...NETWORK, "--log", log, "--repeat", "2", "--min-repeat-ms", "20", "--export", library],
+      "evaluate",
+      ...NETWORK,
+      ...timings,
+      "--log",
+      log,
+      "--export",
+      library,
     );
     assert.equal(exitCode, 0, stderr);
     assert.match(stdout, /^mlp: untuned [\d.]+ ms, tuned [\d.]+ ms \([\d.]+ times as fast\), threads: \d+$/m);
@@ -73,8 +80,15 @@ describe("a network tuned by MetaSchedule", function () {
   it("is timed from Node, too", async () => {
     const notices: string[] = [];
     const { untuned, tuned, threads } = await evaluate({
-      ...{ model: "mlp", batch: 1, layout: "NHWC", target: "native", tuner: "metaschedule", log },
-      ...{ repeat: 1, minRepeatMs: 5, onNotice: (notice: string) => notices.push(notice) },
+      model: "mlp",
+      batch: 1,
+      layout: "NHWC",
+      target: "native",
+      tuner: "metaschedule",
+      log,
+      repeat: 1,
+      minRepeatMs: 5,
+      onNotice: (notice: string) => notices.push(notice),
     });
     assert.ok(untuned > 0 && tuned > 0 && threads !== null);
     assert.ok(notices.some((notice) => notice.includes("4 of 4 functions")));

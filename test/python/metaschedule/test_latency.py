@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from familyseer.backend import Effort
 from familyseer.errors import RequestError
 from familyseer.learning.cost_model import TrainingSettings
 from familyseer.measuring.cpus import allowed_cpus, run_on
+from familyseer.metaschedule import latency
 from familyseer.metaschedule.cost_model import CostModel
-from familyseer.metaschedule.latency import best_of, compile_network
+from familyseer.metaschedule.latency import CompiledNetwork, best_of, compile_network
 from familyseer.metaschedule.networks import Network
 from familyseer.metaschedule.records import Record
 from familyseer.metaschedule.target import parse_target
@@ -103,6 +105,14 @@ def test_a_network_runs_on_the_threads_that_timing_is_given(small: Small) -> Non
     seconds = run_on((cpu,), compiled.time, 2, 1)
     assert len(seconds) == 2 and all(0 < each < 1 for each in seconds)
     assert run_on((cpu,), tvm.get_global_func("runtime.NumThreads")) == 1
+
+
+def test_runs_of_many_seconds_are_not_warmed_up_for(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = compile_network(small.network, TARGET, None)
+    monkeypatch.setattr(latency, "_LONG_SECONDS", 0.0)
+    with mock.patch.object(CompiledNetwork, "run", autospec=True, side_effect=CompiledNetwork.run) as runs:
+        seconds = compiled.time(2, 1000)
+    assert len(seconds) == runs.call_count == 2 and all(0 < each < 1 for each in seconds)
 
 
 def test_a_task_is_compiled_by_its_fastest_program(small: Small) -> None:
