@@ -44,8 +44,8 @@ class MetaTarget:
 
 
 def parse_target(text: str, threads: int | None = None) -> MetaTarget:
-    """The target of a user's text: options, a tag, JSON, or `native`, which is this machine's CPU with as many cores as
-    a program runs on `threads` (None: as many as it runs on where nobody says it).
+    """The target of a user's text: options, a tag, JSON, or `native`, which is this machine's CPU. That has as many
+    cores as programs run on `threads`; None: as they run on where nobody says it.
 
     Raises RequestError for what TVM does not know, and for what MetaSchedule has no search for.
     """
@@ -81,15 +81,15 @@ def text_of(target: tvm.target.Target) -> str:
     It leaves out what is filled in anyway, so that it is the same for a target that lacks that. It is JSON where
     options cannot say it, as for a GPU with another host than this machine.
     """
-    said = {name: value for name, value in _plain(target.export()).items() if name not in ("kind", "tag")}
-    kind = target.kind.name
+    said = _untagged(target)
+    kind = said.pop("kind")
     if said.get("mtriple") == _own_triple():
         del said["mtriple"]
-    whole = _options_of(_target(kind, _filled({"kind": kind, **said})))
+    whole = _untagged(_target(kind, _filled({"kind": kind, **said})))
     # Without an arch or a processor TVM would look for a GPU to take its.
     for name in sorted(set(said) - {"arch", "mcpu", "mtriple"}):
         rest = {each: value for each, value in said.items() if each != name}
-        if _options_of(_target(kind, _filled({"kind": kind, **rest}))) == whole:
+        if _untagged(_target(kind, _filled({"kind": kind, **rest}))) == whole:
             said = rest
     options = [_option(name, said[name]) for name in sorted(said)]
     if all(option is not None for option in options):
@@ -112,21 +112,27 @@ def _dictionary_of(text: str) -> dict[str, Any]:
 
     if text.lstrip().startswith("{"):
         try:
-            return dict(json.loads(text))
+            wanted = dict(json.loads(text))
         except ValueError as error:
             raise RequestError(f"Unknown target: {text} (it is no JSON: {error}). {_EXPECTED}") from None
+        # A tag may stand for all.
+        return wanted if "kind" in wanted else _untagged(_target(text, wanted))
     kind, *options = text.split() or [""]
     tags = tvm.get_global_func("target.TargetTagListTags")()
     if kind in tags:
         if options:
             raise RequestError(f"The target {text} is a tag of TVM's with options. Expected {kind} alone, or JSON.")
-        return {name: value for name, value in _plain(tvm.target.Target(kind).export()).items() if name != "tag"}
+        return _untagged(tvm.target.Target(kind))
     kinds = [str(each) for each in tvm.get_global_func("target.ListTargetKinds")()]
     if kind not in kinds:
         hint = did_you_mean(kind, [*_KINDS, "native", *map(str, tags)], most=2)
         raise RequestError(f"Unknown target: {text} (TVM has no kind {kind!r}).{hint} {_EXPECTED}")
     types = {str(name): str(type_) for name, type_ in _option_types(kind).items()}
     return {"kind": kind, **dict(_parsed(text, option, types) for option in options)}
+
+
+def _untagged(target: tvm.target.Target) -> dict[str, Any]:
+    return {name: value for name, value in _plain(target.export()).items() if name != "tag"}
 
 
 def _option_types(kind: str) -> dict[str, str]:
@@ -183,12 +189,6 @@ def _option(name: str, value: Any) -> str | None:
         value = int(value)
     fits = isinstance(value, int) or (isinstance(value, str) and value and not any(map(str.isspace, value)))
     return f"-{name}={value}" if fits else None
-
-
-def _options_of(target: tvm.target.Target) -> dict[str, Any]:
-    """What tells targets of a kind apart."""
-    found: dict[str, Any] = {**_plain(target.export()), "tag": ""}
-    return found
 
 
 def _is_count(value: Any) -> bool:

@@ -25,6 +25,7 @@ from familyseer.metaschedule.target import parse_target, text_of
         ("cuda -max_threads_per_block=1024 -arch=sm_90", "cuda -arch=sm_90"),
         ("cuda -arch=sm_90 -max_shared_memory_per_block=99328", "cuda -arch=sm_90 -max_shared_memory_per_block=99328"),
         ("nvidia/nvidia-t4", "cuda -arch=sm_75 -registers_per_block=65536"),
+        ('{"tag": "nvidia/nvidia-t4"}', "cuda -arch=sm_75 -registers_per_block=65536"),
         ("opencl", "opencl"),
     ],
 )

@@ -73,19 +73,14 @@ class Maker:
 
 
 def shape_of(variable: relax.Expr) -> tuple[int, ...]:
-    return tuple(int(extent) for extent in _type_of(variable).shape)
+    return tuple(int(extent) for extent in variable.ty.shape)
 
 
 def dtype_of(variable: relax.Expr) -> str:
-    return str(_type_of(variable).dtype)
-
-
-def _type_of(variable: relax.Expr) -> Any:
-    return variable.struct_info if hasattr(variable, "struct_info") else variable.ty
+    return str(variable.ty.dtype)
 
 
 def _variable(name: str, shape: Sequence[int], dtype: str) -> relax.Var:
     from tvm import relax
 
-    kind = relax.TensorType if hasattr(relax, "TensorType") else relax.TensorStructInfo
-    return relax.Var(name, kind(tuple(shape), dtype))
+    return relax.Var(name, relax.TensorType(tuple(shape), dtype))
