@@ -38,23 +38,20 @@ describe("a job whose log is a database", function () {
     await assert.rejects(stat(tuning.log));
   });
 
-  it("goes on after a kill as if nothing had been, though the last lines were cut", async () => {
-    const whole = await ScriptedTuning.make(META);
-    await whole.run(REFERENCE);
-    for (const events of [5, 12, 30]) {
-      tuning = await ScriptedTuning.make(META);
-      await tuning.run(REFERENCE, events);
-      const [records, named] = [await tuning.records(), await workloads()];
-      await appendFile(tuning.recordsFile, '[0,[[[["St');
-      // As a kill between two workloads leaves it, before there is a record of them.
-      await appendFile(workloadsOf(tuning.recordsFile), '["1000","AA');
-      assert.equal((await familyseer("best", tuning.log)).exitCode, records.length > 0 ? 0 : 2);
-      const { exitCode, stderr } = await tuning.run([...REFERENCE, "--resume"]);
-      assert.equal(exitCode, 0, stderr);
-      assert.equal(await workloads(), named);
-      assert.deepEqual(await tuning.records(), await whole.records());
-      assert.deepEqual(await tuning.decisions(), await whole.decisions());
-    }
+  it("is read and gone on with though its last lines were cut", async () => {
+    await tuning.run(REFERENCE, 12);
+    const named = await workloads();
+    await appendFile(tuning.recordsFile, '[0,[[[["St');
+    // As a kill between two workloads leaves it, before there is a record of them.
+    await appendFile(workloadsOf(tuning.recordsFile), '["1000","AA');
+    const best = await familyseer("best", tuning.log);
+    assert.equal(best.exitCode, 0, best.stderr);
+    assert.match(best.stderr, /1 line of .* skipped: 1 that are no records/);
+    const { exitCode, stderr } = await tuning.run([...REFERENCE, "--resume"]);
+    assert.equal(exitCode, 0, stderr);
+    assert.equal(await workloads(), named);
+    const records = await tuning.records();
+    assert.equal(new Set(records.map((line) => JSON.stringify(JSON.parse(line)))).size, 40);
   });
 
   it("adds to one that is there, whose lines stay as they are, and takes it as --load-log", async () => {
