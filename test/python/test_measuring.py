@@ -85,12 +85,12 @@ def test_measures_in_order_of_submission_what_tvm_measures(engine: Callable[...,
 
 def test_times_agree_with_tvms_own_runner(engine: Callable[..., Engine]) -> None:
     inputs = programs(6, size=128)
-    timing = Timing(number=1, repeat=10, min_repeat_ms=20)
+    timing = Timing(number=5, repeat=30, min_repeat_ms=0)
     ours, theirs = [], []
     stream = engine()
     built = auto_scheduler.LocalBuilder().build(inputs, 0)
-    runner = auto_scheduler.LocalRunner(number=1, repeat=10, min_repeat_ms=20)
-    # What else runs on the machine only lengthens a time: the least of more rounds is nearer to it.
+    runner = auto_scheduler.LocalRunner(number=5, repeat=30, min_repeat_ms=0)
+    # What else runs on the machine only lengthens a time: the least of many short ones is nearest to it.
     for _ in range(3):
         ours.append([min(each.costs) for each in measure(stream, inputs, timing)])
         timed = runner.run(inputs, built, 0)
