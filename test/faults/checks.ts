@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { execa } from "execa";
+import { UNMEASURED_COST } from "../../src/core/task.js";
 import { pythonFolder, tvmPython } from "../../src/worker/installation.js";
 import type { Job } from "./job.js";
 import { marked } from "./processes.js";
@@ -19,12 +20,12 @@ export interface Count {
 }
 
 /** Compares the records of a job's log with those that were reported, by task and cost. */
-export async function countRecords({ log, reported, keys }: Job): Promise<Count> {
-  const text = existsSync(log) ? await readFile(log, "utf8") : "";
+export async function countRecords({ recordsFile, reported, keys }: Job): Promise<Count> {
+  const text = existsSync(recordsFile) ? await readFile(recordsFile, "utf8") : "";
   // One cut short by a kill is none, and was not reported.
   const lines = text.split("\n").slice(0, -1);
   const there = new Map<string, number>();
-  for (const key of lines.map(keyOfLine)) {
+  for (const key of lines.map((line) => keyOfLine(line, keys))) {
     there.set(key, (there.get(key) ?? 0) + 1);
   }
   let lost = 0;
@@ -37,8 +38,13 @@ export async function countRecords({ log, reported, keys }: Job): Promise<Count>
   return { records: lines.length, lost, doubled: lines.length - new Set(lines).size };
 }
 
-function keyOfLine(line: string): string {
-  const { i, r } = JSON.parse(line);
+function keyOfLine(line: string, keys: Job["keys"]): string {
+  const content = JSON.parse(line);
+  if (Array.isArray(content)) {
+    const [workload, [, [seconds]]] = content;
+    return keyOf(keys[workload], seconds === UNMEASURED_COST ? null : seconds);
+  }
+  const { i, r } = content;
   const [[cost], error] = r;
   return keyOf(i[0][0], error === 0 ? cost : null);
 }

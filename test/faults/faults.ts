@@ -134,22 +134,8 @@ export const FAULTS: readonly Fault[] = [
       return pid !== null && limitMemory(pid, trial.draw(64) << 20);
     },
   },
-  {
-    name: "disk full",
-    ...scripted,
-    survived: false,
-    says: /cannot be written .*ENOSPC/,
-    strikes: 1,
-    jobs: [12, 2, 1],
-    unavailable: cannotMount,
-    prepare: ({ job, draw }) => mountDisk(job, `size=${24 + draw(60)}k`),
-    strike: async (life) => {
-      await life.end;
-      return true;
-    },
-    mend: ({ job }) => remount(job, "size=8m"),
-    clean: unmount,
-  },
+  diskFull("disk full", scripted, [12, 2, 1]),
+  diskFull("disk full, a database", { ...scripted, settings: (kit) => kit.scriptedDatabase() }, [6, 2, 1]),
   {
     name: "disk read-only",
     ...scripted,
@@ -212,6 +198,25 @@ export const FAULTS: readonly Fault[] = [
 
 type Kind = Pick<Fault, "settings" | "seconds">;
 type Size = Pick<Fault, "strikes" | "jobs">;
+
+function diskFull(name: string, kind: Pick<Fault, "settings" | "seconds">, jobs: Fault["jobs"]): Fault {
+  return {
+    name,
+    ...kind,
+    survived: false,
+    says: /cannot be written .*ENOSPC/,
+    strikes: 1,
+    jobs,
+    unavailable: cannotMount,
+    prepare: ({ job, draw }) => mountDisk(job, `size=${24 + draw(60)}k`),
+    strike: async (life) => {
+      await life.end;
+      return true;
+    },
+    mend: ({ job }) => remount(job, "size=8m"),
+    clean: unmount,
+  };
+}
 
 function killOrchestrator(name: string, kind: Kind, size: Size): Fault {
   return {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { execa } from "execa";
 import type { TuneEvent } from "../../src/index.js";
+import { logIn } from "../../src/records/paths.js";
 import { marked, type Part, partsOf } from "./processes.js";
 
 const MARK = "FAMILYSEER_FAULTS";
@@ -16,6 +17,8 @@ export interface JobSettings {
   /** Arguments of `familyseer tune`, but for the log. */
   readonly arguments: readonly string[];
   readonly trials: number;
+  /** Whether the log is a database's folder. */
+  readonly database?: boolean;
   /** Milliseconds until measuring begins, about. */
   readonly beginsIn: number;
   readonly environment?: Readonly<Record<string, string>>;
@@ -48,6 +51,11 @@ export class Job {
 
   get log(): string {
     return join(this.folder, "job.log");
+  }
+
+  /** The log, or, of a database, its file of records. */
+  get recordsFile(): string {
+    return this.settings.database ? logIn(this.log) : this.log;
   }
 
   get environment(): Record<string, string> {

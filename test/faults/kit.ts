@@ -31,9 +31,8 @@ export class Kit {
   static async make(): Promise<Kit> {
     const folder = await mkdtemp(join(tmpdir(), "familyseer-faults-kit-"));
     const kit = new Kit(folder);
-    const worker = `"${tvmPython()}" test/python/scripted_worker.py "${process.execPath}" "${PERFORMER}" "$@"`;
-    await writeFile(kit.#python, `#!/bin/sh\nexport FAMILYSEER_SCRIPT='${JSON.stringify(SCRIPT)}'\nexec ${worker}\n`);
-    await chmod(kit.#python, 0o755);
+    await kit.#writePython(kit.#python, SCRIPT);
+    await kit.#writePython(kit.#metaSchedule, { ...SCRIPT, tuner: "metaschedule" });
     return kit;
   }
 
@@ -48,6 +47,13 @@ export class Kit {
       trials: SCRIPTED_TRIALS,
       beginsIn: 700,
     };
+  }
+
+  /** The same with a database as its log. */
+  scriptedDatabase(): JobSettings {
+    const settings = this.scripted();
+    const args = settings.arguments.map((each) => (each === this.#python ? this.#metaSchedule : each));
+    return { ...settings, arguments: args, database: true };
   }
 
   /** A job of some 15 seconds on a real TVM. */
@@ -93,6 +99,16 @@ export class Kit {
 
   get #python(): string {
     return join(this.folder, "scripted-python");
+  }
+
+  get #metaSchedule(): string {
+    return join(this.folder, "scripted-metaschedule");
+  }
+
+  async #writePython(path: string, script: Script): Promise<void> {
+    const worker = `"${tvmPython()}" test/python/scripted_worker.py "${process.execPath}" "${PERFORMER}" "$@"`;
+    await writeFile(path, `#!/bin/sh\nexport FAMILYSEER_SCRIPT='${JSON.stringify(script)}'\nexec ${worker}\n`);
+    await chmod(path, 0o755);
   }
 }
 

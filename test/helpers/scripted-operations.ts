@@ -34,6 +34,8 @@ type Answers = {
 const TARGET = "llvm";
 /** As records of a database have it. */
 const SPELLED = '{"kind":"llvm","keys":["cpu"],"num-cores":2,"tag":""}';
+/** Of a workload's line; real ones have twenty times as many. */
+const WORKLOAD_BYTES = 3000;
 /** The seconds of a program that failed. */
 const FAILED = 1e10;
 const FAMILIES = ["nn.conv2d", "nn.conv2d", "nn.conv2d", "nn.dense", "nn.dense"];
@@ -119,7 +121,9 @@ export class ScriptedOperations {
       }
       const before = await readFile(join(dirname(log), "database_workload.json"), "utf8").catch(() => "");
       const numbers = this.#done.map((_, task) => task);
-      const lines = numbers.map((task) => JSON.stringify([hashOf(task), "AAAA"])).slice(before.split("\n").length - 1);
+      const lines = numbers
+        .map((task) => JSON.stringify([hashOf(task), "A".repeat(WORKLOAD_BYTES)]))
+        .slice(before.split("\n").length - 1);
       return { workloads: { lines, count: numbers.length, numbers, target: SPELLED } };
     },
     propose: ({ task, programs, recipe }) => {

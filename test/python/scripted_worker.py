@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.machinery
 import itertools
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -26,7 +27,7 @@ class Forwarded:
     """In the place of `familyseer.operations.Operations`; knows no operation."""
 
     beside = frozenset({"measure"})
-    tuner = "ansor"
+    tuner = json.loads(os.environ["FAMILYSEER_SCRIPT"]).get("tuner", "ansor")
 
     def __init__(self, command: list[str]) -> None:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
