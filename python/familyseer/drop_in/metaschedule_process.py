@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from ..wire import messages
     from ..wire.session import Session
 
+# How often a search that finds nothing, but does not say that it is over, is asked for a round.
+_TRIES = 6
+
 
 @dataclass(frozen=True)
 class Round:
@@ -62,6 +65,8 @@ class MetaScheduleProcess:
         self._begun: queue.Queue[bool] = queue.Queue()
         self._pending: Round | None = None
         self._first_round = FirstRound()
+        # How often in a row the pending round's search found nothing.
+        self._in_vain = 0
         self._raised: Exception | None = None
         self.finished = False
         self.families: dict[str, list[int]] | None = None
@@ -101,6 +106,7 @@ class MetaScheduleProcess:
             costs = self._join(self._pending)
             if costs is None:
                 return self._pending.task
+            self._in_vain = 0
             self._answers.put(costs)
         self._pending = self._asked.get()
         self._interruption.check()
@@ -120,7 +126,8 @@ class MetaScheduleProcess:
         costs = [_cost(result) for result in results]
         failed = next((result.error_msg for result in results if result.error_msg is not None), None)
         self._first_round.tell(costs, None if failed is None else str(failed))
-        return costs or None
+        self._in_vain = 0 if costs else self._in_vain + 1
+        return None if 0 < self._in_vain < _TRIES else costs
 
     # What the session's thread calls.
 

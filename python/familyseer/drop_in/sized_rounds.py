@@ -94,14 +94,15 @@ class SizedRounds(ms.search_strategy.PySearchStrategy):
         self._asked = self._by_size[self.size]
         for _ in range(_ATTEMPTS):
             candidates = self._asked.generate_measure_candidates()
-            if candidates is None:
-                return None
-            hashes = [structural_hash(candidate.sch.mod) for candidate in candidates]
-            new = [candidate for candidate, hash in zip(candidates, hashes) if hash not in self._proposed]
-            self._proposed.update(hashes)
+            if not candidates:
+                return candidates
+            by_hash = {structural_hash(candidate.sch.mod): candidate for candidate in candidates}
+            new = [candidate for key, candidate in by_hash.items() if key not in self._proposed]
+            self._proposed.update(by_hash)
             if new:
                 return new
-        return []
+        # The task has no other programs, or is not going to find them.
+        return None
 
     def notify_runner_results(self, candidates: list[Any], results: list[Any]) -> None:
         self._asked.notify_runner_results(candidates, results)

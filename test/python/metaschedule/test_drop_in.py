@@ -168,6 +168,20 @@ def test_goes_on_from_a_database_without_measuring_again_what_it_has(
     assert len(programs) == len(records) > 13
 
 
+def test_a_task_with_one_program_alone_ends(tmp_path: Path, builder: ms.Builder) -> None:
+    intrinsics.load(TARGET)
+    search = ms.search_strategy.ReplayTrace()
+    context = ms.TuneContext(
+        tvm.IRModule({"main": matmul(16)}),
+        target=TARGET,
+        space_generator=lambda schedule: None,
+        search_strategy=search,
+        num_threads=1,
+    )
+    scheduler = TaskScheduler("meta.xgb.family_op")
+    assert len(tune([context], tmp_path, builder, task_scheduler=scheduler)) == 1
+
+
 def test_what_cannot_be_tuned_is_refused(contexts: list[ms.TuneContext], tmp_path: Path, builder: ms.Builder) -> None:
     for policy, reason in (("meta.xgb.op", "third part"), ("sketch.xgb", "is the search of Ansor")):
         with pytest.raises(ValueError, match=reason):
