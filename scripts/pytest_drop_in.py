@@ -1,6 +1,6 @@
 """A pytest plugin that puts our TaskScheduler in TVM's place, of the tuner that this TVM has.
 
-`$FAMILYSEER_POLICY` names the policy that MetaSchedule's has (`meta.xgb`: TVM's own decisions).
+`$FAMILYSEER_POLICY` names another policy for MetaSchedule than TVM's own decisions.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ def pytest_configure() -> None:
     else:
         import familyseer.metaschedule
 
-        familyseer.metaschedule.install(os.environ.get("FAMILYSEER_POLICY", "meta.xgb"))
+        named = os.environ.get("FAMILYSEER_POLICY")
+        familyseer.metaschedule.install(*([named] if named else []))
 
 
 def pytest_report_header() -> str:

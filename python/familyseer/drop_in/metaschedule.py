@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ..wire.session import Session
 
 DEFAULT_POLICY = "meta.xgb.family_op"
+# TVM's own decisions.
+PLAIN_POLICY = "meta.xgb"
 # TVM's own schedulers, which `install` takes the place of.
 TVM_SCHEDULERS = {name: getattr(ms.task_scheduler, name) for name in ("GradientBased", "RoundRobin")}
 _NO_LIMIT = 2**31 - 1
@@ -142,12 +144,13 @@ def _any_size(task: int, programs: int) -> None:
     """Rounds without families are all of the size that the task's strategy was told."""
 
 
-def install(policy: str = DEFAULT_POLICY) -> None:
+def install(policy: str = PLAIN_POLICY) -> None:
     """Puts our TaskScheduler in place of TVM's, for code that cannot be edited: code that names `"gradient"` or
     `"round-robin"`, as `ms.tune_tasks` and `tune_relax` do by default, and code that makes `GradientBased()` or
     `RoundRobin()`.
 
-    Code that took these out of TVM before keeps what it took.
+    Unless a policy with families is named, decisions stay TVM's. Code that took these out of TVM before keeps what it
+    took.
     """
 
     def gradient_based(*, alpha: float = 0.2, window_size: int = 3, seed: int = -1) -> TaskScheduler:

@@ -231,6 +231,8 @@ def test_install_takes_the_place_of_what_code_names_or_makes() -> None:
     assert [scheduler.policy for scheduler in made] == ["meta.random.family_op"] * 3
     assert [scheduler.strategy for scheduler in made] == ["gradient", "round-robin", "gradient"]
     assert (made[2].alpha, made[2].seed) == (0.5, 3)
+    install()
+    assert ms.task_scheduler.create("gradient").policy == "meta.xgb"
     uninstall()
     tvms = ms.task_scheduler.TaskScheduler.create("gradient")
     assert isinstance(tvms, tvm_task_scheduler.TaskScheduler) and not isinstance(tvms, TaskScheduler)
