@@ -93,7 +93,7 @@ class SizedRounds(ms.search_strategy.PySearchStrategy):
             self._begin(self._task.clone(), self.size)
         self._asked = self._by_size[self.size]
         for _ in range(_ATTEMPTS):
-            candidates = self._asked.generate_measure_candidates()
+            candidates: list[Any] | None = self._asked.generate_measure_candidates()
             if not candidates:
                 return candidates
             by_hash = {structural_hash(candidate.sch.mod): candidate for candidate in candidates}
