@@ -14,7 +14,15 @@ import pytest
 import tvm
 import tvm_ffi
 from familyseer.errors import InstallationError
-from familyseer.metaschedule import CostModel, TaskScheduler, install, intrinsics, uninstall
+from familyseer.metaschedule import (
+    CostModel,
+    StreamingBuilder,
+    StreamingRunner,
+    TaskScheduler,
+    install,
+    intrinsics,
+    uninstall,
+)
 from scripted_jobs import run
 from tvm import te
 from tvm.ir.utils import derived_object
@@ -51,12 +59,18 @@ def contexts() -> list[ms.TuneContext]:
     ]
 
 
+Devices = tuple[StreamingBuilder, StreamingRunner]
+
+
 @pytest.fixture(scope="module")
-def builder() -> ms.Builder:
-    return ms.builder.LocalBuilder(max_workers=2, initializer=intrinsics.stand_in)
+def devices() -> Iterator[Devices]:
+    builder = StreamingBuilder()
+    yield builder, StreamingRunner(builder)
+    builder.close()
 
 
-def tune(contexts: list[ms.TuneContext], folder: Path, builder: ms.Builder, **options: Any) -> ms.Database:
+def tune(contexts: list[ms.TuneContext], folder: Path, devices: Devices, **options: Any) -> ms.Database:
+    builder, runner = devices
     return ms.tune_tasks(
         tasks=contexts,
         task_weights=[1.0] * len(contexts),
@@ -64,6 +78,7 @@ def tune(contexts: list[ms.TuneContext], folder: Path, builder: ms.Builder, **op
         max_trials_global=options.pop("trials", 12),
         num_trials_per_iter=4,
         builder=builder,
+        runner=runner,
         **{"cost_model": "random", **options},
     )
 
@@ -100,7 +115,7 @@ class Tuned(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def tuned(contexts: list[ms.TuneContext], builder: ms.Builder, tmp_path_factory: pytest.TempPathFactory) -> Tuned:
+def tuned(contexts: list[ms.TuneContext], devices: Devices, tmp_path_factory: pytest.TempPathFactory) -> Tuned:
     rounds: list[tuple[int, str, int]] = []
 
     @derived_object
@@ -113,7 +128,7 @@ def tuned(contexts: list[ms.TuneContext], builder: ms.Builder, tmp_path_factory:
     model = CostModel(quick_model)
     callbacks = [*ms.MeasureCallback.create("default"), Watching()]
     folder = tmp_path_factory.mktemp("tuned")
-    database = tune(contexts, folder, builder, task_scheduler=ours, cost_model=model, measure_callbacks=callbacks)
+    database = tune(contexts, folder, devices, task_scheduler=ours, cost_model=model, measure_callbacks=callbacks)
     return Tuned(folder, database, ours, model, rounds)
 
 
@@ -147,7 +162,7 @@ def test_a_family_has_one_model_which_is_saved_and_loaded(tuned: Tuned, tmp_path
 
 
 def test_goes_on_from_a_database_without_measuring_again_what_it_has(
-    tuned: Tuned, contexts: list[ms.TuneContext], builder: ms.Builder, tmp_path: Path
+    tuned: Tuned, contexts: list[ms.TuneContext], devices: Devices, tmp_path: Path
 ) -> None:
     shutil.copytree(tuned.folder, tmp_path, dirs_exist_ok=True)
     model = CostModel(quick_model)
@@ -161,14 +176,14 @@ def test_goes_on_from_a_database_without_measuring_again_what_it_has(
     callbacks = [ms.measure_callback.AddToDatabase(), Watching()]
     scheduler = TaskScheduler("meta.xgb.family_op")
     options = {"task_scheduler": scheduler, "cost_model": model, "measure_callbacks": callbacks, "trials": 4}
-    tune(contexts, tmp_path, builder, **options)
+    tune(contexts, tmp_path, devices, **options)
     records = ms.database.JSONDatabase(work_dir=str(tmp_path)).get_all_tuning_records()
     programs = {tvm_ffi.structural_hash(record.as_measure_candidate().sch.mod) for record in records}
     assert learnt[0] == 13
     assert len(programs) == len(records) > 13
 
 
-def test_a_task_with_one_program_alone_ends(tmp_path: Path, builder: ms.Builder) -> None:
+def test_a_task_with_one_program_alone_ends(tmp_path: Path, devices: Devices) -> None:
     intrinsics.load(TARGET)
     search = ms.search_strategy.ReplayTrace()
     context = ms.TuneContext(
@@ -179,20 +194,20 @@ def test_a_task_with_one_program_alone_ends(tmp_path: Path, builder: ms.Builder)
         num_threads=1,
     )
     scheduler = TaskScheduler("meta.xgb.family_op")
-    assert len(tune([context], tmp_path, builder, task_scheduler=scheduler)) == 1
+    assert len(tune([context], tmp_path, devices, task_scheduler=scheduler)) == 1
 
 
-def test_what_cannot_be_tuned_is_refused(contexts: list[ms.TuneContext], tmp_path: Path, builder: ms.Builder) -> None:
+def test_what_cannot_be_tuned_is_refused(contexts: list[ms.TuneContext], tmp_path: Path, devices: Devices) -> None:
     for policy, reason in (("meta.xgb.op", "third part"), ("sketch.xgb", "is the search of Ansor")):
         with pytest.raises(ValueError, match=reason):
-            tune(contexts, tmp_path, builder, task_scheduler=TaskScheduler(policy))
+            tune(contexts, tmp_path, devices, task_scheduler=TaskScheduler(policy))
     with pytest.raises(ValueError, match="1 trials are too few"):
-        tune(contexts, tmp_path, builder, trials=1, task_scheduler=TaskScheduler())
+        tune(contexts, tmp_path, devices, trials=1, task_scheduler=TaskScheduler())
     assert orchestrators() == []
 
 
 def test_an_exception_in_a_measure_callback_comes_up_with_its_own_traceback(
-    contexts: list[ms.TuneContext], tmp_path: Path, builder: ms.Builder
+    contexts: list[ms.TuneContext], tmp_path: Path, devices: Devices
 ) -> None:
     @derived_object
     class Broken(ms.measure_callback.PyMeasureCallback):
@@ -200,17 +215,17 @@ def test_an_exception_in_a_measure_callback_comes_up_with_its_own_traceback(
             raise KeyError("mine")
 
     with pytest.raises(KeyError, match="mine") as raised:
-        tune(contexts[:1], tmp_path, builder, task_scheduler=TaskScheduler(), measure_callbacks=[Broken()])
+        tune(contexts[:1], tmp_path, devices, task_scheduler=TaskScheduler(), measure_callbacks=[Broken()])
     assert "apply" in "".join(traceback.format_tb(raised.value.__traceback__))
     assert orchestrators() == []
 
 
 def test_says_how_to_get_node(
-    contexts: list[ms.TuneContext], tmp_path: Path, builder: ms.Builder, monkeypatch: pytest.MonkeyPatch
+    contexts: list[ms.TuneContext], tmp_path: Path, devices: Devices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAMILYSEER_NODE", "no-such-node")
     with pytest.raises(InstallationError, match="Install Node 20"):
-        tune(contexts, tmp_path, builder, task_scheduler=TaskScheduler())
+        tune(contexts, tmp_path, devices, task_scheduler=TaskScheduler())
 
 
 @pytest.fixture
