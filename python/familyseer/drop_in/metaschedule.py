@@ -88,6 +88,11 @@ class TaskScheduler(tvm_task_scheduler._PyTaskScheduler):
                 f"There are {len(task_weights)} task_weights for {len(tasks)} tasks. Expected one weight for each task."
             )
         weights = [float(weight) for weight in task_weights]
+        parts = builder, runner, measure_callbacks, database
+        if max_trials_global < 1:
+            # There is nothing to decide: TVM's loop ends at once.
+            super().tune(tasks, weights, 0, max_trials_per_task, num_trials_per_iter, *parts, cost_model)
+            return
 
         def tune(session: Session, send: Callable[[bytes], None], interruption: Interruption) -> bool:
             limits = max_trials_global, max_trials_per_task, num_trials_per_iter
@@ -101,16 +106,7 @@ class TaskScheduler(tvm_task_scheduler._PyTaskScheduler):
                 self._turn.ask = process.next_task_id
                 # The orchestrator counts the programs, so that TVM's loop ends by what it says, with all taken in.
                 super(TaskScheduler, self).tune(
-                    contexts,
-                    weights,
-                    _NO_LIMIT,
-                    max_trials_per_task,
-                    num_trials_per_iter,
-                    builder,
-                    runner,
-                    measure_callbacks,
-                    database,
-                    model,
+                    contexts, weights, _NO_LIMIT, max_trials_per_task, num_trials_per_iter, *parts, model
                 )
                 return process.finished
 

@@ -197,6 +197,13 @@ def test_a_task_with_one_program_alone_ends(tmp_path: Path, devices: Devices) ->
     assert len(tune([context], tmp_path, devices, task_scheduler=scheduler)) == 1
 
 
+def test_nothing_to_measure_is_nothing_to_do(
+    contexts: list[ms.TuneContext], tmp_path: Path, devices: Devices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAMILYSEER_NODE", "no-such-node")
+    assert len(tune(contexts, tmp_path, devices, trials=0, task_scheduler=TaskScheduler())) == 0
+
+
 def test_what_cannot_be_tuned_is_refused(contexts: list[ms.TuneContext], tmp_path: Path, devices: Devices) -> None:
     for policy, reason in (("meta.xgb.op", "third part"), ("sketch.xgb", "is the search of Ansor")):
         with pytest.raises(ValueError, match=reason):
