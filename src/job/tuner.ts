@@ -1,5 +1,3 @@
-import { mkdir, rmdir } from "node:fs/promises";
-import { dirname } from "node:path";
 import { PassThrough } from "node:stream";
 import type { RoundOutcome } from "../core/decider.js";
 import { type Families, groupFamilies } from "../core/families.js";
@@ -22,7 +20,7 @@ import { type JobHistory, readHistory } from "../records/job-history.js";
 import { entry } from "../records/journal.js";
 import { checkAppendable } from "../records/log.js";
 import { LogLock } from "../records/log-lock.js";
-import { isDatabase, journalOf, modelsOf } from "../records/paths.js";
+import { journalOf, modelsOf } from "../records/paths.js";
 import { logAt, newLogAt, newLogOf, requireLogOf, tunerOf } from "../records/place.js";
 import { tunerNamed } from "../tuner-name.js";
 import { startWorker } from "../worker/start.js";
@@ -132,12 +130,10 @@ export class Tuner {
     const begun = performance.now();
     let history: JobHistory | null = null;
     let first: Worker | null = null;
-    let folder: string | undefined;
     let lock: LogLock | null = null;
     try {
       first = await this.#findLogs();
       const { log, resume, wait } = this.options;
-      folder = isDatabase(log) ? await mkdir(dirname(log), { recursive: true }) : undefined;
       lock = await LogLock.take(log, wait ? this.#stopping.signal : null);
       history = resume ? await readHistory(log) : null;
       if (history) {
@@ -159,10 +155,6 @@ export class Tuner {
     } finally {
       await lock?.release();
       await first?.close();
-      if (folder !== undefined) {
-        // It stays if anything was written.
-        await rmdir(folder).catch(() => undefined);
-      }
     }
   }
 
@@ -189,8 +181,12 @@ export class Tuner {
 
   #requireLogsOf(tuner: string | undefined): void {
     const { log, loadLog } = this.options;
-    for (const each of tuner === undefined ? [] : [log, loadLog ?? []].flat()) {
-      requireLogOf(tuner ?? "", each);
+    if (tuner === undefined) {
+      return;
+    }
+    requireLogOf(tuner, log);
+    if (loadLog !== null) {
+      requireLogOf(tuner, loadLog);
     }
   }
 
@@ -242,7 +238,8 @@ export class Tuner {
       const { before, resumed } = past;
       const threads = extracted.threads?.count ?? null;
       const ofThreads = await describeThreads(extracted.threads, options, logsGoneOnWith(options, history));
-      const notices = [...warnings, ...withoutEffect(options), ...ofThreads, ...beginning.notices, ...noticed];
+      const unused = withoutEffect({ ...options, tuner: tunerNamed(first.tuner) });
+      const notices = [...warnings, ...unused, ...ofThreads, ...beginning.notices, ...noticed];
       const began = { type: "started", tuner: first.tuner, target, inputs, tasks, trialsPerRound, threads } as const;
       const { searchPolicy } = options;
       emit({ ...began, searchPolicy, tasksFromCache, trials, recordsTaken, before, resumed, notices });

@@ -13,7 +13,10 @@ export function overlaps({ overlap, target, simulated, workers }: CompleteTuneOp
   return overlap ?? (isCuda(target) && (simulated !== true || workers > 1));
 }
 
-/** What was asked for and has no say in the mode that was asked for, in a user's words. */
+/**
+ * What was asked for and has no say in the mode that was asked for, in a user's words. Where no `tuner` is known, the policy
+ * `default` is Ansor's.
+ */
 export function withoutEffect(options: CompleteTuneOptions): string[] {
   return [...withoutEffectOnSpeed(options), ...withoutEffectInMode(options), ...withoutEffectByPolicy(options)];
 }
@@ -39,11 +42,11 @@ function withoutEffectInMode(options: CompleteTuneOptions): string[] {
 }
 
 /** The schedulers of the reference mode differ in what they decide by. */
-function withoutEffectByPolicy({ mode, searchPolicy, beta, trialsPerTask }: CompleteTuneOptions): string[] {
+function withoutEffectByPolicy({ mode, searchPolicy, tuner, beta, trialsPerTask }: CompleteTuneOptions): string[] {
   if (mode !== "reference" || searchPolicy === null) {
     return [];
   }
-  const policy = parseSearchPolicy(searchPolicy);
+  const policy = parseSearchPolicy(searchPolicy, tuner ?? null);
   const ofMetaSchedule = tunerOf(policy) === "metaschedule" && policy.families === null;
   const unused = ofMetaSchedule
     ? { beta: beta !== TUNE_DEFAULTS.beta }

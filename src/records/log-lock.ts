@@ -1,4 +1,5 @@
-import { type FileHandle, open, readFile, stat, unlink } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readFile, rmdir, stat, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { tryLock } from "fs-native-extensions";
 import { z } from "zod";
@@ -9,12 +10,15 @@ const LOOK_AGAIN_MS = 200;
 
 /**
  * The right to write to a log: the kernel's lock on a file beside it, which ends with the process that has it, however that
- * ends. Processes that it starts do not inherit it.
+ * ends. Processes that it starts do not inherit it. The folder of a new database is made for it, and goes with it if nothing
+ * else is in it: each job that waits for its turn may find it gone.
  */
 export class LogLock {
   private constructor(
     private readonly path: string,
     private readonly file: FileHandle,
+    /** The folder that was made for it, if any was. */
+    private readonly folder: string | undefined,
   ) {}
 
   /**
@@ -44,15 +48,19 @@ export class LogLock {
   async release(): Promise<void> {
     await unlink(this.path).catch(() => undefined);
     await this.file.close();
+    if (this.folder !== undefined) {
+      await rmdir(this.folder).catch(() => undefined);
+    }
   }
 
   static async #try(path: string): Promise<LogLock | null> {
+    const folder = await mkdir(dirname(path), { recursive: true }).catch(refuse(path));
     const file = await open(path, "a").catch(refuse(path));
     try {
       if (tryLock(file.fd) && (await isAt(path, file))) {
         await file.truncate(0);
         await file.appendFile(JSON.stringify({ pid: process.pid, since: new Date().toISOString() }));
-        return new LogLock(path, file);
+        return new LogLock(path, file, folder);
       }
     } catch (error) {
       await file.close();

@@ -107,6 +107,12 @@ describe("options", () => {
     ]);
   });
 
+  it("that the policy's own scheduler does not know are told of, by whichever tuner the policy is", () => {
+    const limited = complete({ ...JOB, mode: "reference", searchPolicy: "default", trialsPerTask: 8 });
+    assert.deepEqual(withoutEffect({ ...limited, tuner: "metaschedule" }), []);
+    assert.match(withoutEffect(limited).join(), /^trialsPerTask has no effect with the search policy default, /);
+  });
+
   it("of the fast mode are still taken under their old name", () => {
     const { roofline, descent, ...rest } = complete({ ...JOB, means: { roofline: false, descent: true } });
     assert.deepEqual([roofline, descent], [false, true]);

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { execa } from "execa";
 import { LogLock } from "../../../src/records/log-lock.js";
+import { logIn, workloadsOf } from "../../../src/records/paths.js";
 import { ScriptedTuning } from "../../helpers/scripted-tuning.js";
 
 const ARGS = ["--trials", "20", "--trials-per-round", "2"];
@@ -28,6 +30,24 @@ describe("the lock of a log", () => {
     await lock.release();
     const { exitCode, stderr } = await waiting;
     assert.equal(exitCode, 0, stderr);
+  });
+
+  it("makes the folder of a new database, and takes it away unless something is in it", async () => {
+    const log = logIn(join(tuning.folder, "new"));
+    await (await LogLock.take(log, null)).release();
+    assert.deepEqual(await readdir(tuning.folder), ["python"]);
+    const lock = await LogLock.take(log, null);
+    await writeFile(workloadsOf(log), "");
+    await lock.release();
+    assert.deepEqual(await readdir(join(tuning.folder, "new")), ["database_workload.json"]);
+  });
+
+  it("makes it again for a job that waited while the other wrote nothing", async () => {
+    const log = logIn(join(tuning.folder, "new"));
+    const first = await LogLock.take(log, null);
+    const waiting = LogLock.take(log, new AbortController().signal);
+    await first.release();
+    await (await waiting).release();
   });
 
   it("ends its wait with the signal", async () => {
