@@ -1,6 +1,7 @@
 """What was said of a network's tasks, kept to be said again without TVM, which takes seconds to import.
 
-`python -m familyseer.descriptions` prints what the protocol's `extract` gives, or null if that was not kept.
+`python -m familyseer.descriptions` prints what the protocol's `extract` gives, or null if that was not kept, or if this
+TVM has another tuner than is asked for.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import cache
 from .measuring.cpus import find_threads
-from .needed import tvm_folder, version_of
+from .needed import tuner_of, tvm_folder, version_of
 from .network_files import digests_of
 
 if TYPE_CHECKING:
@@ -29,9 +30,12 @@ def main() -> None:
     parser.add_argument("--layout", required=True)
     parser.add_argument("--inputs", required=True, type=json.loads)
     parser.add_argument("--target", required=True)
+    parser.add_argument("--tuner")
     options = parser.parse_args()
     asked = (options.model, options.batch, options.layout, options.inputs, options.target)
-    print(json.dumps(recall(options.cache, *asked)))
+    tvm = tvm_folder()
+    has_tuner = options.tuner is None or (tvm is not None and tuner_of(tvm) == options.tuner)
+    print(json.dumps(recall(options.cache, *asked) if has_tuner else None))
 
 
 def keep(

@@ -31,8 +31,8 @@ _INSTALL = (
     "run `npm run setup`, which installs all of it; or name another Python with TVM by --tvm-python or "
     "FAMILYSEER_TVM_PYTHON."
 )
-# What a TVM has that programs are searched by, in its folder.
-_AUTO_SCHEDULER, _METASCHEDULE = "auto_scheduler", "s_tir/meta_schedule"
+# Tuners, and what a TVM that has them has in its folder; the first counts.
+_TUNERS = {"ansor": "auto_scheduler", "metaschedule": "s_tir/meta_schedule"}
 # TVM's versions with MetaSchedule, and the versions of tvm-ffi that each works with; pip may take others, which crash.
 _WORKING_FFI = {
     "0.26.0": ("0.1.14.post1", "0.1.13.post3"),
@@ -80,12 +80,18 @@ def version_of(tvm: Path) -> str:
     return ""
 
 
+def tuner_of(tvm: Path) -> str | None:
+    """The tuner of the TVM in a folder; None: it has none."""
+    return next((tuner for tuner, folder in _TUNERS.items() if (tvm / folder).is_dir()), None)
+
+
 def _without_tuner() -> str | None:
     tvm = tvm_folder()
-    if tvm is None or (tvm / _AUTO_SCHEDULER).is_dir():
+    tuner = None if tvm is None else tuner_of(tvm)
+    if tvm is None or tuner == "ansor":
         return None
     version = version_of(tvm)
-    if not (tvm / _METASCHEDULE).is_dir():
+    if tuner is None:
         what = "has neither auto_scheduler nor s_tir.meta_schedule"
     elif re.match(r"0\.2[0-5]\.", version):
         what = "has a MetaSchedule of other names"
@@ -97,7 +103,7 @@ def _without_tuner() -> str | None:
 def _crashing() -> str | None:
     """By the versions where they are known; else it is tried in a process of its own, which takes seconds."""
     tvm = tvm_folder()
-    if tvm is None or not (tvm / _METASCHEDULE).is_dir():
+    if tvm is None or tuner_of(tvm) != "metaschedule":
         return None
     version = version_of(tvm)
     try:

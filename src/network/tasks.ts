@@ -119,7 +119,8 @@ async function findTasks(options: NetworkOptions & WorkerOptions): Promise<Extra
 /** What a worker of this machine said of the tasks before; null too where Python fails: the worker will say why. */
 async function recallTasks(options: NetworkOptions & WorkerOptions): Promise<Result<"extract"> | null> {
   const { inputs, ...rest } = questionOf(options);
-  const asked = { cache: cacheFolder(), ...rest, inputs: JSON.stringify(inputs) };
+  const tuner = options.tuner === undefined ? {} : { tuner: options.tuner };
+  const asked = { cache: cacheFolder(), ...rest, inputs: JSON.stringify(inputs), ...tuner };
   const args = Object.entries(asked).map(([name, value]) => `--${name}=${value}`);
   const { stdout } = await execa(
     tvmPython(options.tvmPython, options.target, options.tuner),

@@ -45,7 +45,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<Worker> 
   if (worker.tuner !== tuner) {
     const differs = new InvalidRequestError(
       `The Python with TVM ${worker.tvmVersion} has the tuner ${worker.tuner}, and ${tuner} is asked for, by --tuner or by ` +
-        `the job that goes on. Name a Python that has ${tuner} by --tvm-python, or none.`,
+        `the log. Name a Python that has ${tuner} by --tvm-python, or none.`,
     );
     await worker.refuse(differs);
     await worker.close();

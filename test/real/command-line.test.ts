@@ -133,6 +133,10 @@ describe("the command line", function () {
     const modules = (await readFile(started, "utf8")).trim().split("\n");
     const [described, worker] = ["familyseer.descriptions", "familyseer.worker"];
     assert.deepEqual(modules, [described, worker, described, described, described, described, worker]);
+    await assert.rejects(
+      list("tasks", "--tuner", "metaschedule"),
+      /has the tuner ansor, and metaschedule is asked for/,
+    );
   });
 
   it("tunes a real network: records TVM reads, a journal, cost models, a table, and a page while it runs", async () => {
