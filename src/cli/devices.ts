@@ -1,6 +1,7 @@
 import type { Command } from "@commander-js/extra-typings";
 import { listDevices } from "../job/devices.js";
 import { type DeviceTotals, readDeviceTotals } from "../records/journal.js";
+import { logAt } from "../records/place.js";
 import { table } from "../report/format.js";
 import { widthOf } from "../report/screen.js";
 import { startWorker } from "../worker/start.js";
@@ -22,7 +23,7 @@ export function addDevices(program: Command, finish: Finish): void {
     .option("--log <file>", "also show what each device did in the tuning that wrote this log")
     .option("--json", "print an array of objects");
   const command = withWorkerOptions(described).action(async ({ tracker, deviceKey, log, json, ...workerOptions }) => {
-    const totals = log === undefined ? new Map<string, DeviceTotals>() : await readDeviceTotals(log);
+    const totals = log === undefined ? new Map<string, DeviceTotals>() : await readDeviceTotals(await logAt(log));
     const worker = await startWorker(workerOptions);
     try {
       const listed = await listDevices(worker, tracker, deviceKey);

@@ -2,6 +2,7 @@ import { access, constants } from "node:fs/promises";
 import type { Command } from "@commander-js/extra-typings";
 import { execa } from "execa";
 import { inWords } from "../network/threads.js";
+import { tunerWords } from "../tuner-name.js";
 import { home, pythonArguments, pythonEnvironment, tvmPython } from "../worker/installation.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import { example, type Finish, withWorkerOptions } from "./command.js";
@@ -124,7 +125,7 @@ async function askWorker(options: WorkerOptions): Promise<Found> {
     }
     const each = (performance.now() - begun) / PINGS;
     const threads = await worker.request("threads", { asked: null });
-    const versions = `TVM ${worker.tvmVersion}, which tunes by ${worker.tuner}, on Python ${worker.pythonVersion}`;
+    const versions = `TVM ${worker.tvmVersion}, which tunes by ${tunerWords(worker.tuner)}, on Python ${worker.pythonVersion}`;
     return { found: `${versions}, a message's round trip ${each.toFixed(2)} ms; ${inWords(threads)}` };
   } finally {
     await worker.close();

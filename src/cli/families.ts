@@ -13,10 +13,10 @@ export function addFamilies(program: Command, finish: Finish): void {
     .option("--json", "print an object from family name to task ids");
   const command = withWorkerOptions(named).action(async (options) => {
     const { tuner = null, searchPolicy = defaultPolicy(tuner ?? "ansor") } = options;
-    const { families: algorithm, name } = parseSearchPolicy(searchPolicy, tuner);
+    const { families: algorithm, name, search, costModel } = parseSearchPolicy(searchPolicy, tuner);
     if (algorithm === null) {
       throw new InvalidRequestError(
-        `The search policy ${name} has no families. Expected one such as ${name}.family_op.`,
+        `The search policy ${name} has no families. Expected one such as ${search}.${costModel}.family_op.`,
       );
     }
     const families = groupFamilies(

@@ -198,7 +198,7 @@ export function tvmRun(budget: Budget, seed: number, settings: Settings): Run<Tu
     result: tuningSchema,
     async perform(folder, signal) {
       const command = ["tvm_side.py", ...args, "--cache", join(home(), "cache"), "--out", folder];
-      await runScript(command, tvmPython(settings.tvmPython), signal);
+      await runScript(command, tvmPython(settings.tvmPython, "", "ansor"), signal);
       return readTvmSide(folder);
     },
   };

@@ -129,7 +129,7 @@ async function lastLineBreak(file: FileHandle, size: number): Promise<number> {
   return 0;
 }
 
-/** A line of our own files is an object, which no part of it is. */
+/** A line of our own files is an object or an array, which no part of it is. */
 function isJson(line: string): boolean {
   try {
     JSON.parse(line);

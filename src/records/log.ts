@@ -47,9 +47,8 @@ function contentOf(line: string): unknown {
 }
 
 /**
- * The records of a log, one after another, so that a log of any length can be read; of a database, whose folder may be named in
- * its place, too. Lines that are no records, or none
- * that can be used, are left out and added to `skipped`.
+ * The records of a log, one after another, so that a log of any length can be read; also of a database, which may be named by
+ * its folder. Lines that are no records, or none that can be used, are left out and added to `skipped`.
  *
  * @throws InvalidRequestError if the file cannot be read, or there are lines in it, but not one record.
  */

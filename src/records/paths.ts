@@ -51,9 +51,10 @@ export function keptOf(path: string): string {
   return `${path}.kept`;
 }
 
-/** Whether a path is that of a log or of its journal. */
+/** Whether a path is that of a log, of its journal or of a database's workloads. */
 export function isReadWith(log: string, path: string): boolean {
-  return [log, journalOf(log)].some((read) => resolve(read) === resolve(path));
+  const workloads = isDatabase(log) ? [workloadsOf(log)] : [];
+  return [log, journalOf(log), ...workloads].some((read) => resolve(read) === resolve(path));
 }
 
 /** In a folder of cost models, that of a family (python/familyseer names it so when it saves it). */

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { stat } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, resolve } from "node:path";
 import type { TuneEvent } from "../job/events.js";
 import { namedAs } from "../records/paths.js";
 import { newLogAt } from "../records/place.js";
@@ -41,7 +41,7 @@ export class LivePage {
   static async open({ log, options, port = 0 }: Shown): Promise<LivePage> {
     const there = await newLogAt(log);
     const before = there && (await stat(there).catch(() => null)) ? await readRunsSoFar(there) : new RunsSoFar();
-    const page = new LivePage(new LiveRun(basename(namedAs(log)), before, { ...options }));
+    const page = new LivePage(new LiveRun(basename(resolve(namedAs(log))), before, { ...options }));
     page.#server = await LiveServer.listen(port, (path) => page.#answer(path));
     return page;
   }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { namedAs } from "../records/paths.js";
 import { compareRuns } from "./comparison.js";
 import type { PageData } from "./page-data.js";
@@ -10,11 +11,10 @@ const CHARTS = new URL("chart.umd.min.js", import.meta.resolve("chart.js"));
 
 /** Reads logs, with the journals beside them, into what one page shows. */
 export async function readReport(logs: readonly string[]): Promise<PageData> {
-  const distinct = [...new Set(logs)];
-  const names = distinct.map(namedAs);
+  const distinct = new Map(logs.map((log) => [resolve(namedAs(log)), log] as const));
   const runs = [];
-  for (const log of distinct) {
-    runs.push(...(await readRuns(log, shortName(namedAs(log), names))));
+  for (const [name, log] of distinct) {
+    runs.push(...(await readRuns(log, shortName(name, [...distinct.keys()]))));
   }
   return compareRuns(runs);
 }

@@ -48,7 +48,7 @@ describe("familyseer doctor", function () {
   for (const channel of CHANNELS) {
     it(`finds MetaSchedule in the TVM of its own, over ${channel}`, async () => {
       const { exitCode, stdout } = await doctor({}, "--tuner", "metaschedule", "--channel", channel);
-      assert.match(stdout, /^ok +worker: TVM 0\.27\.0\.post1, which tunes by metaschedule, on Python /m);
+      assert.match(stdout, /^ok +worker: TVM 0\.27\.0\.post1, which tunes by MetaSchedule, on Python /m);
       assert.equal(exitCode, 0, stdout);
     });
   }

@@ -76,6 +76,8 @@ describe("a job whose log is a database", function () {
     );
     const again = await familyseer("best", tuning.log, "--distill", tuning.log);
     assert.match(again.stderr, /is what the records are read from/);
+    const over = await familyseer("report", tuning.log, "--out", workloadsOf(tuning.recordsFile));
+    assert.match(over.stderr, /is a file that the page is made from/);
     const page = join(tuning.folder, "page.html");
     const { exitCode } = await familyseer("report", tuning.log, "--out", page);
     assert.equal(exitCode, 0);
