@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 RECORDS = "database_tuning_record.json"
 WORKLOADS = "database_workload.json"
+# What TVM writes as the time of a program that failed (TVM: measure_callback/add_to_database.cc).
+FAILED_SECONDS = 1e10
 
 _NUMBER = re.compile(rb"\s*\[\s*(\d+)\s*,")
 

@@ -19,7 +19,7 @@ from tvm.s_tir.meta_schedule.database import TuningRecord, Workload
 
 from ..log_lines import LogPart, Skipped, UnusableError, lines_of, told
 from ..targets import KINDS, on_cpu
-from .database import find_workloads, record_line
+from .database import FAILED_SECONDS, find_workloads, record_line
 from .target import text_of
 from .traces import check
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from .bare_task import BareTask
     from .target import MetaTarget
 
-# What TVM writes as the time of a program that failed, in seconds (TVM: measure_callback/add_to_database.cc).
-_FAILED_SECONDS = 1e10
 _is_record = fastjsonschema.compile(
     {
         "type": "array",
@@ -75,7 +73,7 @@ class Record:
         return TuningRecord(
             self.program.trace,
             Workload(self.of.module),
-            list(self.run_seconds) or [_FAILED_SECONDS],
+            list(self.run_seconds) or [FAILED_SECONDS],
             self.of.target.tvm,
             ArgInfo.from_entry_func(self.program.mod),
         )
@@ -132,8 +130,8 @@ class _Reader:
     def record(self, line: bytes) -> Record:
         """Raises UnusableError."""
         number, (trace, times, target, _) = _content(line)
-        failed = all(seconds == _FAILED_SECONDS for seconds in times)
-        if not (failed or all(0 < seconds < _FAILED_SECONDS for seconds in times)):
+        failed = all(seconds == FAILED_SECONDS for seconds in times)
+        if not (failed or all(0 < seconds < FAILED_SECONDS for seconds in times)):
             raise UnusableError("impossible-time")
         self._check_target(target)
         if number >= len(self._workloads):
@@ -175,6 +173,9 @@ def _content(line: bytes) -> tuple[int, tuple[Any, list[float], dict[str, Any] |
         _is_record(content)
     except (ValueError, RecursionError, fastjsonschema.JsonSchemaValueException):
         raise UnusableError("no-record") from None
+    # To a schema 1.0 is a whole number, too.
+    if not isinstance(content[0], int):
+        raise UnusableError("no-record")
     return content[0], tuple(content[1])
 
 

@@ -115,6 +115,8 @@ def _dictionary_of(text: str) -> dict[str, Any]:
             wanted = dict(json.loads(text))
         except ValueError as error:
             raise RequestError(f"Unknown target: {text} (it is no JSON: {error}). {_EXPECTED}") from None
+        if not isinstance(wanted.get("kind", ""), str):
+            raise RequestError(f"Unknown target: {text} (its kind is no name). {_EXPECTED}")
         # A tag may stand for all.
         return wanted if "kind" in wanted else _untagged(_target(text, wanted))
     kind, *options = text.split() or [""]

@@ -21,6 +21,8 @@ CATEGORICAL = "SampleCategorical"
 LOCATION = "SampleComputeLocation"
 # How many iterations at most run in parallel (TVM: rewrite_parallel_vectorize_unroll.cc).
 PARALLEL = "meta_schedule.parallel"
+# TVM's integers that count.
+_MOST_PARALLEL = 2**31 - 1
 
 Data = list[Any]
 _is_trace = fastjsonschema.compile(
@@ -35,7 +37,12 @@ _is_trace = fastjsonschema.compile(
                     "type": "array",
                     "minItems": 4,
                     "maxItems": 4,
-                    "items": [{"type": "string"}, *[{"type": "array"}] * 3],
+                    "items": [
+                        {"type": "string"},
+                        {"type": "array"},
+                        {"type": "array"},
+                        {"type": "array", "items": {"type": "string"}},
+                    ],
                 },
             },
             {"type": "array", "items": {"type": "array", "minItems": 2, "maxItems": 2, "items": [{"type": "integer"}]}},
@@ -66,7 +73,9 @@ def check(data: Any) -> None:
     if not all(attributes for kind, _, attributes, _ in instructions if kind in _NAMED):
         raise ValueError("an instruction does not say what it is about")
     for place, decision in decisions:
-        kind, _, attributes, _ = instructions[place] if 0 <= place < len(instructions) else ("", [], [], [])
+        # To a schema 1.0 is a whole number, too.
+        known = isinstance(place, int) and 0 <= place < len(instructions)
+        kind, _, attributes, _ = instructions[place] if known else ("", [], [], [])
         if kind in TILES:
             valid = isinstance(decision, list) and all(isinstance(each, int) and each > 0 for each in decision)
         elif kind == CATEGORICAL:
@@ -79,8 +88,14 @@ def check(data: Any) -> None:
 
 
 def _has_null(value: Any) -> bool:
-    inner = value if isinstance(value, list) else value.values() if isinstance(value, dict) else ()
-    return value is None or any(map(_has_null, inner))
+    """At any depth, which may be one that functions cannot call each other to."""
+    left = [value]
+    while left:
+        each = left.pop()
+        if each is None:
+            return True
+        left += each if isinstance(each, list) else each.values() if isinstance(each, dict) else ()
+    return False
 
 
 def body_of(trace: Trace) -> Trace:
@@ -107,9 +122,10 @@ def decisions_of(data: Data) -> dict[int, Any]:
 def parallel_of(instruction: Any) -> int | None:
     """How many iterations at most an instruction, as data, lets run in parallel; None for any other instruction."""
     kind, inputs, attributes, _ = instruction
-    if kind == "Annotate" and list(attributes)[:1] == [PARALLEL] and isinstance(inputs[1], int):
-        return inputs[1]
-    return None
+    if kind != "Annotate" or list(attributes)[:1] != [PARALLEL] or len(inputs) < 2:
+        return None
+    most = inputs[1]
+    return most if isinstance(most, int) and 0 < most <= _MOST_PARALLEL else None
 
 
 def with_parallel(trace: Trace, place: int, most: int) -> Trace:

@@ -211,6 +211,7 @@ def test_takes_the_good_and_tells_reason_and_line_of_the_rest(tmp_path: Path) ->
             "[0, [1, 2, 3, 4]]",
             "[" * 5000,
             "[true,[]]",
+            changed(good, lambda record: record.__setitem__(0, 1.0)),
         ],
         ("impossible-time", None): [costing(good, times) for times in ([-1.0], [0], [float("nan")], [1e-3, 1e10])],
         ("other-target", OTHER.text): [for_target(good, json.loads(str(OTHER.tvm)))],
@@ -222,6 +223,8 @@ def test_takes_the_good_and_tells_reason_and_line_of_the_rest(tmp_path: Path) ->
         ("cannot-replay", None): [
             changed(good, lambda record: record[1][0][0].append(["Dance", [], [], []])),
             changed(good, lambda record: record[1][0][0].pop(0)),
+            changed(good, lambda record: record[1][0][1].append([0.0, 1])),
+            changed(good, lambda record: record[1][0][0][0].__setitem__(2, json.loads("[" * 700 + "]" * 700))),
         ],
     }
     lines = [good, *(line for of_reason in bad.values() for line in of_reason), costing(good, [2e-3])]
@@ -232,7 +235,7 @@ def test_takes_the_good_and_tells_reason_and_line_of_the_rest(tmp_path: Path) ->
     assert {reason: len(found) for reason, found in part.skipped.lines.items()} == {
         reason: len(of_reason) for reason, of_reason in bad.items()
     }
-    assert part.skipped.lines["no-record", None] == [2, 3, 4, 5, 6, 7]
+    assert part.skipped.lines["no-record", None] == [2, 3, 4, 5, 6, 7, 8]
     assert log.read_text() == "\n".join(lines)
     accepted = read_records(str(log), tasks, TARGET, other_targets=True)
     assert len(accepted.records) == 3

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import familyseer
@@ -242,6 +243,8 @@ def test_what_computes_something_else_does_not_fit(donor: MetaTask, programs: li
         lambda trace: trace[0][0].append(1),
         lambda trace: trace[1].append([len(trace[0]), 1]),
         lambda trace: trace[1].append([0, [1, 1]]),
+        lambda trace: trace[1][0].__setitem__(0, float(trace[1][0][0])),
+        lambda trace: trace[0][0][3].append([]),
         lambda trace: trace[1][0].__setitem__(1, [0, "x"]),
         lambda trace: trace.append([]),
     ],
@@ -252,6 +255,18 @@ def test_a_damaged_trace_is_refused(donor: MetaTask, programs: list[Schedule], d
     damage(trace)
     with pytest.raises(ValueError):
         check(trace)
+
+
+@pytest.mark.parametrize("inputs", [[], ["b0", 2**70]])
+def test_how_many_loops_run_in_parallel_is_not_taken_over_where_it_cannot_be(
+    donor: MetaTask, programs: list[Schedule], inputs: list[object]
+) -> None:
+    schedule = donor.schedule(programs[0])
+    trace = json.loads(json.dumps(schedule.trace))
+    (annotation,) = [each for each in trace[0] if parallel_of(each) is not None]
+    annotation[1] = inputs
+    check(trace)
+    assert convolution(28, 48, 24).fit(replace(schedule, trace=trace))
 
 
 # ---- one decision away ----

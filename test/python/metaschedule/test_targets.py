@@ -74,6 +74,7 @@ def test_a_database_names_targets_by_the_same_texts() -> None:
         ("nvidia/nvidia-h100 -arch=sm_80", "a tag of TVM's with options"),
         ("{", "it is no JSON"),
         ('{"arch": "sm_90"}', "Unknown target"),
+        ('{"kind": ["llvm"]}', "its kind is no name"),
         ("", "Unknown target"),
         ("hexagon", "kind hexagon cannot be tuned.*one of the kinds llvm, cuda"),
         ("c", "kind c cannot be tuned"),
