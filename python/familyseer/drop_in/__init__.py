@@ -1,7 +1,7 @@
 """What takes the place of TVM's task schedulers in the user's own process: patched TVM trees import it from here.
 
-`task_scheduler` and `user_process` know TVM's auto-scheduler, `metaschedule` and `family_model` MetaSchedule; what both
-need is in `orchestrated` and `orchestrator`.
+`task_scheduler` and `user_process` know TVM's auto-scheduler; `metaschedule`, `metaschedule_process`, `sized_rounds`
+and `family_model` know MetaSchedule. What both need is in `orchestrated`, `orchestrator` and `rounds`.
 """
 
 from __future__ import annotations

@@ -60,7 +60,10 @@ class CostModel(ms.cost_model.PyCostModel):
                 archive.write(file, str(index))
 
     def load(self, path: str) -> None:
-        """Takes the models that `save` wrote. Raises RequestError for another file."""
+        """Takes the models that `save` wrote. Raises RequestError for another file.
+
+        A model's own file is TVM's XGBModel's by default, with pickles in it: what a stranger wrote may do anything.
+        """
         try:
             with tempfile.TemporaryDirectory(prefix="familyseer-") as folder, zipfile.ZipFile(path) as archive:
                 loaded = {}

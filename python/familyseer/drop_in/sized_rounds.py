@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from tvm.ir.utils import derived_object
 from tvm.s_tir import meta_schedule as ms
 from tvm_ffi import structural_hash
 
+from ..metaschedule.database import FAILED_SECONDS
+
+if TYPE_CHECKING:
+    import tvm
+
 # How often a strategy is asked for programs that are new.
 _ATTEMPTS = 3
-# The time that TVM writes of a program that failed (TVM: measure_callback/add_to_database.cc).
-_FAILED_SECONDS = 1e10
 
 
 def with_sized_rounds(tasks: list[ms.TuneContext]) -> tuple[list[ms.TuneContext], Callable[[int, int], None]]:
@@ -70,20 +74,21 @@ class SizedRounds(ms.search_strategy.PySearchStrategy):
         self._begin(self._task, num_trials_per_iter)
 
     def _take_records(self, database: ms.Database | None, cost_model: ms.CostModel | None) -> None:
-        """What a database has of an earlier run is not measured again, and trains the model: TVM does neither."""
+        """What a database has of an earlier run for the same target is not measured again, and trains the model: TVM
+        does neither."""
         self._proposed.clear()
         if database is None or not database.has_workload(self._task.mod):
             return
         workload = database.commit_workload(self._task.mod)
+        target = _options_of(self._task.target)
         candidates, results = [], []
         for record in database.get_all_tuning_records():
-            if record.workload.same_as(workload):
+            if record.workload.same_as(workload) and record.target and _options_of(record.target) == target:
                 # One that another version of TVM wrote may not be replayed by this one.
                 with contextlib.suppress(Exception):
-                    candidates.append(record.as_measure_candidate())
-                    failed = all(float(seconds) >= _FAILED_SECONDS for seconds in record.run_secs or [])
-                    error = "failed in an earlier run" if failed else None
-                    results.append(ms.runner.RunnerResult(None if failed else record.run_secs, error))
+                    candidate, result = record.as_measure_candidate(), _result_of(record)
+                    candidates.append(candidate)
+                    results.append(result)
         self._proposed.update(structural_hash(candidate.sch.mod) for candidate in candidates)
         if cost_model is not None and candidates:
             cost_model.update(self._task, candidates, results)
@@ -119,6 +124,18 @@ class SizedRounds(ms.search_strategy.PySearchStrategy):
         max_trials, design_spaces, database, cost_model = self._pre_tuning
         context.search_strategy.pre_tuning(max_trials, size, design_spaces, database, cost_model)
         self._by_size[size] = context
+
+
+def _options_of(target: tvm.target.Target) -> dict[str, Any]:
+    """What tells a target from others; their order, which its text has too, does not."""
+    options: dict[str, Any] = json.loads(str(target))
+    return options
+
+
+def _result_of(record: ms.database.TuningRecord) -> ms.runner.RunnerResult:
+    if all(float(seconds) >= FAILED_SECONDS for seconds in record.run_secs or []):
+        return ms.runner.RunnerResult(None, "failed in an earlier run")
+    return ms.runner.RunnerResult(record.run_secs, None)
 
 
 def _loggers(names: list[str]) -> list[logging.Logger | None]:
