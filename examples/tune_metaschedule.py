@@ -15,6 +15,7 @@ from familyseer.metaschedule import StreamingBuilder, StreamingRunner, TaskSched
 from tvm import relax
 from tvm.relax.frontend.onnx import from_onnx
 from tvm.s_tir import meta_schedule as ms
+from tvm.target.codegen import llvm_get_system_cpu
 
 
 def main() -> None:
@@ -25,8 +26,10 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=2000, help="programs to measure")
     arguments = parser.parse_args()
 
-    own = {"kind": "llvm", "num-cores": os.cpu_count()}
+    # Without a processor's name the code is for the oldest of its kind.
+    own = {"kind": "llvm", "mcpu": llvm_get_system_cpu(), "num-cores": os.cpu_count()}
     target = tvm.target.Target(json.loads(arguments.target) if arguments.target else own)
+    print(f"target: {target}")
     # Else TVM parses the intrinsics of all targets, for some 15 seconds.
     load_intrinsics(target)
     network = from_onnx(onnx.load(arguments.model))

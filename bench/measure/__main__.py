@@ -15,7 +15,7 @@ def main() -> None:
     # Every side runs programs on as many threads as `familyseer tune` does.
     os.environ["TVM_NUM_THREADS"] = str(find_threads().count)
     parser = argparse.ArgumentParser(description=__doc__, prog="bench:measure")
-    parser.add_argument("--tuner", choices=("ansor", "metaschedule"), default="ansor")
+    parser.add_argument("--tuner", choices=("ansor", "metaschedule"), default="ansor", help="whose programs (ansor)")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--kind", help="only kinds of task with this in their name")
     parser.add_argument("--gpu", action="store_true", help="measure on this machine's GPU, with a TVM that has CUDA")

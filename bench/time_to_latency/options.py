@@ -32,7 +32,7 @@ def parse(description: str | None) -> argparse.Namespace:
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--tuner", choices=SIDES, default="ansor")
+    parser.add_argument("--tuner", choices=SIDES, default="ansor", help="of which TVM the sides are (ansor)")
     parser.add_argument("--network", default="mobilenetv2_0.5")
     parser.add_argument("--target", default="native", help='TVM target, e.g. "cuda -arch=sm_90" (this machine\'s CPU)')
     parser.add_argument("--only-tasks", type=_numbers, metavar="1,2,3", help="only these tasks of the network")

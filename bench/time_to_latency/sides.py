@@ -39,7 +39,7 @@ class Job:
 
 
 Side = Callable[[Job, int, Path], None]
-"""Tunes a job with a seed and leaves records.json and seconds.json in the folder. Raises RunError."""
+"""Tunes a job with a seed and leaves TVM's log (`RECORDS`) and seconds.json in the folder. Raises RunError."""
 
 
 def _fast(job: Job, seed: int, folder: Path) -> None:

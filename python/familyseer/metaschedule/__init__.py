@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from .intrinsics import load as load_intrinsics
     from .streaming import StreamingBuilder, StreamingRunner
 
-__all__ = ["StreamingBuilder", "StreamingRunner", "load_intrinsics"]
+__all__ = [
+    "CostModel",
+    "StreamingBuilder",
+    "StreamingRunner",
+    "TaskScheduler",
+    "install",
+    "load_intrinsics",
+    "uninstall",
+]
 
 # Loaded when asked for: with TVM, which this package must not import. The drop-in is above this room.
 _HOMES = {

@@ -52,9 +52,8 @@ class MetaSchedule:
     def extract(self, question: Question) -> MetaScheduleNetwork:
         from .tasks import extract
 
-        asked = question
-        found = extract(asked.model, asked.batch, asked.layout, asked.target, asked.cache, asked.inputs)
-        return MetaScheduleNetwork(question, found)
+        asked = question.model, question.batch, question.layout, question.target, question.cache, question.inputs
+        return MetaScheduleNetwork(question, extract(*asked))
 
     def cost_model(self, plan: ModelPlan, seed: int, training: TrainingSettings) -> CostModel:
         from .cost_model import CostModel

@@ -155,7 +155,7 @@ def positive(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 class ReferenceModel:
-    """TVM's own XGBModel, which learns from all records each time.
+    """TVM's own XGBModel, which learns from all records anew whenever they have grown by a fifth.
 
     It is saved as trees alone: reading a file of TVM's own would run what is in it.
     """

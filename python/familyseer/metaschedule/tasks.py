@@ -18,7 +18,6 @@ from .networks import Network, build_network
 if TYPE_CHECKING:
     import tvm
 
-    from ..backend import Description
     from ..wire import messages
     from .target import MetaTarget
 

@@ -45,5 +45,6 @@ def network_of(output: relay.Expr, inputs: dict[str, NDArray[Any]]) -> Network:
     }
     drawn = draw_weights(shapes)
     # An array that several names have stays one.
-    arrays = {id(value): tvm.nd.array(value) for value in drawn.values()}
+    distinct = {id(value): value for value in drawn.values()}
+    arrays = {number: tvm.nd.array(value) for number, value in distinct.items()}
     return Network(module, {name: arrays[id(value)] for name, value in drawn.items()}, inputs)
