@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { execa } from "execa";
 import { logIn, modelsOf, workloadsOf } from "../../src/records/paths.js";
 import { tvmPython } from "../../src/worker/installation.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
+import { tuneUntilKilled } from "../helpers/tune-until-killed.js";
 
 const MINUTE = 60_000;
 const TRIALS = 12;
@@ -31,21 +31,8 @@ describe("a real tuning with MetaSchedule into a database", function () {
     await mkdir(folder);
   });
 
-  /** Kills the orchestrator when so many programs were told of; how many were. */
-  async function tune(killAfter: number): Promise<{ told: number; all: string }> {
-    const small = ["--population", "32", "--generations", "1", "--min-repeat-ms", "5", "--number", "1"];
-    const budget = ["--trials", `${TRIALS}`, "--trials-per-round", "4", "--foresee-trials", "2", "--resume", "--json"];
-    const args = ["tune", ...NETWORK, "--target", TARGET, "--log", folder, ...small, ...budget];
-    const running = execa("node", ["scripts/familyseer.js", ...args], { reject: false, all: true });
-    let told = 0;
-    for await (const line of createInterface({ input: running.stdout })) {
-      told += line.includes('"type":"measured"') ? 1 : 0;
-      if (told === killAfter) {
-        running.kill("SIGKILL");
-      }
-    }
-    return { told, all: (await running).all };
-  }
+  const tune = (killAfter: number) =>
+    tuneUntilKilled([...NETWORK, "--target", TARGET, "--log", folder, "--trials", `${TRIALS}`], killAfter);
 
   it("that is killed, its last lines cut, and resumed measures what was asked for, no program twice; TVM reads it", async () => {
     const log = logIn(folder);

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { execa } from "execa";
 import { tvmPython } from "../../src/worker/installation.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
+import { tuneUntilKilled } from "../helpers/tune-until-killed.js";
 
 const MINUTE = 60_000;
 const TRIALS = 24;
@@ -16,33 +16,8 @@ describe("a real tuning", function () {
     log = join(await temporaryFolder(), "t.log");
   });
 
-  /** Kills the orchestrator when so many programs were told of; how many were. */
-  async function tune(trials: number, killAfter: number): Promise<{ told: number; all: string }> {
-    const small = ["--population", "32", "--generations", "1", "--min-repeat-ms", "5", "--number", "1"];
-    const budget = ["--trials", `${trials}`, "--trials-per-round", "4", "--foresee-trials", "2"];
-    const args = [
-      "tune",
-      "--model",
-      "mlp",
-      "--target",
-      "llvm",
-      "--log",
-      log,
-      "--json",
-      "--resume",
-      ...small,
-      ...budget,
-    ];
-    const running = execa("node", ["scripts/familyseer.js", ...args], { reject: false, all: true });
-    let told = 0;
-    for await (const line of createInterface({ input: running.stdout })) {
-      told += line.includes('"type":"measured"') ? 1 : 0;
-      if (told === killAfter) {
-        running.kill("SIGKILL");
-      }
-    }
-    return { told, all: (await running).all };
-  }
+  const tune = (trials: number, killAfter: number) =>
+    tuneUntilKilled(["--model", "mlp", "--target", "llvm", "--log", log, "--trials", `${trials}`], killAfter);
 
   async function records(): Promise<string[]> {
     return (await readFile(log, "utf8")).split("\n").slice(0, -1);

@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Any, Callable
 from tvm.s_tir import meta_schedule as ms
 
 from ..metaschedule.tasks import ExtractedTask, describe
-from .orchestrated import Interruption
+from .orchestrated import Interruption, TuningProcess
 from .rounds import FORESEE_TRIALS, MAIN_TRIALS, FirstRound
 
 if TYPE_CHECKING:
-    from ..wire import messages
     from ..wire.session import Session
 
 # How often a search that finds nothing, but does not say that it is over, is asked for a round.
@@ -38,10 +37,9 @@ class Round:
     reason: str
 
 
-class MetaScheduleProcess:
+class MetaScheduleProcess(TuningProcess):
     """The operations of the protocol that only the user's own process can do (drop_in/user_process.py, for Ansor)."""
 
-    beside: frozenset[str] = frozenset()
     tuner = "metaschedule"
 
     def __init__(
@@ -139,22 +137,6 @@ class MetaScheduleProcess:
         finally:
             self._begun.put(False)
             self._asked.put(None)
-
-    def perform(
-        self,
-        operation: str,
-        params: dict[str, Any],
-        report: Callable[[messages.MeasuredEvent], None],
-        cancelled: Callable[[], bool],
-    ) -> dict[str, Any]:
-        result: dict[str, Any] = getattr(self, operation)(**params)
-        return result
-
-    def close(self) -> None:
-        pass
-
-    def ping(self) -> dict[str, Any]:
-        return {}
 
     def describe(self) -> dict[str, Any]:
         scheduler = self._scheduler

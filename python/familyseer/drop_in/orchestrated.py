@@ -16,6 +16,8 @@ from .orchestrator import Orchestrator, end_marked_children, mark_children
 if TYPE_CHECKING:
     from types import FrameType
 
+    from ..wire import messages
+
 # How long the orchestrator has to end after its last word, in seconds.
 _GRACE = 3.0
 _INSIST_SECONDS = 1.0
@@ -55,6 +57,28 @@ def orchestrated(
         raise (ValueError if session.refusal.kind == RequestError.kind else RuntimeError)(session.refusal.reason)
     if not done:
         raise OrchestratorLostError("The orchestrator ended the session before the tuning was done.")
+
+
+class TuningProcess:
+    """The user's own process as what does an orchestrator's operations: each is a method of its name."""
+
+    beside: frozenset[str] = frozenset()
+
+    def perform(
+        self,
+        operation: str,
+        params: dict[str, Any],
+        report: Callable[[messages.MeasuredEvent], None],
+        cancelled: Callable[[], bool],
+    ) -> dict[str, Any]:
+        result: dict[str, Any] = getattr(self, operation)(**params)
+        return result
+
+    def close(self) -> None:
+        pass
+
+    def ping(self) -> dict[str, Any]:
+        return {}
 
 
 class InterruptionError(KeyboardInterrupt, Exception):

@@ -28,8 +28,7 @@ from ..ansor.results import FAILED_COST
 from ..ansor.tasks import dag_hash, similarity_tags
 from ..measuring.cpus import are_threads_told, real_cores, tvm_threads
 from ..targets import on_cpu
-from ..wire import messages
-from .orchestrated import Interruption, orchestrated
+from .orchestrated import Interruption, TuningProcess, orchestrated
 from .rounds import FORESEE_TRIALS, FirstRound
 
 if TYPE_CHECKING:
@@ -84,10 +83,9 @@ def drive(scheduler: Any, settings: TuningSettings) -> None:
         orchestrated(tune, _GOES_ON)
 
 
-class UserProcess:
+class UserProcess(TuningProcess):
     """The operations of the protocol that only the user's own process can do."""
 
-    beside: frozenset[str] = frozenset()
     tuner = "ansor"
 
     def __init__(
@@ -106,22 +104,6 @@ class UserProcess:
         self.finished = False
         self._first_round = FirstRound()
         self._said_dense = False
-
-    def perform(
-        self,
-        operation: str,
-        params: dict[str, Any],
-        report: Callable[[messages.MeasuredEvent], None],
-        cancelled: Callable[[], bool],
-    ) -> dict[str, Any]:
-        result: dict[str, Any] = getattr(self, operation)(**params)
-        return result
-
-    def close(self) -> None:
-        pass
-
-    def ping(self) -> dict[str, Any]:
-        return {}
 
     def describe(self) -> dict[str, Any]:
         scheduler, settings = self._scheduler, self._settings

@@ -134,7 +134,9 @@ def _dictionary_of(text: str) -> dict[str, Any]:
 
 
 def _untagged(target: tvm.target.Target) -> dict[str, Any]:
-    return {name: value for name, value in _plain(target.export()).items() if name != "tag"}
+    from .traces import plain
+
+    return {name: value for name, value in plain(target.export()).items() if name != "tag"}
 
 
 def _option_types(kind: str) -> dict[str, str]:
@@ -201,17 +203,6 @@ def _own_triple() -> str:
     import tvm
 
     return str(tvm.get_global_func("target.llvm_get_system_triple")())
-
-
-def _plain(value: Any) -> Any:
-    """Python's own types for TVM's."""
-    if isinstance(value, (bool, int, float)):
-        return value
-    if isinstance(value, str):
-        return str(value)
-    if hasattr(value, "items"):
-        return {str(name): _plain(each) for name, each in value.items()}
-    return [_plain(each) for each in value]
 
 
 # ---- where a target is tried ----

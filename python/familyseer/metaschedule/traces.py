@@ -57,8 +57,8 @@ _SERIAL = re.compile(r"(_\d+)+$")
 
 def data_of(trace: Trace) -> Data:
     """A trace as data of JSON: its instructions, and its decisions."""
-    plain: Data = _plain(trace.as_json())
-    return plain
+    made: Data = plain(trace.as_json())
+    return made
 
 
 def check(data: Any) -> None:
@@ -153,7 +153,7 @@ def signatures(data: Data) -> list[tuple[Any, ...]]:
     return made
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Data of TVM's as JSON has it."""
     if isinstance(value, (IntImm, FloatImm)):
         return value.value
@@ -162,7 +162,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return str(value)
     if hasattr(value, "items"):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, Sequence) or hasattr(value, "__iter__"):
-        return [_plain(each) for each in value]
-    raise TypeError(f"A trace holds {type(value).__name__}, which is no data of JSON.")
+        return [plain(each) for each in value]
+    raise TypeError(f"There is a {type(value).__name__}, which is no data of JSON.")
