@@ -2,7 +2,8 @@
 its target alone (`mended`), or so by the drop-in, with the original FamilySeer's decisions (`familyseer`).
 
 Writes TVM's database to a folder and, in the order of its records, the seconds from the beginning of the tuning to
-`seconds.json` there. It begins where it has the tasks. It holds `--lock` from then on.
+`seconds.json` there. It begins where it has the tasks. Its clock stands still while it waits for `--lock`, which it
+holds during each round: other work can be done in between.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import random
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from tvm.ir.utils import derived_object
@@ -33,39 +34,46 @@ SCHEDULERS = ("tvm", "mended", "familyseer")
 
 @derived_object
 class Stamped(ms.runner.PyRunner):
-    """TVM's runner, which runs one program after the other, and notes when each was measured."""
+    """TVM's runner, which runs one program after the other, and notes by its artifact when each was measured.
 
-    def __init__(self, clock: Clock) -> None:
+    After each round it lets others have the lock, as TVM neither searches nor builds then.
+    """
+
+    def __init__(self, clock: Clock, lock: IO[str] | None) -> None:
         super().__init__()
         self._clock = clock
+        self._lock = lock
         self._runner = ms.runner.LocalRunner()
-        self.seconds: list[float] = []
+        self.seconds: dict[str, float] = {}
 
     def run(self, runner_inputs: Sequence[ms.runner.RunnerInput]) -> list[ms.runner.RunnerFuture]:
         futures = []
         for one in runner_inputs:
             futures += self._runner.run([one])
-            self.seconds.append(self._clock.at(time.time()))
+            self.seconds[one.artifact_path] = self._clock.at(time.time())
+        if self._lock:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+            self._clock.wait(self._lock)
         return futures
 
 
 @derived_object
 class Seconds(ms.measure_callback.PyMeasureCallback):
-    """Notes of each record when its program was measured; one that did not build counts with the one before it."""
+    """Notes of each record when its program was measured; one that did not build counts with the one before it.
 
-    def __init__(self, clock: Clock, runner: Stamped) -> None:
+    TVM records a round only when its task has its next turn: the next tasks' rounds were run by then.
+    """
+
+    def __init__(self, runner: Stamped) -> None:
         super().__init__()
-        self._clock = clock
         self._runner = runner
         self.seconds: list[float] = []
 
     def apply(self, scheduler: Any, task: int, candidates: Any, built: Any, ran: Any) -> None:
-        stamps = iter(self._runner.seconds)
         last = self.seconds[-1] if self.seconds else 0.0
         for one in built:
-            last = last if one.error_msg is not None else next(stamps)
+            last = last if one.error_msg is not None else self._runner.seconds.pop(one.artifact_path)
             self.seconds.append(last)
-        self._runner.seconds.clear()
 
 
 def main() -> None:
@@ -88,10 +96,10 @@ def main() -> None:
     chosen = arguments.tasks or range(len(task_list.tasks))
     random.seed(arguments.seed)
     np.random.seed(arguments.seed)
-    if arguments.lock:
-        lock = arguments.lock.open("w")
-        fcntl.flock(lock, fcntl.LOCK_EX)
     clock = Clock()
+    lock = arguments.lock.open("w") if arguments.lock else None
+    if lock:
+        clock.wait(lock)
     mended = arguments.scheduler != "tvm"
     if mended:
         intrinsics.load(target.tvm)
@@ -113,8 +121,8 @@ def main() -> None:
             fork_seed(arguments.seed, len(names)),
         )
     ]
-    runner = Stamped(clock)
-    seconds = Seconds(clock, runner)
+    runner = Stamped(clock, lock)
+    seconds = Seconds(runner)
     ms.tune_tasks(
         tasks=contexts,
         task_weights=[float(task_list.weights[index]) for index in chosen],
