@@ -4,6 +4,7 @@ export type {
   DeathReason,
   FastAction,
   FastReason,
+  FastStopReason,
   RoundOutcome,
   SearchReason,
   StopReason,

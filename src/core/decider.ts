@@ -46,7 +46,7 @@ export interface SearchAction extends SearchTarget {
   readonly reason: SearchReason;
 }
 
-export type FastAction = FastSearch | StopAction;
+export type FastAction = FastSearch | FastStopAction;
 
 export interface FastSearch extends SearchTarget {
   readonly type: "search";
@@ -57,6 +57,11 @@ export interface FastSearch extends SearchTarget {
 export interface StopAction {
   readonly type: "stop";
   readonly reason: StopReason;
+}
+
+export interface FastStopAction {
+  readonly type: "stop";
+  readonly reason: FastStopReason;
 }
 
 /** Why a task was chosen. `gradient` is the task's when the round (or the main round before it) was chosen. */
@@ -99,6 +104,12 @@ export type StopReason =
   | { readonly type: "trials-spent"; readonly trials: number }
   | { readonly type: "all-tasks-dead" }
   | { readonly type: "no-improvement"; readonly trials: number };
+
+/** Why a job ends in the fast mode. */
+export type FastStopReason =
+  | StopReason
+  /** Of the objective, as many programs again are `expected` to take off that share, and `least` is the least worth it. */
+  | { readonly type: "little-left"; readonly trials: number; readonly expected: number; readonly least: number };
 
 /**
  * Why a task is searched no further: nothing is left to measure, too many programs brought nothing, it is as fast as

@@ -1,4 +1,4 @@
-import type { FastReason, RoundOutcome, SearchReason, SearchTarget, StopReason } from "../core/decider.js";
+import type { FastReason, FastStopReason, RoundOutcome, SearchReason, SearchTarget } from "../core/decider.js";
 import type { Origin } from "../core/fast/recipe.js";
 import type { NetworkTask } from "../network/tasks.js";
 import type { DescribedInput } from "../protocol/operations/extract.js";
@@ -24,7 +24,7 @@ export interface NothingRan {
 }
 
 /** Why a job ended. */
-export type EndReason = StopReason | NothingRan | { readonly type: "cancelled" };
+export type EndReason = FastStopReason | NothingRan | { readonly type: "cancelled" };
 
 /** Programs that ran on a device, how many of them failed, and the seconds they took there. */
 export interface DeviceShare {

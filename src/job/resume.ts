@@ -1,13 +1,41 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ExpectGains } from "../core/fast/options.js";
 import { InvalidRequestError } from "../errors.js";
-import { type CompleteTuneOptions, valuesOf } from "../options/defaults.js";
+import type { CompleteTuneOptions } from "../options/defaults.js";
 import type { AnyEntries, Entry } from "../options/entry.js";
-import { OPTIONS } from "../options/table.js";
+import { OF_FAST, OPTIONS } from "../options/table.js";
 import type { JobHistory, PastRound } from "../records/job-history.js";
 import { journalOf } from "../records/paths.js";
 import type { JobDecider } from "./decider.js";
 import type { NamedTask, Program } from "./events.js";
+
+/**
+ * The options of a job that goes on: those that its journal does not know are as they were before they were there, unless
+ * something else than their default is asked for.
+ */
+export function asBegun(
+  options: CompleteTuneOptions,
+  history: JobHistory,
+  entries: AnyEntries = OPTIONS,
+): CompleteTuneOptions {
+  const known = flat(history.started.options);
+  const given: Readonly<Record<string, unknown>> = { ...options };
+  const asBefore = Object.entries(entries)
+    .filter(([name, entry]) => !(name in known) && isDeepStrictEqual(given[name], defaultOf(entry, options)))
+    .map(([name, entry]) => [name, valueBefore(name, entry, options)] as const)
+    .filter(([, value]) => value !== undefined);
+  return { ...options, ...Object.fromEntries(asBefore) };
+}
+
+/** What a job was decided by whose journal does not know the option. */
+function valueBefore(name: string, entry: Entry<unknown>, options: CompleteTuneOptions): unknown {
+  const hasSay = options.mode === "fast" || !(name in OF_FAST);
+  return hasSay && entry.before !== undefined ? entry.before : defaultOf(entry, options);
+}
+
+function defaultOf(entry: Entry<unknown>, { mode }: CompleteTuneOptions): unknown {
+  return mode === "fast" && entry.inFast !== undefined ? entry.inFast : entry.default;
+}
 
 /**
  * Checks that options are those of a job that is to go on.
@@ -19,14 +47,14 @@ export function requireSameOptions(
   history: JobHistory,
   entries: AnyEntries = OPTIONS,
 ): void {
-  const defaults = valuesOf("default", entries);
   const before = flat(history.started.options);
   const now = asJournaled(options, entries);
   // Null is a value; only a journal of before the option was there lacks it.
-  const valueBefore = (name: string) => (name in before ? before[name] : defaults[name]);
+  const was = (name: string, entry: Entry<unknown>) =>
+    name in before ? before[name] : valueBefore(name, entry, options);
   const differing = Object.entries(entries)
-    .filter(([name, entry]) => entry.decides && !isSame(entry, valueBefore(name), now[name]))
-    .map(([name]) => `${name} was ${JSON.stringify(valueBefore(name))} and is ${JSON.stringify(now[name])}`);
+    .filter(([name, entry]) => entry.decides && !isSame(entry, was(name, entry), now[name]))
+    .map(([name, entry]) => `${name} was ${JSON.stringify(was(name, entry))} and is ${JSON.stringify(now[name])}`);
   if (options.tuner !== undefined && options.tuner !== history.started.tuner) {
     differing.push(`tuner was "${history.started.tuner}" and is "${options.tuner}"`);
   }
@@ -39,6 +67,17 @@ export function requireSameOptions(
         "or start another job with another --log.",
     );
   }
+}
+
+/** Whether an ended job that goes on as it is would end at once. */
+export function endsAtOnce({ trials, leastGain }: CompleteTuneOptions, history: JobHistory): boolean {
+  const { ended } = history;
+  if (ended === null) {
+    return false;
+  }
+  return ended.type === "little-left"
+    ? leastGain !== null && (ended.expected ?? 0) < leastGain
+    : trials === history.trials;
 }
 
 /** In earlier journals the flags of the fast mode stand under `means`. */
@@ -133,9 +172,13 @@ export async function replay(
     const { index, task } = started.round;
     if (action.type === "stop" || action.task !== task) {
       const now = action.type === "stop" ? "the job would stop" : `task ${action.task} would be searched`;
+      const why =
+        action.type === "stop" && action.reason.type === "little-left"
+          ? "little was left to gain by then. Ask for the --least-gain it had, or --no-least-gain."
+          : "its journal was changed, or is of another version of familyseer. " +
+            `Move ${journalOf(log)} away to go on from the records alone.`;
       throw new InvalidRequestError(
-        `Round ${index} of the job of ${log} searched task ${task}, where now ${now}: its journal was changed, or is of another ` +
-          `version of familyseer. Move ${journalOf(log)} away to go on from the records alone.`,
+        `Round ${index} of the job of ${log} searched task ${task}, where now ${now}: ${why}`,
       );
     }
     if (finished) {

@@ -34,10 +34,12 @@ import { checkWorkers, FamilyWorkers } from "./family-workers.js";
 import { checkPolicy, policyOf } from "./policy.js";
 import { register } from "./register.js";
 import {
+  asBegun,
   asJournaled,
   type Begun,
   begun as begunRound,
   ExpectedGains,
+  endsAtOnce,
   NOTHING_BEGUN,
   replay,
   requireSameOptions,
@@ -137,9 +139,10 @@ export class Tuner {
       lock = await LogLock.take(log, wait ? this.#stopping.signal : null);
       history = resume ? await readHistory(log) : null;
       if (history) {
+        this.#options = asBegun(this.options, history);
         requireSameOptions(settled(this.options, history.started.tuner), history);
       }
-      if (history?.ended && this.options.trials === history.trials) {
+      if (history?.ended && endsAtOnce(this.options, history)) {
         emit({ type: "ended-before", reason: history.ended });
         return;
       }

@@ -27,6 +27,8 @@ interface Meaning<T> {
   readonly inFast?: T;
   /** Whether decisions or records depend on it, so that a job which goes on must have it as it was. */
   readonly decides: boolean;
+  /** What jobs were decided by before there was the option, where that is not the default: with it their journals go on. */
+  readonly before?: T;
   /** A list whose order says nothing. */
   readonly anyOrder?: true;
   /** Kept for a reference's sake; nothing depends on it. */

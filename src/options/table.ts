@@ -26,7 +26,7 @@ const COMMON = {
   // A job that goes on may have more.
   trials: {
     flag: "--trials <n>",
-    help: "programs to measure in all",
+    help: "programs to measure in all; fewer where no task is left, or too little is to be gained (--least-gain)",
     group: "required",
     required: true,
     parse: wholeNumber,
@@ -435,9 +435,17 @@ export const OF_FAST = {
   },
   descent: {
     flag: "--descent",
-    help: "fast mode with moves of single tile sizes, too (default: false)",
+    help: "fast mode with moves of single tile sizes in every round (default: false)",
     group: "experiments",
     default: DEFAULT_FAST_FLAGS.descent,
+    decides: true,
+  },
+  stalledDescent: {
+    flag: "--no-stalled-descent",
+    help: "fast mode without such moves where a task's search has stalled",
+    group: "experiments",
+    default: DEFAULT_FAST_FLAGS.stalledDescent,
+    before: false,
     decides: true,
   },
   draft: {
@@ -468,6 +476,17 @@ export const OF_FAST = {
     default: DEFAULT_FAST_FLAGS.adaptivePopulation,
     decides: true,
   },
+  // A job that goes on may be asked for less, after it stopped by it.
+  leastGain: {
+    flag: "--least-gain <x>",
+    help: "fast mode: stop where as many programs again are expected to gain less than this share of the latency",
+    group: "search",
+    parse: decimal,
+    off: { flag: "--no-least-gain", help: "fast mode: measure all of --trials, however little they gain", value: null },
+    default: DEFAULT_FAST_FLAGS.leastGain,
+    before: null,
+    decides: false,
+  },
   sizedLooks: {
     flag: "--no-sized-looks",
     help: "fast mode that looks as long at tasks of little work",
@@ -477,9 +496,26 @@ export const OF_FAST = {
   },
   roofline: {
     flag: "--no-roofline",
-    help: "fast mode that goes on with tasks as fast as this machine can be",
+    help: "fast mode that does not know what this machine can do at most",
     group: "experiments",
     default: DEFAULT_FAST_FLAGS.roofline,
+    decides: true,
+  },
+  roofMargin: {
+    flag: "--roof-margin <x>",
+    help: "fast mode: a task is done within this share of what this machine can do",
+    group: "experiments",
+    parse: decimal,
+    default: DEFAULT_FAST_FLAGS.roofMargin,
+    before: 0.1,
+    decides: true,
+  },
+  longOutlook: {
+    flag: "--no-long-outlook",
+    help: "fast mode that expects of a task what its last rounds gained",
+    group: "experiments",
+    default: DEFAULT_FAST_FLAGS.longOutlook,
+    before: false,
     decides: true,
   },
 } as const satisfies Entries<FastFlags>;

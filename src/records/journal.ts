@@ -108,8 +108,11 @@ export type Basis = z.infer<typeof basis>;
 /** Why a job ended, as far as it is read here. */
 const endReason = z.object({
   type: z.string(),
-  /** Of `trials-spent` and `no-improvement`. */
+  /** Of `trials-spent`, `no-improvement` and `little-left`. */
   trials: z.number().optional(),
+  /** Of `little-left`: what as many programs again were expected to gain, and the least worth it, as shares. */
+  expected: z.number().optional(),
+  least: z.number().optional(),
   /** Of `nothing-ran`. */
   programs: z.number().optional(),
   failures: z.record(z.string(), z.number()).optional(),

@@ -118,7 +118,7 @@ export function taskTable(
 const DEATHS: Readonly<Record<DeathReason, string>> = {
   exhausted: "nothing is left to measure",
   unimproved: "it stopped improving",
-  "at-the-roof": "it is as fast as this machine can compute and move its data",
+  "at-the-roof": "it is as fast as this machine can compute and move its data, within --roof-margin",
   "never-ran": "none of its programs ran",
 };
 
@@ -186,6 +186,11 @@ export function describeStop(reason: EndReason): string {
       return "no task is left to search";
     case "no-improvement":
       return `no improvement in the last ${reason.trials} trials`;
+    case "little-left":
+      return (
+        `little is left to gain: as many programs again as the ${reason.trials} measured are expected to take ` +
+        `${percent(reason.expected)} off, and ${percent(reason.least)} is the least worth it (--least-gain)`
+      );
     case "nothing-ran":
       return describeNothingRan(reason);
     case "cancelled":
@@ -193,16 +198,22 @@ export function describeStop(reason: EndReason): string {
   }
 }
 
+function percent(share: number): string {
+  return `${(100 * share).toPrecision(2)} %`;
+}
+
 /** How a job ended, by the reason in its journal; null if its journal has no end. */
 export function describeEnd(reason: JournaledEnd | null): string {
   if (reason === null) {
     return "no end in its journal: it still runs, or was killed";
   }
-  const { type, trials = 0 } = reason;
+  const { type, trials = 0, expected = 0, least = 0 } = reason;
   switch (type) {
     case "trials-spent":
     case "no-improvement":
       return describeStop({ type, trials });
+    case "little-left":
+      return describeStop({ type, trials, expected, least });
     case "all-tasks-dead":
     case "cancelled":
       return describeStop({ type });

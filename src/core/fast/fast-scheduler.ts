@@ -2,19 +2,22 @@ import type {
   Decider,
   FastAction,
   FastSearch,
+  FastStopReason,
   MeasuredProgram,
   RoundOutcome,
   RoundReport,
-  StopReason,
 } from "../decider.js";
 import { measuredOrNull, UNMEASURED_COST } from "../task.js";
 import { Deaths } from "./dead-tasks.js";
-import { mixed } from "./family-outlook.js";
 import { FirstLooks } from "./first-looks.js";
 import { ForeseeByGain } from "./foresee-by-gain.js";
 import { GainRate, rateOf } from "./gain-rate.js";
+import { LittleLeft } from "./little-left.js";
 import { type CompleteFastOptions, completeOptions, type FastSchedulerOptions } from "./options.js";
+import { Outlooks } from "./outlooks.js";
 import { Ranking } from "./ranking.js";
+import { Roof } from "./roof.js";
+import { StalledDescent } from "./stalled-descent.js";
 import { TaskStates } from "./task-states.js";
 
 /**
@@ -25,11 +28,15 @@ export class FastScheduler implements Decider {
   readonly trialsPerRound: number;
   readonly #options: CompleteFastOptions;
   readonly #states: TaskStates;
+  readonly #roof: Roof;
   readonly #deaths: Deaths;
   readonly #looks: FirstLooks;
   readonly #rate: GainRate;
+  readonly #outlooks: Outlooks;
+  readonly #stalled: StalledDescent;
   readonly #ranking: Ranking;
   readonly #foresee: ForeseeByGain;
+  readonly #littleLeft: LittleLeft;
   #pending: FastSearch | null = null;
   #trials: number;
   #bestScore = Number.POSITIVE_INFINITY;
@@ -44,14 +51,20 @@ export class FastScheduler implements Decider {
     this.trialsPerRound = Math.min(options.trialsPerRound, Math.floor(trials / tasks.length));
     this.#states = new TaskStates(options);
     for (const { task, cost } of measuredBefore) {
-      this.#states.of(task).looks = 1;
+      const state = this.#states.of(task);
+      state.looks = 1;
+      state.programs += 1;
       this.#states.improve(task, cost ?? UNMEASURED_COST);
     }
-    this.#deaths = new Deaths(options);
+    this.#roof = new Roof(options.leastCosts);
+    this.#deaths = new Deaths(options, this.#roof);
     this.#looks = new FirstLooks(options, this.trialsPerRound, this.#states);
     this.#rate = new GainRate(options.gainPerSecond ? "second" : "program", this.#states);
-    this.#ranking = new Ranking(options, this.trialsPerRound, this.#states, this.#rate);
-    this.#foresee = new ForeseeByGain(options, this.#states, this.#rate);
+    this.#outlooks = new Outlooks(options, this.trialsPerRound, this.#states, this.#roof);
+    this.#stalled = new StalledDescent(this.trialsPerRound);
+    this.#ranking = new Ranking(options, this.trialsPerRound, this.#states, this.#rate, this.#outlooks, this.#stalled);
+    this.#foresee = new ForeseeByGain(options, this.#states, this.#rate, this.#outlooks);
+    this.#littleLeft = new LittleLeft(options.leastGain, tasks.length * this.trialsPerRound);
   }
 
   async next(): Promise<FastAction> {
@@ -74,15 +87,20 @@ export class FastScheduler implements Decider {
       throw new Error("observe() was called with no search pending; call next() first.");
     }
     this.#pending = null;
-    const { task } = action;
+    const { task, recipe } = action;
     const state = this.#states.of(task);
     const before = state.best;
     const foreseen = action.reason.type === "expected-of-schedules";
     this.#states.improve(task, Math.min(...measured.map(({ cost }) => cost ?? UNMEASURED_COST)));
     state.looks += 1;
+    state.programs += measured.length;
     state.unimproved = state.best < before ? 0 : state.unimproved + measured.length;
     this.#trials += measured.length;
     this.#learn(task, before, measured, report);
+    this.#stalled.observe(task, before, measured, recipe);
+    if (this.#roof.isBrokenBy(task, state.best)) {
+      this.#ranking.rankAnew();
+    }
     const died = this.#deaths.afterRound(task, state, measured.length === 0 && !foreseen);
     state.dead = died !== null;
     if (state.dead) {
@@ -96,6 +114,7 @@ export class FastScheduler implements Decider {
       this.#bestScore = score;
       this.#bestScoreTrials = this.#trials;
     }
+    this.#seeWhatIsLeft();
     return {
       before: measuredOrNull(before),
       after: measuredOrNull(state.best),
@@ -149,6 +168,10 @@ export class FastScheduler implements Decider {
     if (!most) {
       return stop({ type: "all-tasks-dead" });
     }
+    const littleLeft = this.#littleLeft.reason();
+    if (littleLeft) {
+      return stop(littleLeft);
+    }
     const foreseen = await this.#foresee.next();
     return foreseen && rateOf(foreseen) > rateOf(most) ? foreseen : most;
   }
@@ -174,11 +197,18 @@ export class FastScheduler implements Decider {
     }
     if (before < UNMEASURED_COST) {
       family.shares.observe(before, measured);
-      state.expected = mixed(state.expected, (before - state.best) / before);
+      this.#outlooks.observe(task, measured.length, before, state.best);
+    }
+  }
+
+  #seeWhatIsLeft(): void {
+    const score = this.#states.scoreOfMeasured;
+    if (this.#looks.left === 0 && score !== null) {
+      this.#littleLeft.observe(this.#trials, score);
     }
   }
 }
 
-function stop(reason: StopReason): FastAction {
+function stop(reason: FastStopReason): FastAction {
   return { type: "stop", reason };
 }

@@ -14,8 +14,16 @@ export interface FastFlags {
   readonly adaptivePopulation?: boolean;
   /** Of a task that little of the objective is expected to be about, fewer programs are looked at first. */
   readonly sizedLooks?: boolean;
-  /** A task that is nearly as fast as the machine can be is searched no further. */
+  /** What the machine can do at most bounds what a task may gain, and a task that is there is searched no further. */
   readonly roofline?: boolean;
+  /** A task is there within this share of its cost. */
+  readonly roofMargin?: number;
+  /** All rounds of a task say what the next may gain, not the last few alone. */
+  readonly longOutlook?: boolean;
+  /** Moves from a task's best programs are candidates where its search has stalled. */
+  readonly stalledDescent?: boolean;
+  /** Stop the job where as many programs again are expected to gain less than this share of the objective; null: never. */
+  readonly leastGain?: number | null;
 }
 
 /** Descent took its programs from better ones in each of four runs. */
@@ -28,6 +36,10 @@ export const DEFAULT_FAST_FLAGS: Required<FastFlags> = {
   adaptivePopulation: true,
   sizedLooks: true,
   roofline: true,
+  roofMargin: 0.01,
+  longOutlook: true,
+  stalledDescent: true,
+  leastGain: 0.001,
 };
 
 /** @deprecated What {@link FastFlags} were called. */

@@ -2,6 +2,7 @@ import type { FastSearch } from "../decider.js";
 import { composeRecipe } from "./compose-recipe.js";
 import { type GainRate, rateOf } from "./gain-rate.js";
 import type { CompleteFastOptions } from "./options.js";
+import type { Outlooks } from "./outlooks.js";
 import type { TaskStates } from "./task-states.js";
 
 /** A round that gained more than this share makes its siblings candidates for a foresee round. */
@@ -18,6 +19,7 @@ export class ForeseeByGain {
     private readonly options: CompleteFastOptions,
     private readonly states: TaskStates,
     private readonly rate: GainRate,
+    private readonly outlooks: Outlooks,
   ) {}
 
   /** A round brought a task from `before` to `after` seconds. What a foresee round improved is foreseen no further. */
@@ -57,7 +59,8 @@ export class ForeseeByGain {
     this.#rounds = siblings
       .flatMap((task, index): FastSearch[] => {
         const gain = gains[index] ?? 0;
-        const rate = this.rate.of(task, (gain / (1 + gain)) * family.accuracy, programs);
+        const share = this.outlooks.bounded(task, (gain / (1 + gain)) * family.accuracy);
+        const rate = this.rate.of(task, share, programs);
         const reason = { type: "expected-of-schedules", family: family.name, after, gain, rate, per } as const;
         return gain > WORTH_FORESEEING ? [{ type: "search", task, programs, reason, recipe }] : [];
       })

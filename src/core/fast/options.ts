@@ -1,3 +1,4 @@
+import { InvalidRequestError } from "../../errors.js";
 import { checkBudget, requireAtLeast } from "../budget.js";
 import type { PastProgram } from "../decider.js";
 import type { Families } from "../families.js";
@@ -65,5 +66,14 @@ export function completeOptions(given: FastSchedulerOptions): CompleteFastOption
   const options = { ...FAST_SCHEDULER_DEFAULTS, ...given.means, ...given };
   checkBudget(options);
   requireAtLeast("programs of a foresee round", options.foreseeTrials, 1);
+  requireShare("margin of the roof", options.roofMargin);
+  requireShare("least gain", options.leastGain ?? 0);
   return options;
+}
+
+/** @throws InvalidRequestError for what is no share. */
+function requireShare(what: string, value: number): void {
+  if (!(value >= 0 && value < 1)) {
+    throw new InvalidRequestError(`${what} is ${value}. Expected a share, at least 0 and less than 1, e.g. 0.01.`);
+  }
 }

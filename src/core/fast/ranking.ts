@@ -3,7 +3,9 @@ import type { FastReason, FastSearch } from "../decider.js";
 import { composeRecipe } from "./compose-recipe.js";
 import type { GainRate } from "./gain-rate.js";
 import type { CompleteFastOptions } from "./options.js";
+import type { Outlooks } from "./outlooks.js";
 import type { Origin } from "./recipe.js";
+import type { StalledDescent } from "./stalled-descent.js";
 import type { TaskStates } from "./task-states.js";
 
 /** A task's expected gain as it was after so many of its looks; outdated when there were more. */
@@ -17,13 +19,15 @@ interface Ranked {
 export class Ranking {
   /** Tasks that had their first look since the ranking was last used. */
   #newlyLookedAt: number[];
-  readonly #ranking = new TinyQueue<Ranked>([], mostFirst);
+  #ranking = new TinyQueue<Ranked>([], mostFirst);
 
   constructor(
     private readonly options: CompleteFastOptions,
     private readonly trialsPerRound: number,
     private readonly states: TaskStates,
     private readonly rate: GainRate,
+    private readonly outlooks: Outlooks,
+    private readonly stalled: StalledDescent,
   ) {
     this.#newlyLookedAt = states.order.filter((id) => states.isMeasured(id));
   }
@@ -36,6 +40,15 @@ export class Ranking {
   /** A task had another round. */
   add(task: number): void {
     this.#ranking.push(this.#ranked(task));
+  }
+
+  /** What bounds the tasks' gains has changed. */
+  rankAnew(): void {
+    const current = this.#ranking.data.filter((ranked) => this.#isCurrent(ranked));
+    this.#ranking = new TinyQueue(
+      current.map(({ task }) => this.#ranked(task)),
+      mostFirst,
+    );
   }
 
   /** Whether some tasks are yet to be judged. */
@@ -51,10 +64,10 @@ export class Ranking {
     }
     const { task, rate } = most;
     const { family } = this.states.of(task);
-    const { shareSchedules, descent } = this.options;
+    const { shareSchedules, descent, stalledDescent } = this.options;
     const donors = shareSchedules ? this.states.donors(task) : [];
     const origins: Origin[] = [];
-    if (descent) {
+    if (descent || (stalledDescent && this.stalled.takes(task))) {
       origins.push("descent");
     }
     if (donors.length > 0) {
@@ -69,8 +82,7 @@ export class Ranking {
 
   #twoBest(among: (task: number) => boolean): Ranked[] {
     for (const task of this.#newlyLookedAt.splice(0)) {
-      const state = this.states.of(task);
-      state.expected = state.family.prior(this.states.throughput(task));
+      this.outlooks.judge(task);
       this.add(task);
     }
     // Under another objective than the sum a round on one task can change what all others gain.
@@ -82,8 +94,7 @@ export class Ranking {
       if (!ranked) {
         break;
       }
-      const { looks, dead } = this.states.of(ranked.task);
-      if (ranked.looks === looks && !dead) {
+      if (this.#isCurrent(ranked)) {
         putBack.push(ranked);
         if (among(ranked.task)) {
           best.push(ranked);
@@ -103,9 +114,14 @@ export class Ranking {
     );
   }
 
+  #isCurrent({ task, looks }: Ranked): boolean {
+    const state = this.states.of(task);
+    return looks === state.looks && !state.dead;
+  }
+
   #ranked(task: number): Ranked {
-    const { looks, expected } = this.states.of(task);
-    return { task, looks, rate: this.rate.of(task, expected, this.trialsPerRound) };
+    const { looks } = this.states.of(task);
+    return { task, looks, rate: this.rate.of(task, this.outlooks.expected(task), this.trialsPerRound) };
   }
 }
 

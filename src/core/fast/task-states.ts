@@ -14,12 +14,12 @@ export interface TaskState {
   /** Work that is expected, in parts of what a task has on average. */
   readonly work: number;
   looks: number;
+  /** Programs measured. */
+  programs: number;
   /** Programs since its best. */
   unimproved: number;
   /** Seconds; {@link UNMEASURED_COST} while no program ran. */
   best: number;
-  /** Share of its cost that the next round is expected to take off. */
-  expected: number;
   /** Seconds a program takes, with its share of searching and learning. */
   secondsPerProgram: number | null;
   dead: boolean;
@@ -101,6 +101,11 @@ export class TaskStates {
       : this.#measuredCost + this.#unmeasuredWeight * UNMEASURED_COST;
   }
 
+  /** The objective of the tasks of which a program ran; null where that cannot be told apart. */
+  get scoreOfMeasured(): number | null {
+    return this.#objective === null ? this.#measuredCost : this.allMeasured ? this.score : null;
+  }
+
   /** By how much the objective falls if that share is taken off the task's cost. */
   fall(task: number, share: number): number {
     const { best } = this.of(task);
@@ -149,9 +154,9 @@ function newState(family: FamilyOutlook, work: number): TaskState {
     family,
     work,
     looks: 0,
+    programs: 0,
     unimproved: 0,
     best: UNMEASURED_COST,
-    expected: 0,
     secondsPerProgram: null,
     dead: false,
   };

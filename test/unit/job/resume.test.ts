@@ -85,7 +85,8 @@ describe("a job that is resumed", function () {
   });
 
   it("knows the fast mode's flags where its journal has them under `means`, as those of earlier versions do", async () => {
-    await tuning.run(MODES.fast, 60);
+    const asBefore = ["--no-long-outlook", "--no-stalled-descent", "--roof-margin", "0.1", "--no-least-gain"];
+    await tuning.run([...MODES.fast, ...asBefore], 60);
     const [first = "", ...rest] = (await readFile(tuning.journal, "utf8")).split("\n");
     const started = JSON.parse(first);
     for (const flag of Object.keys(DEFAULT_FAST_FLAGS)) {
@@ -105,6 +106,22 @@ describe("a job that is resumed", function () {
     const { exitCode, stderr } = await tuning.run([...MODES.fast, "--no-worse-ratio", "--resume"]);
     assert.equal(exitCode, 0, stderr);
     assert.match((await tuning.run([...MODES.fast, "--resume"])).stderr, /worseRatio was null and is 2\./);
+  });
+
+  it("goes on where it stopped as little was left to gain, if any gain is worth it now", async () => {
+    const first = await tuning.run([...MODES.fast, "--least-gain", "0.9"]);
+    const stopped = first.events.at(-1)?.["reason"] as { type: string; trials: number };
+    assert.deepEqual([stopped.type, stopped.trials < 150], ["little-left", true], first.stderr);
+    const again = await tuning.run([...MODES.fast, "--least-gain", "0.9", "--resume", "--trials", "200"]);
+    assert.deepEqual(
+      again.events.map(({ type, reason }) => ({ type, reason })),
+      [{ type: "ended-before", reason: stopped }],
+    );
+    const { exitCode, stderr } = await tuning.run([...MODES.fast, "--no-least-gain", "--resume"]);
+    assert.equal(exitCode, 0, stderr);
+    assert.equal((await tuning.records()).length, 150);
+    const refused = await tuning.run([...MODES.fast, "--least-gain", "0.9", "--resume", "--trials", "200"]);
+    assert.match(refused.stderr, /where now the job would stop: little was left to gain by then\. Ask for/);
   });
 
   it("is refused with other options, each named", async () => {

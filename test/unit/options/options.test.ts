@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Command } from "@commander-js/extra-typings";
 import { optionsFrom, withAllOptions } from "../../../src/cli/flags.js";
-import { asJournaled, requireSameOptions } from "../../../src/job/resume.js";
+import { asBegun, asJournaled, requireSameOptions } from "../../../src/job/resume.js";
 import { complete, valuesOf } from "../../../src/options/defaults.js";
 import { withoutEffect } from "../../../src/options/effect.js";
 import type { AnyEntries } from "../../../src/options/entry.js";
@@ -70,8 +70,24 @@ describe("a new option", () => {
     assert.equal(asJournaled(now, entries)["eagerness"], 0.7);
     const { eagerness: _eagerness, ...ofEarlierVersion } = asJournaled(now, entries);
     const history = { started: { options: ofEarlierVersion }, trials: 8 } as unknown as JobHistory;
-    assert.throws(() => requireSameOptions(now, history, entries), /other options: eagerness was 0\.2 and is 0\.7\./);
-    requireSameOptions(parsed("--eagerness", "0.2"), history, entries);
+    assert.throws(() => requireSameOptions(now, history, entries), /other options: eagerness was 0\.5 and is 0\.7\./);
+    requireSameOptions(parsed("--eagerness", "0.5"), history, entries);
+  });
+
+  it("is as it was before it was there, in a job that goes on whose journal has none", () => {
+    const { eagerness } = entries;
+    assert.ok(eagerness);
+    const since = { ...entries, eagerness: { ...eagerness, before: null } };
+    const usual = parsed("--eagerness", "0.5");
+    const { eagerness: _eagerness, ...ofEarlierVersion } = asJournaled(usual, entries);
+    const history = { started: { options: ofEarlierVersion }, trials: 8 } as unknown as JobHistory;
+    const begun = asBegun(usual, history, since);
+    assert.equal(asJournaled(begun, since)["eagerness"], null);
+    requireSameOptions(begun, history, since);
+    const asked = asBegun(parsed("--eagerness", "0.7"), history, since);
+    assert.throws(() => requireSameOptions(asked, history, since), /other options: eagerness was null and is 0\.7\./);
+    const known = { started: { options: asJournaled(usual, entries) }, trials: 8 } as unknown as JobHistory;
+    assert.deepEqual(asBegun(usual, known, since), usual);
   });
 
   it("is told to the worker", () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describeReason, ms, table } from "../../../src/report/format.js";
+import { describeEnd, describeReason, describeStop, ms, table } from "../../../src/report/format.js";
 import { wrapped } from "../../../src/report/text.js";
 
 describe("what people read", () => {
@@ -9,6 +9,14 @@ describe("what people read", () => {
     assert.equal(describeReason({ ...reason, per: "program" }), "12 us/program expected, next best 3.0 us/program");
     const foreseen = { type: "expected-of-schedules", family: "f", after: 1, gain: 0.5, rate: 2e-6 } as const;
     assert.match(describeReason({ ...foreseen, per: "program" }), /, 2\.0 us\/program$/);
+  });
+
+  it("says with its figures that little was left to gain, when a job ends and of its journal", () => {
+    const reason = { type: "little-left", trials: 480, expected: 0.00042, least: 0.001 } as const;
+    const words =
+      "little is left to gain: as many programs again as the 480 measured are expected to take 0.042 % off, and 0.10 % is " +
+      "the least worth it (--least-gain)";
+    assert.deepEqual([describeStop(reason), describeEnd(reason)], [words, words]);
   });
 
   it("has milliseconds of the fastest programs in two figures, never as zeros", () => {
