@@ -20,6 +20,7 @@ from ..measuring.build import Built, not_built
 from ..measuring.device import Devices
 from ..measuring.engine import Engine, EngineSettings
 from ..measuring.run import Timing
+from ..simulated.engine import SimulatedEngine
 from . import programs
 from .programs import AnsorProgram, arguments_of
 from .results import failure_of, measure_result
@@ -31,7 +32,7 @@ _NOT_BUILT = (
     "Give TuningOptions both, builder=streaming.builder and runner=streaming.runner."
 )
 
-_engines: weakref.WeakValueDictionary[str, Engine] = weakref.WeakValueDictionary()
+_engines: weakref.WeakValueDictionary[str, Engine | SimulatedEngine] = weakref.WeakValueDictionary()
 _numbers = itertools.count()
 _taking_place = threading.Lock()
 
@@ -46,13 +47,17 @@ class Streaming:
 
     def __init__(
         self,
-        engine: EngineSettings | None = None,
+        engine: EngineSettings | SimulatedEngine | None = None,
         timing: Timing | None = None,
         devices: Devices | None = None,
         batch: int = 64,
     ) -> None:
-        """Raises InstallationError if no builder can be started."""
-        self._engine = Engine(engine or EngineSettings(), devices, programs.PRELOAD)
+        """A SimulatedEngine takes the engine's place. Raises InstallationError if no builder can be started."""
+        self._engine = (
+            engine
+            if isinstance(engine, SimulatedEngine)
+            else Engine(engine or EngineSettings(), devices, programs.PRELOAD)
+        )
         with _taking_place:
             _tvms_own(_BUILD), _tvms_own(_RUN)
         key = f"{_PREFIX}{next(_numbers)}"

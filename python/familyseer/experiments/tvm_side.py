@@ -1,6 +1,8 @@
 """One tuning by TVM's own TaskScheduler, with its defaults unless told otherwise, in a process of its own; or by the
 drop-in with the original FamilySeer's decisions, and all else TVM's.
 
+On the simulated GPU (docs/simulated-gpu.md) its programs are neither built nor run, but simulated.
+
 Writes TVM's records to `records.json` and, in the same order, the seconds from the beginning of the tuning to
 `seconds.json`. Its clock stands still while it waits for `--lock`, which it holds during each round: other work can be
 done between rounds without disturbing it.
@@ -22,10 +24,15 @@ from tvm.auto_scheduler.measure import PythonBasedMeasureCallback
 from tvm.auto_scheduler.task_scheduler import PrintTableInfo, TaskSchedulerCallback
 
 from .. import cuda
+from ..ansor.results import failure_of
+from ..ansor.streaming import Streaming
 from ..ansor.target import parse_target
 from ..ansor.tasks import extract
 from ..drop_in.task_scheduler import TVM_TASK_SCHEDULER, TaskScheduler
+from ..measuring.failures import Failure
 from ..networks import LAYOUTS
+from ..simulated.engine import SimulatedEngine
+from ..targets import is_simulated
 from .clock import Clock
 
 SCHEDULERS = {"tvm": (TVM_TASK_SCHEDULER, "default"), "familyseer": (TaskScheduler, "sketch.xgb.family_op")}
@@ -45,6 +52,18 @@ class Undisturbed(TaskSchedulerCallback):
         fcntl.flock(self._file, fcntl.LOCK_UN)
 
 
+class Deadline(TaskSchedulerCallback):
+    """Lets no round begin after so many seconds: every task is dead then."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+
+    def post_tune(self, task_scheduler: Any, task_id: int) -> None:
+        if self._clock.at(time.time()) >= self._seconds:
+            task_scheduler.dead_tasks.update(range(len(task_scheduler.tasks)))
+
+
 class Seconds(PythonBasedMeasureCallback):
     """Notes when each program was measured."""
 
@@ -55,6 +74,21 @@ class Seconds(PythonBasedMeasureCallback):
 
     def callback(self, policy: Any, inputs: Any, results: Any) -> None:
         self.seconds += [self._clock.at(float(result.timestamp)) for result in results]
+
+
+def builder_for(target: Any) -> Any:
+    """TVM's default, in processes that compile by NVRTC where there is no nvcc."""
+    return auto_scheduler.LocalBuilder(build_func=cuda.export if target.kind.name == "cuda" else "default")
+
+
+def try_builds(task: auto_scheduler.SearchTask) -> list[Failure | None]:
+    """Has TVM build a few random programs of a task, of which some may be invalid: what went wrong with each."""
+    # As few as TVM takes.
+    few = {"sample_init_min_population": 4, "evolutionary_search_population": 16}
+    policy = auto_scheduler.SketchPolicy(task, auto_scheduler.RandomModel(), params=few, seed=0, verbose=0)
+    states = [task.compute_dag.infer_bound_from_state(state) for state in policy.sample_initial_population()[:4]]
+    inputs = [auto_scheduler.MeasureInput(task, state) for state in states]
+    return [failure_of(built) for built in builder_for(task.target).build(inputs, verbose=0)]
 
 
 def main() -> None:
@@ -69,6 +103,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--lock", type=Path)
+    parser.add_argument("--most-seconds", type=float)
     parser.add_argument("--per-round", type=int, default=64)
     parser.add_argument("--population", type=int, default=2048)
     parser.add_argument("--generations", type=int, default=4)
@@ -83,19 +118,25 @@ def main() -> None:
     np.random.seed(arguments.seed)
     clock = Clock()
     seconds = Seconds(clock)
+    simulation = Streaming(SimulatedEngine()) if is_simulated(str(target)) else None
     option = auto_scheduler.TuningOptions(
         num_measure_trials=arguments.trials,
         num_measures_per_round=arguments.per_round,
-        # TVM's default, in processes that compile by NVRTC where there is no nvcc.
-        builder=auto_scheduler.LocalBuilder(build_func=cuda.export) if target.kind.name == "cuda" else "local",
-        runner=auto_scheduler.LocalRunner(number=arguments.number, min_repeat_ms=arguments.min_repeat_ms),
+        builder=simulation.builder if simulation else builder_for(target),
+        runner=simulation.runner
+        if simulation
+        else auto_scheduler.LocalRunner(number=arguments.number, min_repeat_ms=arguments.min_repeat_ms),
         measure_callbacks=[auto_scheduler.RecordToFile(str(arguments.out / "records.json")), seconds],
     )
     scheduler_class, search_policy = SCHEDULERS[arguments.scheduler]
     scheduler = scheduler_class(
         [task_list.tasks[index] for index in chosen],
         [task_list.weights[index] for index in chosen],
-        callbacks=[PrintTableInfo(), *([Undisturbed(clock, arguments.lock)] if arguments.lock else [])],
+        callbacks=[
+            PrintTableInfo(),
+            *([Undisturbed(clock, arguments.lock)] if arguments.lock else []),
+            *([Deadline(clock, arguments.most_seconds)] if arguments.most_seconds else []),
+        ],
     )
     search = {
         "evolutionary_search_population": arguments.population,

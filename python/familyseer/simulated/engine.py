@@ -22,9 +22,10 @@ class SimulatedEngine:
         self._executor = ThreadPoolExecutor(1, "familyseer simulating")
 
     def submit(
-        self, program: SimulatedProgram, timing: Timing, built: None = None, hold: bool = False
+        self, program: SimulatedProgram, timing: Timing, built: object = None, hold: bool = False
     ) -> Future[Measured]:
-        """Simulates a program, held or not: that disturbs no timing. How it would be timed makes no difference."""
+        """Simulates a program, held or not: that disturbs no timing. What was built, and how it would be timed, make no
+        difference."""
         return self._executor.submit(_simulated, program)
 
     def release(self, future: Future[Measured]) -> None:
