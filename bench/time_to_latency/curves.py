@@ -54,6 +54,10 @@ class Curve:
         """The latency after so many seconds."""
         return next((point.latency for point in reversed(self.points) if point.seconds <= seconds), math.inf)
 
+    def after(self, programs: int) -> float:
+        """The latency after so many programs."""
+        return next((point.latency for point in reversed(self.points) if point.programs <= programs), math.inf)
+
     def first_within(self, latency: float) -> Point | None:
         return next((point for point in self.points if point.latency <= latency), None)
 
@@ -111,6 +115,18 @@ def curve(
         for one, best in moments(found, weights)
     )
     return Curve(points, seconds, programs)
+
+
+def over(ours: float, tvm: float) -> float | None:
+    """A latency over TVM's. Zero if only TVM had none, infinite if only ours had none, None if neither had one."""
+    if math.isinf(ours):
+        return None if math.isinf(tvm) else math.inf
+    return ours / tvm
+
+
+def at_equal_programs(ours: Curve, tvm: Curve, programs: int) -> float | None:
+    """The latency over TVM's after as many programs of both; None too if either measured fewer."""
+    return None if programs > min(ours.programs, tvm.programs) else over(ours.after(programs), tvm.after(programs))
 
 
 @dataclass(frozen=True)
