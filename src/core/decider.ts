@@ -132,7 +132,7 @@ export interface PastProgram {
 /** What a round gives besides its programs: the seconds it took, and the model's accuracy, null where it knew too little. */
 export interface RoundReport {
   readonly seconds: number;
-  /** Of the pairs of the round's programs, the share whose order the family's model had foreseen. */
+  /** Of the pairs that the family's model was judged by, the share whose order it had foreseen. */
   readonly accuracy: number | null;
 }
 

@@ -11,7 +11,7 @@ import type {
   SearchReason,
 } from "../core/decider.js";
 import type { Families } from "../core/families.js";
-import { EVOLUTIONS } from "../core/fast/evolutions.js";
+import { EVOLUTIONS, EVOLUTIONS_BY_ROUND } from "../core/fast/evolutions.js";
 import { FastScheduler } from "../core/fast/fast-scheduler.js";
 import type { ExpectGains } from "../core/fast/options.js";
 import { scoreAllBy } from "../core/objective.js";
@@ -64,7 +64,7 @@ function makeScheduler(
       ...options,
       ...start,
       tasks,
-      evolutions: EVOLUTIONS[tunerOf(start.policy)],
+      evolutions: (options.judgeByEarlier ? EVOLUTIONS : EVOLUTIONS_BY_ROUND)[tunerOf(start.policy)],
       // Each alone, by its number in the network.
       families: families ?? new Map(tasks.map(({ id }, place) => [String(id), [place]])),
       objective: options.objective ?? null,

@@ -3,6 +3,7 @@ import type { Origin } from "../core/fast/recipe.js";
 import type { NetworkTask } from "../network/tasks.js";
 import type { DescribedInput } from "../protocol/operations/extract.js";
 import type { MeasuredEvent } from "../protocol/operations/measure.js";
+import type { PairsOf } from "../protocol/operations/review.js";
 import type { JournaledEnd } from "../records/journal.js";
 
 /** A task with what people want to know of it. */
@@ -115,8 +116,10 @@ export type TuneEvent =
       readonly failures: Failures;
       /** What each origin gave; empty where evolution alone was at work, as in the reference. */
       readonly origins: Readonly<Record<string, OriginShare>>;
-      /** How well the family's model had foreseen the order of the programs; null where it knew too little. */
+      /** Of the pairs it was judged by, the share that the family's model had in order; null where it knew too little. */
       readonly accuracy: number | null;
+      /** Which pairs: of the round's programs with one another, or with earlier ones of the task. */
+      readonly accuracyOf: PairsOf;
       /** What each device did in this round, by its name. */
       readonly devices: Readonly<Record<string, DeviceShare>>;
       /** Devices that were lost, came back or differ in speed, in words. */

@@ -5,12 +5,16 @@ import type { CompleteTuneOptions } from "../options/defaults.js";
 import { overlaps } from "../options/effect.js";
 import type { Result } from "../protocol/operations/index.js";
 import { type MeasuredEvent, measureDeadlineMs } from "../protocol/operations/measure.js";
+import type { PairsOf } from "../protocol/operations/review.js";
 import type { AppendOnlyFile } from "../records/append-only-file.js";
 import type { JobDecider } from "./decider.js";
 import type { Program, TuneEvent } from "./events.js";
 import type { FamilyWorkers } from "./family-workers.js";
 import { Recorder } from "./recorder.js";
 import type { Begun } from "./resume.js";
+
+/** Of a round that was not reviewed. */
+const UNKNOWN: Result<"review"> = { accuracy: null, of: "round" };
 
 /** What rounds work with. */
 export interface RoundsOfJob {
@@ -28,8 +32,10 @@ export interface RoundsOfJob {
 export interface RoundDone {
   readonly measured: readonly Program[];
   readonly notices: readonly string[];
-  /** Share of the round's pairs that the model had in order before it learnt them; null where it had no say. */
+  /** Share of the pairs it was judged by that the model had in order before it learnt them; null where it had no say. */
   readonly accuracy: number | null;
+  /** Which pairs these were: of the round's programs with one another, or with earlier ones of the task. */
+  readonly accuracyOf: PairsOf;
   readonly seconds: {
     readonly propose: number;
     readonly measure: number;
@@ -73,10 +79,11 @@ export class RoundRunner {
         phases[phase] = (performance.now() - started) / 1000;
       }
     };
-    const given = (notices: readonly string[], accuracy: number | null) => ({
+    const given = (notices: readonly string[], { accuracy, of }: Result<"review">) => ({
       measured,
       notices,
       accuracy,
+      accuracyOf: of,
       seconds: { ...phases, total: clock() },
     });
 
@@ -88,7 +95,7 @@ export class RoundRunner {
         const rest = recipe && recipeWithout(recipe, measured);
         const { candidates, refusal } = await timed("propose", this.#candidates(task, left, rest));
         if (candidates.length === 0 && measured.length === 0) {
-          return given(refusal === null ? [] : [`TVM can lower no program of task ${task}: ${refusal}`], null);
+          return given(refusal === null ? [] : [`TVM can lower no program of task ${task}: ${refusal}`], UNKNOWN);
         }
         if (candidates.length > 0) {
           const recorder = new Recorder({
@@ -104,12 +111,11 @@ export class RoundRunner {
           notices = await timed("measure", this.#measure(task, candidates, recorder));
         }
       }
-      const { accuracy } = await timed("learn", this.#learn(task));
-      return given(notices, accuracy);
+      return given(notices, await timed("learn", this.#learn(task)));
     } catch (error) {
       if (error instanceof CancelledError) {
         // What was measured before counts.
-        return given(notices, null);
+        return given(notices, UNKNOWN);
       }
       throw error;
     }
@@ -127,7 +133,8 @@ export class RoundRunner {
   async #learn(task: number): Promise<Result<"review">> {
     const { workers, options } = this.#job;
     const [worker, number] = [workers.of(task), workers.numberOf(task)];
-    const review = await worker.request("review", { task });
+    const against = options.mode === "fast" && options.judgeByEarlier ? "earlier" : "round";
+    const review = await worker.request("review", { task, against });
     await this.#learning.get(number);
     const learning = worker.request("learn", { task });
     this.#learning.set(number, learning);

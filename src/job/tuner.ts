@@ -387,14 +387,17 @@ export class Tuner {
       }
       emit({ type: "round-started", round });
       const recipe = "recipe" in action ? action.recipe : null;
-      const { measured, notices, seconds, accuracy } = await rounds.run({ ...action, recipe }, cut ?? NOTHING_BEGUN);
+      const { measured, notices, seconds, ...judged } = await rounds.run({ ...action, recipe }, cut ?? NOTHING_BEGUN);
       cut = null;
       failures += measured.filter((each) => each.cost === null).length;
       attempts.add(action.task, measured, notices);
       if (this.#stopping.signal.aborted && measured.length === 0) {
         return { reason: CANCELLED, failures };
       }
-      const outcome: RoundOutcome = await decider.observe(measured, { seconds: seconds.total, accuracy });
+      const outcome: RoundOutcome = await decider.observe(measured, {
+        seconds: seconds.total,
+        accuracy: judged.accuracy,
+      });
       const finished = {
         type: "round-finished",
         round,
@@ -402,7 +405,7 @@ export class Tuner {
         costs: measured.map((each) => each.cost),
         failures: countFailures(measured),
         origins: recipe === null ? {} : bestByOrigin(measured),
-        accuracy,
+        ...judged,
         devices: deviceShares(measured),
         notices,
         firstError: measured.length > 0 && measured.every((each) => each.cost === null) ? firstError(measured) : null,

@@ -487,6 +487,14 @@ export const OF_FAST = {
     before: null,
     decides: false,
   },
+  judgeByEarlier: {
+    flag: "--no-judge-by-earlier",
+    help: "fast mode that judges a cost model by the pairs of a round alone",
+    group: "experiments",
+    default: DEFAULT_FAST_FLAGS.judgeByEarlier,
+    before: false,
+    decides: true,
+  },
   sizedLooks: {
     flag: "--no-sized-looks",
     help: "fast mode that looks as long at tasks of little work",

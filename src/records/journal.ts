@@ -2,6 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { z } from "zod";
 import { ORIGINS } from "../core/fast/recipe.js";
 import { InvalidRequestError } from "../errors.js";
+import { PAIRS_OF } from "../protocol/operations/review.js";
 import { runsOnCpu } from "../target.js";
 import { type Line, linesOf } from "./lines.js";
 import { journalOf } from "./paths.js";
@@ -198,6 +199,8 @@ const entrySchema = z.discriminatedUnion("type", [
     /** Journals of the first versions have neither. */
     origins: z.record(z.string(), z.object({ programs: z.number(), best: cost })).default({}),
     accuracy: z.number().nullable().default(null),
+    /** Which pairs the accuracy is of; journals of before there was a choice do not say. */
+    accuracyOf: z.enum(PAIRS_OF).default("round"),
     devices: z.record(z.string(), share).default({}),
     notices: z.array(z.string()).default([]),
     firstError: z.string().nullable().default(null),

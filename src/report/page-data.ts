@@ -1,3 +1,5 @@
+import type { PairsOf } from "../protocol/operations/review.js";
+
 /**
  * What a report's page shows, embedded in it as JSON. Times are seconds of tuning since the run began, costs and latencies
  * seconds; null means not known. The page only draws: everything is worked out before.
@@ -95,7 +97,9 @@ export interface Decision {
   readonly failed: string;
   /** Which origins gave how many programs, and the best cost of each. */
   readonly origins: Readonly<Record<string, { readonly programs: number; readonly best: number | null }>>;
+  /** Of the pairs it was judged by, the share that the family's model had in order, and which pairs these were. */
   readonly accuracy: number | null;
+  readonly accuracyOf: PairsOf;
   readonly phases: Phases;
   readonly notes: readonly string[];
 }

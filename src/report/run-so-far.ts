@@ -148,7 +148,7 @@ export class RunSoFar {
   }
 
   #addRound({ keys }: Job, entry: RoundFinished, moment: number): void {
-    const { round, outcome, costs, failures, origins, accuracy, devices, notices } = entry;
+    const { round, outcome, costs, failures, origins, accuracy, accuracyOf, devices, notices } = entry;
     const workloadKey = keys.get(round.task) ?? "";
     const phases = phasesOf(entry);
     this.#decisions.add({
@@ -166,6 +166,7 @@ export class RunSoFar {
         .join(", "),
       origins,
       accuracy,
+      accuracyOf,
       phases,
       notes: [...notices, ...noteOfDeath(outcome.died)],
     });

@@ -154,7 +154,7 @@ export class ScriptedOperations {
       }
       return { measured: candidates.length, notices: [] };
     },
-    review: ({ task }) => ({ accuracy: scripted(task, this.#doneOf(task), 7) }),
+    review: ({ task, against }) => ({ accuracy: scripted(task, this.#doneOf(task), 7), of: against }),
     learn: ({ task }) => ({ records: this.#doneOf(task) }),
     foresee: ({ task, siblings }) => ({ gains: siblings.map((each) => scripted(task, each, this.#doneOf(each))) }),
     save: () => ({ models: [] }),

@@ -63,7 +63,7 @@ class Job:
         before = len(self.events)
         candidates = self.ask("propose", task=task, programs=programs, recipe=recipe)["candidates"]
         assert self.ask("measure", task=task, candidates=candidates)["measured"] == len(candidates)
-        self.ask("review", task=task)
+        self.ask("review", task=task, against="earlier")
         assert self.ask("learn", task=task)["records"] == len(candidates)
         return self.events[before:]
 

@@ -159,6 +159,32 @@ def test_an_earlier_jobs_model_that_foresees_nothing_is_left(looked_at: list[Tas
     assert not np.allclose(model.scores(later[0].task, programs), before)
 
 
+def test_a_round_is_held_against_earlier_programs_of_the_task_or_else_against_itself(
+    looked_at: list[TaskSearch],
+) -> None:
+    first, second = looked_at
+    search = Search([first.task, second.task], [first.model], SearchSettings(), engine=None, timing=Timing())
+    ours = search.searches[0]
+    programs = [program for _, program in first.measured]
+    scores = ours.scores(programs)
+    assert len({*scores}) > 4, "the model tells programs apart"
+    slowest_first = [programs[index] for index in np.argsort(scores)]
+
+    def review(programs: list[Program], costs: list[float], against: str) -> tuple[float | None, str]:
+        for program, cost in zip(programs, costs):
+            ours.to_review.append(ran(ours, program, cost))
+            ours.measured.append((cost, program))
+        return search.review(0, against)
+
+    # Among themselves the new ones are in the opposite of the model's order, but each is between the same earlier ones.
+    accuracy, of = review(slowest_first[:4] + slowest_first[-4:], [8, 7, 6, 5, 4, 3, 2, 1], "earlier")
+    assert (of, accuracy) == ("round", pytest.approx(1, abs=0.2))
+    accuracy, of = review(slowest_first[4:-4], [4.1 + 0.1 * index for index in range(8)], "earlier")
+    assert (of, accuracy) == ("earlier", pytest.approx(1, abs=0.2))
+    accuracy, of = review(slowest_first[6:-6], [4.7, 4.8, 4.9, 5.0], "round")
+    assert of == "round" and accuracy is not None and accuracy <= 0.5
+
+
 def test_what_tvm_cannot_lower_is_no_candidate_and_the_reason_is_kept() -> None:
     model = CostModel("x", "xgb", [0], 8, 0, TrainingSettings())
     option = auto_scheduler.LayoutRewriteOption.REWRITE_FOR_PRE_TRANSFORMED

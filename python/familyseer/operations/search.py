@@ -76,8 +76,9 @@ def measure(
     return {"measured": measured, "notices": job.engine.notices() if job.engine else []}
 
 
-def review(job: Job, task: int) -> messages.ReviewResult:
-    return {"accuracy": job.searching(task).review(task)}
+def review(job: Job, task: int, against: messages.PairsOf) -> messages.ReviewResult:
+    accuracy, of = job.searching(task).review(task, against)
+    return {"accuracy": accuracy, "of": of}
 
 
 def learn(job: Job, task: int) -> messages.LearnResult:

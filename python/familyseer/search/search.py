@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 
@@ -18,16 +18,22 @@ from .task_search import SearchSettings, TaskSearch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..backend import CostModel, Record, Task
+    from numpy.typing import NDArray
+
+    from ..backend import CostModel, Program, Record, Task
     from ..measuring.engine import Engine
     from ..measuring.program import Measured
     from ..measuring.run import Timing
     from ..simulated.engine import SimulatedEngine
-    from ..wire.messages import MeasuredEvent, Origin
+    from ..wire.messages import MeasuredEvent, Origin, PairsOf
     from .carried import Carried
 
 # How soon a measuring that is cancelled notices it.
 _CANCEL_SECONDS = 0.2
+ROUND: PairsOf = "round"
+EARLIER: PairsOf = "earlier"
+# A round is held against so many earlier programs of its task: scoring them takes a hundredth of a second.
+_HELD_AGAINST = 32
 # An earlier job's model that orders fewer of the pairs of so many programs than this is not believed any more.
 _BELIEVED = 0.6
 _CHECKED_BY = 8
@@ -131,16 +137,19 @@ class Search:
             search.measured.append((record.cost, candidate.program))
         return _measured(record, measured, candidate.origin)
 
-    def review(self, task: int) -> float | None:
-        """Of the pairs of what was measured since the last review, the share that the family's model has in order; None
-        where it knows too little."""
+    def review(self, task: int, against: PairsOf) -> tuple[float | None, PairsOf]:
+        """How well the family's model had foreseen what was measured since the last review: of the pairs of these
+        programs with one another, or with `earlier` ones of the task, the share that it has in order, None where it
+        knows too little; and which pairs. Where nothing is earlier, they are those of the round."""
         search = self.searches[task]
         measured, search.to_review = search.to_review, []
-        accuracy = _accuracy(search, measured)
+        ran = [(record.cost, record.program) for record in measured if record.cost is not None]
+        earlier = _spread(search.measured[: len(search.measured) - len(ran)]) if against == EARLIER else []
+        accuracy = _accuracy(search, ran, earlier)
         if accuracy is not None and accuracy < _BELIEVED and len(measured) >= _CHECKED_BY:
             search.model.doubt()
         search.to_learn += measured
-        return accuracy
+        return accuracy, EARLIER if earlier else ROUND
 
     def learn(self, task: int) -> int:
         """Trains the cost model of the task's family on what was reviewed since; returns on how many records."""
@@ -164,14 +173,35 @@ class Search:
             model.learn_from(taken)
 
 
-def _accuracy(search: TaskSearch, measured: list[Record]) -> float | None:
-    ran = [(record.program, record.cost) for record in measured if record.cost is not None]
-    if not search.model.trusted or len(ran) < 2:
+def _spread(measured: list[tuple[float, Program]]) -> list[tuple[float, Program]]:
+    """At most `_HELD_AGAINST` of them, evenly from the fastest to the slowest."""
+    places = np.linspace(0, len(measured) - 1, min(len(measured), _HELD_AGAINST)).round().astype(int)
+    in_order = sorted(measured, key=lambda entry: entry[0])
+    return [in_order[place] for place in places]
+
+
+def _accuracy(
+    search: TaskSearch, ran: list[tuple[float, Program]], earlier: list[tuple[float, Program]]
+) -> float | None:
+    """Of the pairs of `ran` with `earlier`, or with one another where there are none; a tie counts half."""
+    pairs = [
+        (one, other)
+        for one in range(len(ran))
+        for other in range(len(ran) if earlier else one + 1, len(ran) + len(earlier))
+    ]
+    if not search.model.trusted or not pairs:
         return None
-    scores = search.scores([program for program, _ in ran])
-    costs = np.array([cost for _, cost in ran])
-    first, second = np.triu_indices(len(ran), 1)
-    return float(np.mean((scores[first] > scores[second]) == (costs[first] < costs[second])))
+    both = [*ran, *earlier]
+    scores = search.scores([program for _, program in both])
+    costs = np.array([cost for cost, _ in both])
+    first, second = np.array(pairs).T
+    in_order = _sign(scores[first], scores[second]) * _sign(costs[second], costs[first])
+    return float(np.mean((1 + in_order) / 2))
+
+
+def _sign(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.int_]:
+    """1 where the first is larger, -1 where it is smaller; unlike a difference's sign also of infinities."""
+    return (first > second).astype(int) - (first < second).astype(int)
 
 
 def _measured(record: Record, measured: Measured, origin: Origin) -> MeasuredEvent:

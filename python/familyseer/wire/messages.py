@@ -422,12 +422,17 @@ class MeasureResult(TypedDict):
     notices: list[str]
 
 
+PairsOf = Literal["round", "earlier"]
+
+
 class ReviewParams(TypedDict):
     task: int
+    against: PairsOf
 
 
 class ReviewResult(TypedDict):
     accuracy: float | None
+    of: PairsOf
 
 
 class LearnParams(TypedDict):

@@ -9,8 +9,26 @@ export interface Evolution {
 /** Evolutions by the share of pairs that a family's model lately ordered rightly, the largest first; the last from 0 on. */
 export type Evolutions = readonly (Evolution & { readonly accuracy: number })[];
 
-/** A program costs MetaSchedule some 6.5 ms to make and look at, Ansor 0.5: its evolutions are so much smaller. */
+/**
+ * Where a model is judged by earlier programs, over many rounds. A program costs MetaSchedule some 6.5 ms to make and look at,
+ * Ansor 0.5: its evolutions are so much smaller.
+ */
 export const EVOLUTIONS = {
+  ansor: [
+    { accuracy: 0.68, population: 512, generations: 4 },
+    { accuracy: 0.62, population: 256, generations: 3 },
+    { accuracy: 0.57, population: 128, generations: 2 },
+    { accuracy: 0, population: 64, generations: 2 },
+  ],
+  metaschedule: [
+    { accuracy: 0.62, population: 128, generations: 2 },
+    { accuracy: 0.57, population: 64, generations: 2 },
+    { accuracy: 0, population: 64, generations: 1 },
+  ],
+} as const satisfies Record<TunerName, Evolutions>;
+
+/** Where a model is judged by the last rounds' programs alone. */
+export const EVOLUTIONS_BY_ROUND = {
   ansor: [
     { accuracy: 0.85, population: 512, generations: 3 },
     { accuracy: 0.75, population: 256, generations: 3 },

@@ -10,6 +10,9 @@ const LEAST_PRIOR = 0.1;
 const MOST_PRIOR = 0.5;
 /** How much the newest counts in what is expected of the next. */
 const NEWEST = 0.5;
+/** The same of how well the model orders programs; before it has ordered any it is taken to order them by chance. */
+const NEWEST_OF_ORDER = 0.25;
+const BY_CHANCE = 0.5;
 
 /** What the rounds of a family's tasks say of those to come. */
 export class FamilyOutlook {
@@ -21,6 +24,7 @@ export class FamilyOutlook {
   #bestThroughput = 0;
   /** How much of the order of programs the model foresees lately, 0 to 1. */
   #accuracy: number | null = null;
+  #lastingAccuracy = BY_CHANCE;
 
   constructor(
     readonly name: string,
@@ -38,14 +42,20 @@ export class FamilyOutlook {
     return this.#accuracy ?? 0;
   }
 
+  /** The model's over many rounds: by how much it is above chance says whether it is worth a large evolution. */
+  get lastingAccuracy(): number {
+    return this.#lastingAccuracy;
+  }
+
   /** A task has a program of so many FLOP/s. */
   reached(throughput: number): void {
     this.#bestThroughput = Math.max(this.#bestThroughput, throughput);
   }
 
-  /** Of a round's pairs, the share that the model had in order. */
+  /** Of the pairs that the model was judged by after a round, the share that it had in order. */
   foresaw(accuracy: number): void {
     this.#accuracy = mixed(this.#accuracy, accuracy);
+    this.#lastingAccuracy += NEWEST_OF_ORDER * (accuracy - this.#lastingAccuracy);
   }
 
   /** The share of its cost that a task of so many FLOP/s is expected to gain before it has been searched. */

@@ -12,6 +12,11 @@ export interface FastFlags {
   readonly gainPerSecond?: boolean;
   /** The evolution's population follows how well the model ordered the last programs. */
   readonly adaptivePopulation?: boolean;
+  /**
+   * A model is judged by the pairs of a round's programs with earlier ones of the task. The programs of a round alone are all
+   * ones that the model put on top: of their pairs even a good one has few more than half in order.
+   */
+  readonly judgeByEarlier?: boolean;
   /** Of a task that little of the objective is expected to be about, fewer programs are looked at first. */
   readonly sizedLooks?: boolean;
   /** What the machine can do at most bounds what a task may gain, and a task that is there is searched no further. */
@@ -34,6 +39,7 @@ export const DEFAULT_FAST_FLAGS: Required<FastFlags> = {
   foreseeByGain: true,
   gainPerSecond: true,
   adaptivePopulation: true,
+  judgeByEarlier: true,
   sizedLooks: true,
   roofline: true,
   roofMargin: 0.01,

@@ -74,7 +74,22 @@ function inAll(rounds: number, kept: number): string {
 
 function row(
   tasks: readonly PageTask[],
-  { round, at, id, task, reason, before, after, programs, failed, origins, accuracy, phases, notes }: Decision,
+  {
+    round,
+    at,
+    id,
+    task,
+    reason,
+    before,
+    after,
+    programs,
+    failed,
+    origins,
+    accuracy,
+    accuracyOf,
+    phases,
+    notes,
+  }: Decision,
 ): Content[] {
   const byOrigin = Object.entries(origins).map(([name, each]) => `${each.programs} ${name}`);
   const measured = [
@@ -89,7 +104,7 @@ function row(
     [reason, ...notes].join("; "),
     improved ? make("span", { class: "gain" }, `${ms(before)} → ${ms(after)}`) : ms(after),
     measured.join("; "),
-    accuracy === null ? "-" : percent(accuracy),
+    accuracy === null ? "-" : `${percent(accuracy)} ${accuracyOf === "round" ? "of the round" : "against earlier"}`,
     duration(phases.search + phases.build + phases.run + phases.learn),
   ];
 }

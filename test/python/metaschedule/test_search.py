@@ -411,7 +411,7 @@ def test_a_search_measures_what_each_origin_gives_and_learns_of_it() -> None:
         assert error is None
         events.clear()
         assert search.measure(task, candidates, events.append, lambda: False) == len(candidates)
-        search.review(task)
+        search.review(task, "earlier")
         search.learn(task)
         return sorted(str(event["origin"]) for event in events)
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { FastAction, FastSearch } from "../../../src/core/decider.js";
 import { groupFamilies } from "../../../src/core/families.js";
-import { EVOLUTIONS, type Evolutions } from "../../../src/core/fast/evolutions.js";
+import { EVOLUTIONS, EVOLUTIONS_BY_ROUND, type Evolutions } from "../../../src/core/fast/evolutions.js";
 import { FastScheduler } from "../../../src/core/fast/fast-scheduler.js";
 import { Likeness } from "../../../src/core/fast/likeness.js";
 import type { FastSchedulerOptions } from "../../../src/core/fast/options.js";
@@ -49,11 +49,15 @@ async function search(of: FastScheduler): Promise<FastSearch> {
   return action;
 }
 
-/** The recipes of the round after a first look, by what the model had in order. */
-async function recipesWith(evolutions: Evolutions): Promise<Recipe[]> {
-  const ours = scheduler(CONVS_AND_DENSE.slice(0, 1), { evolutions });
+/** The recipes of the rounds after a first look, after each of which the model had so many of the pairs in order. */
+async function recipesWith(
+  evolutions: Evolutions,
+  accuracies: readonly (number | null)[],
+  judgeByEarlier = true,
+): Promise<Recipe[]> {
+  const ours = scheduler(CONVS_AND_DENSE.slice(0, 1), { evolutions, judgeByEarlier });
   const recipes = [];
-  for (const accuracy of [null, 0.9]) {
+  for (const accuracy of accuracies) {
     const { programs } = await search(ours);
     const measured = Array.from({ length: programs }, () => ({ cost: 1, origin: "random" }) as const);
     await ours.observe(measured, { seconds: 1, accuracy });
@@ -162,24 +166,31 @@ describe("fast scheduler", () => {
     assert.equal(await likely(0, 1, 2, 3), null, "none follows the last");
   });
 
-  it("makes the evolution as large as the family's model is worth", async () => {
-    const sizes = await recipesWith(EVOLUTIONS.ansor);
+  it("makes the evolution as large as the family's model has lastingly proved to be worth", async () => {
+    const good = [null, 0.8, 0.8, 0.8, 0.8, 0.8];
+    const recipes = await recipesWith(EVOLUTIONS.ansor, good);
     const keys = ["donors", "draft", "generations", "population", "programs"];
+    assert.ok(recipes.every((recipe) => Object.keys(recipe).sort().join() === keys.join()));
+    const sizes = recipes.map(({ population }) => population);
+    assert.equal(sizes[0], 64, "before it has ordered any");
+    assert.ok((sizes[1] ?? 0) < 256, "one good round is luck");
+    assert.equal(sizes.at(-1), 512);
     assert.deepEqual(
-      sizes.map((recipe) => Object.keys(recipe).sort()),
-      [keys, keys],
+      sizes,
+      sizes.toSorted((a, b) => a - b),
     );
+    const byChance = await recipesWith(EVOLUTIONS.ansor, [0.5, 0.5, 0.5, 0.4, 0.5]);
+    assert.ok(byChance.every(({ population }) => population === 64));
+    const ofMetaSchedule = await recipesWith(EVOLUTIONS.metaschedule, good);
+    assert.deepEqual([ofMetaSchedule[0]?.population, ofMetaSchedule[0]?.generations], [64, 1]);
+    assert.deepEqual([ofMetaSchedule.at(-1)?.population, ofMetaSchedule.at(-1)?.generations], [128, 2]);
+  });
+
+  it("goes by the last rounds alone where a model is not judged by earlier programs", async () => {
+    const recipes = await recipesWith(EVOLUTIONS_BY_ROUND.ansor, [null, 0.9, 0.4], false);
     assert.deepEqual(
-      sizes.map(({ population }) => population),
-      [64, 512],
-    );
-    const ofMetaSchedule = await recipesWith(EVOLUTIONS.metaschedule);
-    assert.deepEqual(
-      ofMetaSchedule.map(({ population, generations }) => [population, generations]),
-      [
-        [64, 1],
-        [128, 2],
-      ],
+      recipes.map(({ population }) => population),
+      [64, 512, 128],
     );
   });
 

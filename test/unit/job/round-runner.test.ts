@@ -20,7 +20,7 @@ function rounds({ overlap, trainDevice = "cpu" }: Pick<TuneOptions, "overlap" | 
     propose: { candidates: [0], refusal: null },
     prepare: {},
     measure: { measured: 1, notices: [] },
-    review: { accuracy: 0.5 },
+    review: { accuracy: 0.5, of: "round" },
     learn: training.promise,
   };
   const worker = {
