@@ -183,20 +183,24 @@ def _spread(measured: list[tuple[float, Program]]) -> list[tuple[float, Program]
 def _accuracy(
     search: TaskSearch, ran: list[tuple[float, Program]], earlier: list[tuple[float, Program]]
 ) -> float | None:
-    """Of the pairs of `ran` with `earlier`, or with one another where there are none; a tie counts half."""
-    pairs = [
-        (one, other)
-        for one in range(len(ran))
-        for other in range(len(ran) if earlier else one + 1, len(ran) + len(earlier))
-    ]
-    if not search.model.trusted or not pairs:
+    """Of the pairs of `ran` with `earlier`, or with one another where there are none, the share in order; a tie counts
+    half. Pairs in which the new program is the faster one count as much as those in which it is not, however many there
+    are: a model that puts every new program on top has half."""
+    count = len(ran)
+    first, second = np.triu_indices(count + len(earlier), 1)
+    if earlier:
+        across = (first < count) & (second >= count)
+        first, second = first[across], second[across]
+    if not search.model.trusted or len(first) == 0:
         return None
-    both = [*ran, *earlier]
-    scores = search.scores([program for _, program in both])
-    costs = np.array([cost for cost, _ in both])
-    first, second = np.array(pairs).T
-    in_order = _sign(scores[first], scores[second]) * _sign(costs[second], costs[first])
-    return float(np.mean((1 + in_order) / 2))
+    scores = search.scores([program for _, program in [*ran, *earlier]])
+    costs = np.array([cost for cost, _ in [*ran, *earlier]])
+    in_order = (1 + _sign(scores[first], scores[second]) * _sign(costs[second], costs[first])) / 2
+    if not earlier:
+        return float(np.mean(in_order))
+    faster = costs[first] < costs[second]
+    sides = [in_order[side] for side in (faster, ~faster)]
+    return float(np.mean([side.mean() for side in sides])) if all(map(len, sides)) else None
 
 
 def _sign(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.int_]:
