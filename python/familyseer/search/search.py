@@ -203,9 +203,9 @@ def _accuracy(
     return float(np.mean([side.mean() for side in sides])) if all(map(len, sides)) else None
 
 
-def _sign(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.int_]:
+def _sign(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
     """1 where the first is larger, -1 where it is smaller; unlike a difference's sign also of infinities."""
-    return (first > second).astype(int) - (first < second).astype(int)
+    return np.where(first > second, 1, np.where(first < second, -1, 0))
 
 
 def _measured(record: Record, measured: Measured, origin: Origin) -> MeasuredEvent:
