@@ -1,4 +1,4 @@
-export const PROTOCOL_VERSION = 10;
+export const PROTOCOL_VERSION = 11;
 
 /** What either side may send at most. More is a fault of the sender, and ends the session. */
 export const LIMITS = {
