@@ -141,13 +141,15 @@ class Engine:
         return max(0.0, min(left)) if left else None
 
     def _begin_builds(self) -> None:
-        to_build = self._waiting.to_build
-        while to_build and self._builders.is_one_free():
-            if to_build[0].future.set_running_or_notify_cancel():
-                work = self._builders.begin(to_build[0])
+        while self._builders.is_one_free():
+            program = self._waiting.next_to_build()
+            if program is None:
+                break
+            if program.future.set_running_or_notify_cancel():
+                work = self._builders.begin(program)
                 if self._runners.is_timing_here():
                     self._giving_way.give_way([work])
-            to_build.popleft()
+            self._waiting.to_build.remove(program)
 
     def _read(self, connection: Connection) -> None:
         if connection is self._wake_receiver:

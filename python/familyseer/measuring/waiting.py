@@ -44,6 +44,11 @@ class Waiting:
         for future in released:
             self._let_run(future)
 
+    def next_to_build(self) -> Queued | None:
+        """Of `to_build`: what is on hold is built ahead, and after all that may run."""
+        ahead = self.to_build[0] if self.to_build else None
+        return next((each for each in self.to_build if not each.held), ahead)
+
     def is_built(self, program: Queued) -> None:
         if not program.held:
             self.to_run.append(program)
