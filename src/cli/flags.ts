@@ -66,7 +66,9 @@ function flagsOf(name: string, entry: Entry<unknown>, differently: Differently =
   const { flag, choices, off } = entry;
   const { help, default: value, group = entry.group } = differently;
   const [usual, inFast] = [entry.default, entry.inFast].map((each) => JSON.stringify(each));
-  const perMode = inFast === undefined || value !== undefined ? "" : ` (default: ${usual}; ${inFast} in fast mode)`;
+  // Null is what the machine or the tuner has.
+  const ofFast = inFast === "null" ? "by builders and devices in fast mode" : `${inFast} in fast mode`;
+  const perMode = inFast === undefined || value !== undefined ? "" : ` (default: ${usual}; ${ofFast})`;
   const option = new Option(flag, help ?? `${entry.help}${perMode}`);
   option.makeOptionMandatory(entry.required === true);
   if (choices) {

@@ -75,8 +75,9 @@ export function secondsOf({ scale, device, tuner }: Settings, budget: Budget): n
 }
 
 /** Each task has at least one. */
-function roundsOf({ model, trials, onlyTasks, trialsPerRound = TUNE_DEFAULTS.trialsPerRound }: Budget): number {
-  return Math.max(onlyTasks?.length ?? tasksOf(model), Math.ceil(trials / trialsPerRound));
+function roundsOf({ model, trials, onlyTasks, trialsPerRound }: Budget): number {
+  const programs = trialsPerRound ?? TUNE_DEFAULTS.trialsPerRound;
+  return Math.max(onlyTasks?.length ?? tasksOf(model), Math.ceil(trials / programs));
 }
 
 function tasksOf(model: string): number {

@@ -12,6 +12,7 @@ import type { Worker } from "../worker/worker.js";
 import type { Start } from "./decider.js";
 import type { NamedTask } from "./events.js";
 import type { FamilyWorkers } from "./family-workers.js";
+import type { Sized } from "./round-sizes.js";
 
 /** What a job takes over from logs, and where it starts from. */
 export interface Beginning {
@@ -35,7 +36,7 @@ interface Network {
 /** A new job: with the records of `loadLog`, and, where it is to go on from records alone, with those of its log. */
 export async function beginNew(
   workers: FamilyWorkers,
-  options: CompleteTuneOptions,
+  { options, firstLook }: Sized,
   network: Network,
 ): Promise<Beginning> {
   const { loadLog, log, resume } = options;
@@ -58,6 +59,7 @@ export async function beginNew(
       measuredBefore: loaded.flatMap(({ records }) => records),
       trialsBefore: own.length,
       trialsPerRound: options.trialsPerRound,
+      firstLook,
       leastCosts: await leastCosts(workers.first, options, network),
     },
     recordsTaken: countOf(loaded),
@@ -101,6 +103,7 @@ export async function beginAgain(
       measuredBefore: before.flatMap(({ records }) => records),
       trialsBefore: basis.trialsBefore,
       trialsPerRound: basis.trialsPerRound,
+      firstLook: basis.firstLook,
       leastCosts: basis.leastCosts,
     },
     recordsTaken: countOf([...before, ...ofJob, ...ofRound]),
@@ -125,6 +128,7 @@ export function basisOf(
 ): Basis {
   return {
     trialsPerRound,
+    firstLook: start.firstLook,
     logBytes: log.size,
     // Of its own log a torn last line may have been dropped since.
     loaded: loaded.map((each) =>

@@ -21,8 +21,8 @@ import { minstdDraw } from "../core/reference/minstd.js";
 import { Scheduler } from "../core/reference/scheduler.js";
 import { type SearchPolicy, tunerOf } from "../core/search-policy.js";
 import { InvalidRequestError } from "../errors.js";
-import type { SettledTuneOptions } from "../options/tuner-defaults.js";
 import type { NamedTask } from "./events.js";
+import type { SizedTuneOptions } from "./round-sizes.js";
 
 /** What a job is decided from. */
 export interface Start {
@@ -30,6 +30,8 @@ export interface Start {
   readonly measuredBefore: readonly PastProgram[];
   readonly trialsBefore: number;
   readonly trialsPerRound: number;
+  /** Programs of a family's first look at most; null: as many as two rounds have. */
+  readonly firstLook: number | null;
   /** One for each of the job's tasks, in their order. */
   readonly leastCosts: readonly number[] | null;
   readonly expectGains: ExpectGains;
@@ -37,7 +39,7 @@ export interface Start {
 
 /** The decider that the options ask for. The same options and start decide the same, observing the same. */
 export function makeDecider(
-  options: SettledTuneOptions,
+  options: SizedTuneOptions,
   tasks: readonly NamedTask[],
   families: Families | null,
   start: Start,
@@ -54,7 +56,7 @@ export function makeDecider(
 
 /** The schedulers know a task by its place in the list of those they decide on. */
 function makeScheduler(
-  options: SettledTuneOptions,
+  options: SizedTuneOptions,
   tasks: readonly NamedTask[],
   families: Families | null,
   start: Start,

@@ -105,6 +105,11 @@ export function checkWorkers(options: CompleteTuneOptions): void {
   }
 }
 
+/** Of the builders of a job the share of each of its workers. */
+export function shareOf(builders: number, workers: number): number {
+  return Math.max(1, Math.round(builders / workers));
+}
+
 /** Which worker has each task: whole families, the largest first, each to the worker that has fewest tasks so far. */
 function shareOut(families: Families, count: number): number[] {
   const numbers: number[] = [];

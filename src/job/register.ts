@@ -2,19 +2,20 @@ import { stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { planCostModels } from "../core/cost-models.js";
 import type { Families } from "../core/families.js";
+import { LEAST_ROUND } from "../core/fast/round-size.js";
 import { type SearchPolicy, tunerOf } from "../core/search-policy.js";
 import { InvalidRequestError } from "../errors.js";
-import type { SettledTuneOptions } from "../options/tuner-defaults.js";
 import { settingsFor } from "../options/wire.js";
 import type { Params, Result } from "../protocol/operations/index.js";
 import type { DeviceSettings } from "../protocol/operations/register.js";
 import { modelIn, schedulesIn } from "../records/paths.js";
 import type { Worker } from "../worker/worker.js";
-import type { FamilyWorkers } from "./family-workers.js";
+import { type FamilyWorkers, shareOf } from "./family-workers.js";
+import type { SizedTuneOptions } from "./round-sizes.js";
 
 /** What workers have to know of a job before its first round. */
 export interface Registration {
-  readonly options: SettledTuneOptions;
+  readonly options: SizedTuneOptions;
   readonly policy: SearchPolicy;
   readonly families: Families | null;
   /** Their numbers. */
@@ -63,14 +64,10 @@ async function registerAt(
   });
 }
 
-function shareOf(builders: number, workers: number): number {
-  return Math.max(1, Math.round(builders / workers));
-}
-
 async function costModels({ options, policy, families, tasks: all, trialsPerRound }: Registration) {
   const plans = planCostModels(all, families, policy.costModel, trialsPerRound, tunerOf(policy)).map(
     // The first look at a family's first task is enough for a model to be better than none.
-    (plan) => (options.mode === "fast" ? { ...plan, warmUpRecords: trialsPerRound } : plan),
+    (plan) => (options.mode === "fast" ? { ...plan, warmUpRecords: Math.min(trialsPerRound, LEAST_ROUND) } : plan),
   );
   return await Promise.all(
     plans.map(async ({ name, kind, tasks, warmUpRecords }) => ({

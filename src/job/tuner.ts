@@ -46,6 +46,7 @@ import {
   requireSameTasks,
 } from "./resume.js";
 import { RoundRunner, type RoundsOfJob } from "./round-runner.js";
+import { sizedAsBegun, sizedNew } from "./round-sizes.js";
 import { bestByOrigin, countFailures, deviceShares, firstError } from "./round-summary.js";
 import { writeWorkloads } from "./workloads.js";
 
@@ -140,7 +141,7 @@ export class Tuner {
       history = resume ? await readHistory(log) : null;
       if (history) {
         this.#options = asBegun(this.options, history);
-        requireSameOptions(settled(this.options, history.started.tuner), history);
+        requireSameOptions(sizedAsBegun(settled(this.options, history.started.tuner), history), history);
       }
       if (history?.ended && endsAtOnce(this.options, history)) {
         emit({ type: "ended-before", reason: history.ended });
@@ -206,20 +207,24 @@ export class Tuner {
     let files: Files | null = null;
     try {
       this.#requireLogsOf(first.tuner);
-      const options = settled(this.options, first.tuner);
-      const policy = policyOf(options, first.tuner);
-      await checkNetwork(first, options);
+      const asked = settled(this.options, first.tuner);
+      const policy = policyOf(asked, first.tuner);
+      await checkNetwork(first, asked);
       const measures = MEASURES[this.#devices.type];
-      const warnings = await requireTarget(first, options, measures);
+      const warnings = await requireTarget(first, asked, measures);
       const extracted = await this.#extract(first, policy);
       const { target, inputs, tasks, families, fromCache: tasksFromCache } = extracted;
       if (history) {
-        requireSameTasks(options.log, history, tasks, target);
+        requireSameTasks(asked.log, history, tasks, target);
       }
       workers = await FamilyWorkers.start(first, settings, families, measures);
+      const sized = history
+        ? { options: sizedAsBegun(asked, history), firstLook: null, notices: [] }
+        : await sizedNew(workers, asked, this.#devices, tasks.length);
+      const { options } = sized;
       const beginning = history
         ? await beginAgain(workers, options, history, { target, tasks })
-        : await beginNew(workers, options, { target, tasks });
+        : await beginNew(workers, sized, { target, tasks });
       const gains = new ExpectedGains(expectedBy(workers));
       const decider = makeDecider(options, tasks, families, { ...beginning.start, policy, expectGains: gains.ask });
       const { trials } = options;
@@ -242,7 +247,7 @@ export class Tuner {
       const threads = extracted.threads?.count ?? null;
       const ofThreads = await describeThreads(extracted.threads, options, logsGoneOnWith(options, history));
       const unused = withoutEffect({ ...options, tuner: tunerNamed(first.tuner) });
-      const notices = [...warnings, ...unused, ...ofThreads, ...beginning.notices, ...noticed];
+      const notices = [...warnings, ...unused, ...ofThreads, ...beginning.notices, ...sized.notices, ...noticed];
       const began = { type: "started", tuner: first.tuner, target, inputs, tasks, trialsPerRound, threads } as const;
       const { searchPolicy } = options;
       emit({ ...began, searchPolicy, tasksFromCache, trials, recordsTaken, before, resumed, notices });

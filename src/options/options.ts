@@ -35,10 +35,12 @@ export interface CommonTuneOptions {
   readonly searchPolicy?: string | null;
   /** Tune only these of the network's tasks, by their numbers. */
   readonly onlyTasks?: readonly number[] | null;
-  /** Programs of a round. */
-  readonly trialsPerRound?: number;
-  /** Programs of a foresee round; 0, in the reference mode: there are none. */
-  readonly foreseeTrials?: number;
+  /** Programs of a round; null, in the fast mode: by how many builders and devices there are. */
+  readonly trialsPerRound?: number | null;
+  /**
+   * Programs of a foresee round; 0, in the reference mode: there are none; null, in the fast mode: half of a round's.
+   */
+  readonly foreseeTrials?: number | null;
   /** Of everything that is drawn. */
   readonly seed?: number;
   /** Stop after this many programs without a better objective. */

@@ -134,7 +134,7 @@ const COMMON = {
     group: "search",
     parse: wholeNumber,
     default: 64,
-    inFast: 8,
+    inFast: null,
     decides: true,
   },
   foreseeTrials: {
@@ -143,7 +143,7 @@ const COMMON = {
     group: "search",
     parse: wholeNumber,
     default: SCHEDULER_DEFAULTS.foreseeTrials,
-    inFast: 4,
+    inFast: null,
     decides: true,
   },
   earlyStopping: {

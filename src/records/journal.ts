@@ -95,6 +95,8 @@ const time = z.iso.datetime();
 /** What a job started from, so that it can be gone on with. */
 const basis = z.object({
   trialsPerRound: z.number(),
+  /** Programs of a family's first look at most; null, and in earlier journals: as many as two rounds have. */
+  firstLook: z.number().nullable().default(null),
   /** Bytes of the log before the job's first record. */
   logBytes: z.number(),
   /** Logs whose first bytes the job took over; null is its own, which may have been moved since. */

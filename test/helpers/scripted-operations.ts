@@ -17,6 +17,8 @@ export interface Script {
   readonly failsEvery?: number | null;
   /** Of what is searched, find half. */
   readonly fewAhead?: boolean;
+  /** Programs that are built at once where nobody says. */
+  readonly builders?: number;
   /** Programs that are measured at once, and the seconds that each of them takes. */
   readonly devices?: number;
   readonly seconds?: number;
@@ -59,6 +61,7 @@ export class ScriptedOperations {
       exhausted: 70,
       failsEvery: 6,
       fewAhead: false,
+      builders: 2,
       devices: 1,
       seconds: 0,
       ...script,
@@ -97,6 +100,10 @@ export class ScriptedOperations {
       })),
     }),
     gpus: () => ({ gpus: 1 }),
+    capacity: ({ builders }) => ({
+      builders: builders || this.#script.builders,
+      devices: this.#script.devices,
+    }),
     bounds: () => ({ least_costs: null }),
     load: async ({ log, from, to }) => {
       const text = (await readFile(log)).subarray(from, to ?? undefined).toString();

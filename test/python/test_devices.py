@@ -24,7 +24,7 @@ from familyseer.measuring import Streaming
 from familyseer.measuring import devices as devices_module
 from familyseer.measuring import tracker as trackers
 from familyseer.measuring.build import link_here
-from familyseer.measuring.devices import DeviceReport, TrackerDevices, make_devices
+from familyseer.measuring.devices import DeviceReport, TrackerDevices, count_devices, make_devices
 from familyseer.measuring.engine import Engine, EngineSettings
 from familyseer.measuring.program import Measured
 from familyseer.measuring.run import Timing
@@ -391,6 +391,12 @@ def test_a_device_of_another_speed_is_told_and_not_mixed_into_a_task(
     assert len(notices) in (1, 2)
     for notice in notices:
         assert re.match(r"127\.0\.0\.2:\d+ takes (0\.5|2\.0|1\.9)\d times as long as 127\.0\.0\.2:", notice)
+
+
+def test_a_trackers_devices_are_counted_by_their_key(users: UsersTracker) -> None:
+    place = {"type": "tracker", "host": LOOPBACK, "port": users.tracker.port}
+    assert [count_devices({**place, "key": key}) for key in (users.key, "no-such-key")] == [2, 0]
+    assert [count_devices(each) for each in ({"type": "servers", "count": 3}, {"type": "local"})] == [3, 1]
 
 
 def test_a_tracker_that_cannot_serve_is_refused_at_once(users: UsersTracker) -> None:

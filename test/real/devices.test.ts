@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { execa } from "execa";
+import { tune } from "../../src/job/tuner.js";
 import { readLog } from "../../src/records/log.js";
 import { tvmPython } from "../../src/worker/installation.js";
 import { freePort } from "../helpers/free-port.js";
@@ -73,6 +74,23 @@ describe("a user's tracker with two servers", function () {
     const journal = await readFile(`${log}.journal.jsonl`, "utf8");
     const built = records.filter(({ cost }) => cost !== null).length;
     assert.ok(devices.reduce((sum, { programs = 0 }) => sum + programs, 0) >= built, journal);
+  });
+
+  it("is measured on in rounds of as many programs as are built at once", async () => {
+    const sizes = [];
+    for (const parallel of [12, 3]) {
+      const options = { model: "mlp", target: "llvm", trials: 96, parallel, tracker, deviceKey: KEY } as const;
+      for await (const event of tune({ ...options, log: join(folder, `${parallel}-builders.log`) })) {
+        if (event.type === "started") {
+          sizes.push([event.trialsPerRound, event.notices.find((notice) => notice.startsWith("rounds have"))]);
+          break;
+        }
+      }
+    }
+    assert.deepEqual(sizes, [
+      [12, "rounds have 12 programs, for 12 builders and 2 devices; --trials-per-round says otherwise"],
+      [9, "rounds have 9 programs, for 3 builders and 2 devices; --trials-per-round says otherwise"],
+    ]);
   });
 
   it("refuses a key that no server has, and an address that is none, with exit code 2", async () => {

@@ -366,6 +366,15 @@ def make_devices(settings: messages.DeviceSettings, target: str, threads: int | 
     return LocalDevices()
 
 
+def count_devices(settings: messages.DeviceSettings) -> int:
+    """How many of them there are now; raises RequestError for a tracker that cannot be reached."""
+    if settings["type"] == "servers":
+        return settings["count"]
+    if settings["type"] == "tracker":
+        return len(list_servers(settings["host"], settings["port"], settings["key"]))
+    return 1
+
+
 def list_gpus() -> list[messages.FoundDevice]:
     """The GPUs of this machine (protocol, `devices`), as NVIDIA's driver tells them; none where there is no driver."""
     program = shutil.which("nvidia-smi")

@@ -16,6 +16,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "ping": machine.ping,
     "gpus": machine.gpus,
     "devices": machine.devices,
+    "capacity": machine.capacity,
     "threads": machine.threads,
     "target": machine.target,
     "check": network.check,

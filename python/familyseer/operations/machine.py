@@ -26,6 +26,13 @@ def devices(job: Job, tracker: messages.TrackerQuestion | None) -> messages.Devi
     return {"devices": list_gpus() if tracker is None else list_servers(**tracker)}
 
 
+def capacity(job: Job, devices: messages.DeviceSettings, builders: int) -> messages.CapacityResult:
+    from ..measuring.cpus import allowed_cpus
+    from ..measuring.devices import count_devices
+
+    return {"builders": builders or len(allowed_cpus()), "devices": count_devices(devices)}
+
+
 def threads(job: Job, asked: int | None) -> messages.ThreadsResult:
     from ..measuring.cpus import find_threads
 

@@ -31,6 +31,7 @@ OperationName = Literal[
     "extract",
     "bounds",
     "load",
+    "capacity",
     "register",
     "workloads",
     "propose",
@@ -284,27 +285,6 @@ class LoadResult(TypedDict):
     matched: int
 
 
-class CostModelPlan(TypedDict):
-    name: str
-    kind: Literal["xgb", "random"]
-    tasks: list[int]
-    warm_up_records: int
-    model_file: str | None
-
-
-class SearchSettings(TypedDict):
-    population: int
-    generations: int
-    eps_greedy: float
-    use_measured_ratio: float
-    seed: int
-
-
-class TrainingSettings(TypedDict):
-    mode: Literal["bounded", "reference"]
-    device: Literal["cpu", "cuda", "auto"]
-
-
 class LocalDevices(TypedDict):
     type: Literal["local"]
 
@@ -326,6 +306,37 @@ class SimulatedDevices(TypedDict):
 
 
 DeviceSettings = Union[LocalDevices, ServerDevices, TrackerDevices, SimulatedDevices]
+
+
+class CapacityParams(TypedDict):
+    devices: DeviceSettings
+    builders: int
+
+
+class CapacityResult(TypedDict):
+    builders: int
+    devices: int
+
+
+class CostModelPlan(TypedDict):
+    name: str
+    kind: Literal["xgb", "random"]
+    tasks: list[int]
+    warm_up_records: int
+    model_file: str | None
+
+
+class SearchSettings(TypedDict):
+    population: int
+    generations: int
+    eps_greedy: float
+    use_measured_ratio: float
+    seed: int
+
+
+class TrainingSettings(TypedDict):
+    mode: Literal["bounded", "reference"]
+    device: Literal["cpu", "cuda", "auto"]
 
 
 class BuildSettings(TypedDict):

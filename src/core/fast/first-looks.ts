@@ -60,9 +60,11 @@ export class FirstLooks {
   /** Fewer where little of the work is a task's, or, as it is the first of its family, the family's; more at each further look. */
   #programs(task: number, first: boolean): number {
     const { trialsPerRound } = this;
-    const { sizedLooks, foreseeTrials } = this.options;
+    const { sizedLooks, foreseeTrials, firstLook } = this.options;
     const { family, work, looks } = this.states.of(task);
-    const most = first ? 2 * trialsPerRound : Math.min(foreseeTrials, trialsPerRound);
+    const most = first
+      ? Math.min(2 * trialsPerRound, firstLook ?? Number.POSITIVE_INFINITY)
+      : Math.min(foreseeTrials, trialsPerRound);
     const share = sizedLooks ? Math.min(1, first ? family.work : work) : 1;
     return (
       Math.max(Math.min(most, first ? foreseeTrials : LEAST_LOOK), Math.round(most * Math.sqrt(share))) * 2 ** looks

@@ -20,6 +20,8 @@ export interface FastSchedulerOptions extends FastFlags {
   readonly trials: number;
   /** Programs of a round; the first look at a family's first task takes up to twice as many. */
   readonly trialsPerRound: number;
+  /** The programs of that look at most, where they are to be fewer. */
+  readonly firstLook?: number | null;
   /** Programs of the first look at each further task of a family, and of a foresee round, at most. */
   readonly foreseeTrials: number;
   readonly expectGains: ExpectGains;
@@ -47,6 +49,7 @@ export interface FastSchedulerOptions extends FastFlags {
 const FAST_SCHEDULER_DEFAULTS = {
   ...DEFAULT_FAST_FLAGS,
   evolutions: EVOLUTIONS.ansor,
+  firstLook: null,
   carriedOver: false,
   leastCosts: [],
   earlyStopping: null,

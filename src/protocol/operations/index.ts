@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { bounds } from "./bounds.js";
+import { capacity } from "./capacity.js";
 import { check } from "./check.js";
 import { compile } from "./compile.js";
 import { devices } from "./devices.js";
@@ -32,6 +33,7 @@ export const workerOperations = {
   extract,
   bounds,
   load,
+  capacity,
   register,
   workloads,
   propose,

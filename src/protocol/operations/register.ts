@@ -37,7 +37,7 @@ export type TrainingSettings = z.infer<typeof trainingSettings>;
  * Where programs run: this machine, servers of ours with a GPU each, or those of a key of the user's tracker; `simulated`:
  * nowhere, their times are made up by a model of a GPU (docs/simulated-gpu.md).
  */
-const deviceSettings = z
+export const deviceSettings = z
   .discriminatedUnion("type", [
     z.object({ type: z.literal("local") }).meta({ title: "LocalDevices" }),
     z.object({ type: z.literal("servers"), count: z.number().int().min(1) }).meta({ title: "ServerDevices" }),

@@ -371,6 +371,15 @@ describe("fast scheduler", () => {
     assert.deepEqual(decided, again);
   });
 
+  it("looks at a family's first task with no more programs than it is told", async () => {
+    const sizes = [{ trialsPerRound: 32 }, { trialsPerRound: 32, firstLook: 32 }, { trialsPerRound: 4, firstLook: 16 }];
+    const looks = await Promise.all(sizes.map((options) => search(scheduler(CONVS_AND_DENSE, options))));
+    assert.deepEqual(
+      looks.map(({ programs }) => programs),
+      [64, 32, 8],
+    );
+  });
+
   it("takes over earlier records, and says what is wrong with options", async () => {
     const ours = scheduler(CONVS_AND_DENSE, {
       measuredBefore: CONVS_AND_DENSE.map((_, id) => ({ task: id, cost: 1 })),

@@ -138,7 +138,7 @@ describe("options", () => {
 
   it("have the defaults of their mode, also where they are given as undefined", () => {
     const { trialsPerRound, foreseeTrials, seed } = complete({ ...JOB, ...({ seed: undefined } as object) });
-    assert.deepEqual([trialsPerRound, foreseeTrials, seed], [8, 4, 0]);
+    assert.deepEqual([trialsPerRound, foreseeTrials, seed], [null, null, 0]);
     assert.equal(complete({ ...JOB, mode: "reference" }).trialsPerRound, 64);
   });
 });
