@@ -357,3 +357,12 @@ def test_both_sides_of_a_simulated_study_are_run_and_compared_by_programs(
     assert all("8 programs" in line for line in text if line.startswith("seed 3, "))
     records = [json.loads(line) for line in (report.parents[1] / "tvm-3" / "records.json").read_text().splitlines()]
     assert len(records) == 8
+
+
+def test_a_dry_run_has_tvms_side_build_programs_of_each_task_and_runs_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FAMILYSEER_HOME", str(tmp_path))
+    assert bench(parse(None, ["--dry", "--network", "mlp", "--only-tasks", "0", "--target", "llvm"])) == 0
+    assert "2 of 2 random programs were built" in capsys.readouterr().out
+    assert not (tmp_path / "bench").exists()

@@ -15,6 +15,7 @@ import fcntl
 import json
 import random
 import time
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tvm.auto_scheduler.measure import PythonBasedMeasureCallback
 from tvm.auto_scheduler.task_scheduler import PrintTableInfo, TaskSchedulerCallback
 
 from .. import cuda
+from ..ansor.programs import AnsorProgram
 from ..ansor.results import failure_of
 from ..ansor.streaming import Streaming
 from ..ansor.target import parse_target
@@ -82,13 +84,14 @@ def builder_for(target: Any) -> Any:
 
 
 def try_builds(task: auto_scheduler.SearchTask) -> list[Failure | None]:
-    """Has TVM build a few random programs of a task, of which some may be invalid: what went wrong with each."""
-    # As few as TVM takes.
-    few = {"sample_init_min_population": 4, "evolutionary_search_population": 16}
+    """Has TVM build a few random programs of a task that it takes for valid: what went wrong with each."""
+    # On a GPU few of a hundred are valid.
+    few = {"sample_init_min_population": 128, "evolutionary_search_population": 512}
     policy = auto_scheduler.SketchPolicy(task, auto_scheduler.RandomModel(), params=few, seed=0, verbose=0)
-    states = [task.compute_dag.infer_bound_from_state(state) for state in policy.sample_initial_population()[:4]]
-    inputs = [auto_scheduler.MeasureInput(task, state) for state in states]
-    return [failure_of(built) for built in builder_for(task.target).build(inputs, verbose=0)]
+    states = (task.compute_dag.infer_bound_from_state(state) for state in policy.sample_initial_population())
+    inputs = (auto_scheduler.MeasureInput(task, state) for state in states)
+    valid = (one for one in inputs if AnsorProgram(one).refusal() is None)
+    return [failure_of(built) for built in builder_for(task.target).build([*islice(valid, 2)], verbose=0)]
 
 
 def main() -> None:
