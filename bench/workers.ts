@@ -22,7 +22,7 @@ const several = Number(values.workers);
 
 async function run(workers: number, seed: number): Promise<{ seconds: number; score: number }> {
   const folder = await mkdtemp(join(tmpdir(), "familyseer-bench-"));
-  const options = { model: values.model, trials: Number(values.trials), simulated: true, workers, seed };
+  const options = { model: values.model, trials: Number(values.trials), simulated: true, workers, seed, library: null };
   let begun = 0;
   let score = Number.NaN;
   for await (const event of tune({ ...options, log: join(folder, "t.log") })) {

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .learning.cost_model import TrainingSettings
+    from .learning.cost_model import TaskRecords, TrainingSettings
     from .measuring.program import Measured
     from .targets import Checked, Measures
     from .wire import messages
@@ -171,8 +171,15 @@ class CostModel(Protocol):
     def learn_from(self, records: Sequence[OwnRecord]) -> None:
         """Trains it on new records, along with those of earlier calls. Failed programs count, too."""
 
+    def begin_with(self, earlier: Sequence[TaskRecords]) -> None:
+        """Learns what earlier jobs measured of tasks with the same features, before any record of its own; it is
+        trusted from then on. Without effect on a model that keeps no features."""
+
+    def learnt(self, task: OwnTask) -> TaskRecords:
+        """What it learnt of a task in this job, for later ones; none of a model that keeps no features."""
+
     def doubt(self) -> None:
-        """Leaves what was loaded out from the next training on."""
+        """Leaves what was loaded, or begun with, out from the next training on."""
 
     def load(self, path: str) -> None:
         """Takes a file that `save` wrote; raises RequestError for another. It is trusted from then on."""

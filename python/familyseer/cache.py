@@ -8,6 +8,9 @@ import stat
 import tempfile
 from pathlib import Path
 
+# What a kill can leave of a file begins with this.
+UNFINISHED = "unfinished-"
+
 
 def entry_of(folder: Path, kind: str, suffix: str, *key: object) -> Path:
     """Where what belongs to a key lies; the key by what its parts print as."""
@@ -26,10 +29,16 @@ def read(entry: Path) -> bytes | None:
 
 
 def write(entry: Path, content: bytes) -> None:
+    """Whole or not at all. Raises OSError, as of a full disk; then nothing of it is left."""
     entry.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=entry.parent, delete=False) as file:
-        file.write(content)
-    Path(file.name).replace(entry)
+    with tempfile.NamedTemporaryFile(dir=entry.parent, prefix=UNFINISHED, delete=False) as file:
+        try:
+            file.write(content)
+            file.close()
+            Path(file.name).replace(entry)
+        except OSError:
+            Path(file.name).unlink()
+            raise
 
 
 def _only_ours(status: os.stat_result) -> bool:

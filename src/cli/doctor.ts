@@ -1,9 +1,10 @@
-import { access, constants } from "node:fs/promises";
+import { access, constants, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { execa } from "execa";
 import { inWords } from "../network/threads.js";
 import { tunerWords } from "../tuner-name.js";
-import { home, pythonArguments, pythonEnvironment, tvmPython } from "../worker/installation.js";
+import { home, libraryFolder, pythonArguments, pythonEnvironment, tvmPython } from "../worker/installation.js";
 import { startWorker, type WorkerOptions } from "../worker/start.js";
 import { example, type Finish, withWorkerOptions } from "./command.js";
 import { EXIT } from "./exit-code.js";
@@ -59,6 +60,7 @@ function checks(options: WorkerOptions): Check[] {
     { part: "home", examine: writableHome },
     { part: "Python with TVM", examine: () => pythonWithAll(options) },
     { part: "worker", examine: () => askWorker(options) },
+    { part: "library", examine: ownLibrary },
   ];
 }
 
@@ -114,6 +116,26 @@ async function writableHome(): Promise<Found> {
     throw new Error(`${home()} cannot be written. Run \`npm run setup\`, or set FAMILYSEER_HOME to a folder of yours.`);
   });
   return { found: home() };
+}
+
+/** What earlier jobs in the fast mode left for later ones. */
+async function ownLibrary(): Promise<Found> {
+  const folder = libraryFolder();
+  if (folder === null) {
+    return { found: "none, by FAMILYSEER_LIBRARY" };
+  }
+  const files = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  const sizes = await Promise.all(
+    files.filter((each) => each.isFile()).map(async (each) => (await stat(join(each.parentPath, each.name))).size),
+  );
+  const megabytes = (sizes.reduce((sum, each) => sum + each, 0) / 1e6).toFixed(1);
+  const targets = files.filter((each) => each.isDirectory()).length;
+  return {
+    found:
+      targets === 0
+        ? `${folder}, in which nothing is yet`
+        : `${folder}, ${megabytes} MB of what earlier jobs found, for ${targets} target${targets === 1 ? "" : "s"}; removing it loses nothing else`,
+  };
 }
 
 async function askWorker(options: WorkerOptions): Promise<Found> {

@@ -87,7 +87,9 @@ type Searches = Pick<Settings, "device" | "tuner">;
 
 /** What a tuning of a budget by a method is, but for where it is written. */
 export function tuningOptions(method: Method, budget: Budget, seed: number, { device, tuner }: Searches) {
-  const decides = decidesBy(method, tuner);
+  const decided = decidesBy(method, tuner);
+  // No run depends on what was tuned before.
+  const decides = decided.mode === "fast" ? { ...decided, library: null } : decided;
   const common = { ...budget, ...deviceOptions(device), seed, tuner };
   return decides.mode === "fast" && device === "simulated"
     ? { ...common, ...decides, ...FLAGS_WHERE_SIMULATED }

@@ -16,7 +16,7 @@ import type { Sized } from "./round-sizes.js";
 
 /** What a job takes over from logs, and where it starts from. */
 export interface Beginning {
-  readonly start: Omit<Start, "expectGains" | "policy">;
+  readonly start: Omit<Start, "expectGains" | "policy" | "carriedOver">;
   readonly recordsTaken: number;
   /** The records of its own log that count as this job's programs though its journal tells of no round with them. */
   readonly ownBefore: readonly PastProgram[];
@@ -125,6 +125,7 @@ export function basisOf(
   { start, loaded }: Beginning,
   trialsPerRound: number,
   log: { path: string; size: number },
+  library: Basis["library"],
 ): Basis {
   return {
     trialsPerRound,
@@ -136,6 +137,7 @@ export function basisOf(
     ),
     trialsBefore: start.trialsBefore,
     leastCosts: start.leastCosts ? [...start.leastCosts] : null,
+    library,
   };
 }
 

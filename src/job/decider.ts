@@ -34,6 +34,8 @@ export interface Start {
   readonly firstLook: number | null;
   /** One for each of the job's tasks, in their order. */
   readonly leastCosts: readonly number[] | null;
+  /** Families for which the library has schedules of earlier jobs. */
+  readonly carriedOver: readonly string[];
   readonly expectGains: ExpectGains;
 }
 
@@ -62,15 +64,17 @@ function makeScheduler(
   start: Start,
 ): Decider {
   if (options.mode === "fast") {
+    // Each alone, by its number in the network.
+    const inFamilies = families ?? new Map(tasks.map(({ id }, place) => [String(id), [place]]));
     return new FastScheduler({
       ...options,
       ...start,
       tasks,
       evolutions: (options.judgeByEarlier ? EVOLUTIONS : EVOLUTIONS_BY_ROUND)[tunerOf(start.policy)],
-      // Each alone, by its number in the network.
-      families: families ?? new Map(tasks.map(({ id }, place) => [String(id), [place]])),
+      families: inFamilies,
       objective: options.objective ?? null,
-      carriedOver: options.loadModels !== null,
+      // Which of them an earlier job's folder has schedules for, the worker alone knows.
+      carriedOver: options.loadModels === null ? start.carriedOver : [...inFamilies.keys()],
       leastCosts: start.leastCosts ?? [],
     });
   }

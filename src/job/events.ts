@@ -147,4 +147,6 @@ export type TuneEvent =
       /** Of the time in rounds, what the worker did not spend: deciding, the channel, the log and the journal. */
       readonly overheadSeconds: number;
       readonly modelsFolder: string | null;
+      /** What is not done as asked, a line each. */
+      readonly notices: readonly string[];
     };

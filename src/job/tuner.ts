@@ -31,6 +31,7 @@ import { type JobDecider, makeDecider } from "./decider.js";
 import { deviceSettings, simulatedTarget } from "./devices.js";
 import type { Before, EndReason, NamedTask, Resumed, Round, TuneEvent } from "./events.js";
 import { checkWorkers, FamilyWorkers } from "./family-workers.js";
+import { Library } from "./library.js";
 import { checkPolicy, policyOf } from "./policy.js";
 import { register } from "./register.js";
 import {
@@ -214,6 +215,7 @@ export class Tuner {
       const warnings = await requireTarget(first, asked, measures);
       const extracted = await this.#extract(first, policy);
       const { target, inputs, tasks, families, fromCache: tasksFromCache } = extracted;
+      const threads = extracted.threads?.count ?? null;
       if (history) {
         requireSameTasks(asked.log, history, tasks, target);
       }
@@ -225,8 +227,15 @@ export class Tuner {
       const beginning = history
         ? await beginAgain(workers, options, history, { target, tasks })
         : await beginNew(workers, sized, { target, tasks });
+      const asking = { options, policy, families, workers, target, threads };
+      const library = await Library.open(asking, history && history.started.basis);
       const gains = new ExpectedGains(expectedBy(workers));
-      const decider = makeDecider(options, tasks, families, { ...beginning.start, policy, expectGains: gains.ask });
+      const decider = makeDecider(options, tasks, families, {
+        ...beginning.start,
+        carriedOver: library.families,
+        policy,
+        expectGains: gains.ask,
+      });
       const { trials } = options;
       const { trialsPerRound } = decider.scheduler;
       const noticed = await register(workers, {
@@ -244,14 +253,21 @@ export class Tuner {
       const { log, journal } = files;
       const { recordsTaken } = beginning;
       const { before, resumed } = past;
-      const threads = extracted.threads?.count ?? null;
       const ofThreads = await describeThreads(extracted.threads, options, logsGoneOnWith(options, history));
       const unused = withoutEffect({ ...options, tuner: tunerNamed(first.tuner) });
-      const notices = [...warnings, ...unused, ...ofThreads, ...beginning.notices, ...sized.notices, ...noticed];
+      const notices = [
+        ...warnings,
+        ...unused,
+        ...ofThreads,
+        ...beginning.notices,
+        ...sized.notices,
+        ...library.notices,
+        ...noticed,
+      ];
       const began = { type: "started", tuner: first.tuner, target, inputs, tasks, trialsPerRound, threads } as const;
       const { searchPolicy } = options;
       emit({ ...began, searchPolicy, tasksFromCache, trials, recordsTaken, before, resumed, notices });
-      const basis = basisOf(beginning, trialsPerRound, log);
+      const basis = basisOf(beginning, trialsPerRound, log, library.taken);
       await journal.append([
         entry(
           history
@@ -269,7 +285,9 @@ export class Tuner {
       const inRounds = (performance.now() - roundsBegun) / 1000;
       const overheadSeconds = inRounds - (workers.busySeconds - busyBefore);
       const modelsFolder = await this.#saveModels(workers);
-      const reason = this.#stopping.signal.aborted ? CANCELLED : whatEndedIt;
+      const cancelled = this.#stopping.signal.aborted;
+      const unkept = await library.keep(cancelled);
+      const reason = cancelled ? CANCELLED : whatEndedIt;
       const seconds = (performance.now() - begun) / 1000;
       const bestCosts = decider.scheduler.bestCosts.map(measuredOrNull);
       const finished = {
@@ -282,6 +300,7 @@ export class Tuner {
         seconds,
         overheadSeconds,
         modelsFolder,
+        notices: unkept,
       } as const;
       // The last records may have been removed since they were written.
       await log.requireInPlace();
@@ -481,6 +500,7 @@ function endedBeforeItBegan(history: JobHistory | null, begun: number): TuneEven
     seconds: (performance.now() - begun) / 1000,
     overheadSeconds: 0,
     modelsFolder: null,
+    notices: [],
   };
 }
 

@@ -140,7 +140,16 @@ export interface ReferenceSettings {
   readonly giveUpUnmeasured?: boolean;
 }
 
-interface FlagsOfFastMode extends FastFlags {
+/** What the fast mode alone works with. */
+export interface FastSettings {
+  /**
+   * The folder of the library of earlier jobs, which a job begins with and adds to; null: none. Left out: `$FAMILYSEER_LIBRARY`, or
+   * `library` in the home folder.
+   */
+  readonly library?: string | null | undefined;
+}
+
+interface FlagsOfFastMode extends FastFlags, FastSettings {
   /** @deprecated These flags are options themselves. */
   readonly means?: FastFlags;
 }

@@ -5,7 +5,13 @@ import { parseInput } from "../network/inputs.js";
 import { TUNERS } from "../tuner-name.js";
 import { CHANNELS } from "../worker/channel.js";
 import type { Entries } from "./entry.js";
-import { type CommonTuneOptions, type ReferenceSettings, TUNE_MODES, type TuneMode } from "./options.js";
+import {
+  type CommonTuneOptions,
+  type FastSettings,
+  type ReferenceSettings,
+  TUNE_MODES,
+  type TuneMode,
+} from "./options.js";
 import { decimal, wholeNumber, wholeNumbers } from "./parsers.js";
 
 /**
@@ -426,6 +432,16 @@ export const OF_REFERENCE = {
 
 /** What has an effect in the fast mode alone. */
 export const OF_FAST = {
+  // A job that goes on takes what its journal says it began with.
+  library: {
+    flag: "--library <folder>",
+    help:
+      "fast mode: begin with what earlier jobs for this target found, and add to it (default: $FAMILYSEER_LIBRARY, or " +
+      "library in the home folder; docs/fast.md)",
+    group: "usual",
+    off: { flag: "--no-library", help: "begin with nothing, and keep nothing for later jobs", value: null },
+    decides: false,
+  },
   shareSchedules: {
     flag: "--no-share-schedules",
     help: "fast mode without fitting siblings' best schedules",
@@ -526,10 +542,12 @@ export const OF_FAST = {
     before: false,
     decides: true,
   },
-} as const satisfies Entries<FastFlags>;
+} as const satisfies Entries<FastFlags & FastSettings>;
 
 export const OPTIONS = { ...COMMON, ...OF_REFERENCE, ...OF_FAST } as const;
 
 /** Every option, whatever the mode. */
-export type AllOptions = CommonTuneOptions & { readonly mode?: TuneMode } & ReferenceSettings & FastFlags;
+export type AllOptions = CommonTuneOptions & { readonly mode?: TuneMode } & ReferenceSettings &
+  FastFlags &
+  FastSettings;
 export type OptionName = keyof typeof OPTIONS;

@@ -105,6 +105,14 @@ const basis = z.object({
   trialsBefore: z.number(),
   /** Bounds on the tasks' costs in seconds; null where the machine was not asked. */
   leastCosts: z.array(z.number()).nullable(),
+  /**
+   * What the job is called in the library of earlier jobs, the jobs that it began with schedules or models of, and the families
+   * that it had schedules for; null where it had no library, as jobs of before.
+   */
+  library: z
+    .object({ job: z.string(), jobs: z.array(z.string()), families: z.array(z.string()) })
+    .nullable()
+    .default(null),
 });
 export type Basis = z.infer<typeof basis>;
 

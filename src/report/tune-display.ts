@@ -130,6 +130,9 @@ export class TuneDisplay {
       this.#line(`${end}; the job had not begun`);
       return;
     }
+    for (const notice of event.notices) {
+      this.#line(notice);
+    }
     if (!this.#tableShown) {
       this.#line(taskTable(this.#tasks, event.bestCosts, this.#trials, this.#screen.width));
     }

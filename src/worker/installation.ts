@@ -37,6 +37,15 @@ export function home(): string {
   return resolve(named ?? join(packageRoot, ".familyseer"));
 }
 
+/**
+ * The folder of the library of earlier jobs: the one named, `$FAMILYSEER_LIBRARY`, or `library` in {@link home}; null where it is
+ * turned off, by null or by the variable's `none`.
+ */
+export function libraryFolder(named?: string | null): string | null {
+  const asked = named === undefined ? environmentVariable("FAMILYSEER_LIBRARY") : (named ?? "none");
+  return asked === "none" ? null : resolve(asked ?? join(home(), "library"));
+}
+
 /** How a module of our Python package is started, so that nothing is imported from the current folder. */
 export function pythonArguments(module: string, ...args: readonly string[]): string[] {
   return [join(pythonFolder, "familyseer", "start.py"), module, ...args];

@@ -22,6 +22,8 @@ export interface Script {
   /** Programs that are measured at once, and the seconds that each of them takes. */
   readonly devices?: number;
   readonly seconds?: number;
+  /** The job that left schedules for convolutions in the library; null: none did. */
+  readonly carries?: string | null;
 }
 
 export interface Asking {
@@ -64,6 +66,7 @@ export class ScriptedOperations {
       builders: 2,
       devices: 1,
       seconds: 0,
+      carries: null,
       ...script,
     };
     this.#done = Array.from({ length: this.#script.tasks }, () => 0);
@@ -121,6 +124,15 @@ export class ScriptedOperations {
         matched: 0,
       };
     },
+    recall: ({ families, jobs }) => {
+      const { carries } = this.#script;
+      const found = carries === null ? [] : families.filter(({ name }) => name === "nn.conv2d");
+      return {
+        families: found.map(({ name }) => ({ name, schedules: 3, records: 0, jobs: jobs ?? [carries ?? ""] })),
+        notices: [],
+      };
+    },
+    keep: () => ({ notices: [] }),
     register: () => ({ notices: [] }),
     workloads: async ({ log }) => {
       if (!this.#ofDatabase) {

@@ -190,6 +190,10 @@ class BackendContract:
         later.load(str(tmp_path / "model.xgb"))
         assert later.trusted and later.sources == [str(tmp_path / "model.xgb")]
         assert later.scores(task, programs).shape == scores.shape
+        begun = plain_model(backend, task)
+        begun.begin_with([model.learnt(task)])
+        assert begun.trusted and begun.records == 0 and begun.learnt(task).seconds == []
+        assert begun.scores(task, programs).shape == scores.shape
         (tmp_path / "torn.xgb").write_text("{")
         with pytest.raises(RequestError):
             later.load(str(tmp_path / "torn.xgb"))

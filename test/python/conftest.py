@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 
 import pytest
 
@@ -11,6 +12,8 @@ collect_ignore = [] if importlib.util.find_spec("tvm.s_tir") else ["metaschedule
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # No test depends on what was tuned on this machine before, nor leaves anything for later tunings.
+    os.environ["FAMILYSEER_LIBRARY"] = "none"
     config.addinivalue_line(
         "markers", "timed: holds times against each other, so that nothing else should run beside it"
     )

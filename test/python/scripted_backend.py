@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from familyseer.backend import Description, Effort, ModelPlan, Question
 from familyseer.errors import RequestError
-from familyseer.learning.cost_model import BoundedModel, TrainingSettings
+from familyseer.learning.cost_model import BoundedModel, TaskRecords, TrainingSettings
 from familyseer.measuring.failures import Failure
 from familyseer.measuring.program import Measured
 from numpy.typing import NDArray
@@ -88,6 +88,12 @@ class Model:
         seconds = [np.inf if record.cost is None else record.cost for record in records]
         self._bounded.learn(rows, seconds, [record.task for record in records])
         self.records += len(records)
+
+    def begin_with(self, earlier: Sequence[TaskRecords]) -> None:
+        self._bounded.begin_with(earlier)
+
+    def learnt(self, task: Task) -> TaskRecords:
+        return self._bounded.learnt(task.number)
 
     def doubt(self) -> None:
         self._bounded.forget_loaded()

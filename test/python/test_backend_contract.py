@@ -69,7 +69,7 @@ class Job:
 
 
 def recipe(donors: list[int], **programs: int) -> dict[str, Any]:
-    counts = {"sibling": 0, "descent": 0, "evolution": 0, "random": 0, **programs}
+    counts = {"earlier": 0, "sibling": 0, "descent": 0, "evolution": 0, "random": 0, **programs}
     return {"programs": counts, "donors": donors, "population": 16, "generations": 1, "draft": True}
 
 
@@ -111,7 +111,30 @@ def test_a_job_runs_from_extract_to_save_on_a_tuner_that_is_not_ansor(job: Job, 
     later = Job()
     later.ask("extract", model="loops", batch=1, layout="NHWC", inputs=[], target="scripted", cache=None)
     later.register(str(tmp_path / "loop.xgb"), str(tmp_path / "schedules.json"))
-    assert later.round(2, 2, recipe([], sibling=2))[0]["origin"] == "sibling"
+    assert later.round(2, 2, recipe([], earlier=2))[0]["origin"] == "earlier"
+
+
+def test_a_job_begins_with_what_another_kept(job: Job, tmp_path: Path) -> None:
+    job.register()
+    for task in (0, 1):
+        job.round(task, 24)
+    library = {"folder": str(tmp_path), "made_for": "scripted"}
+    assert job.ask("keep", **library, name="a") == {"notices": []}
+    wanted = [{"name": "loop", "tasks": [2]}, {"name": "another", "tasks": [0]}]
+    later = Job()
+    later.ask("extract", model="loops", batch=1, layout="NHWC", inputs=[], target="scripted", cache=None)
+    asked = later.ask("recall", **library, families=wanted, jobs=None, schedules=True)
+    ran = sum(event["cost"] is not None for event in job.events)
+    assert asked == {"families": [{"name": "loop", "schedules": 6, "records": ran, "jobs": ["a"]}], "notices": []}
+    later.register()
+    measured = later.round(2, 4, recipe([], earlier=3, random=1))
+    assert sorted(event["origin"] for event in measured) == ["earlier"] * 3 + ["random"]
+    other = Job()
+    other.ask("extract", model="loops", batch=1, layout="NHWC", inputs=[], target="scripted", cache=None)
+    assert other.ask("recall", **library, families=wanted, jobs=["b"], schedules=True)["families"] == []
+    assert other.ask("recall", **library, families=wanted, jobs=None, schedules=False)["families"][0]["schedules"] == 0
+    told = job.ask("keep", folder=str(tmp_path / "loop.schedules.json"), made_for="scripted", name="a")["notices"]
+    assert told[0].startswith("what was found is not kept for later jobs: ")
 
 
 def test_schedules_that_the_tuner_cannot_read_are_refused(job: Job, tmp_path: Path) -> None:

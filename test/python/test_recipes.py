@@ -91,7 +91,7 @@ def looked_at() -> list[TaskSearch]:
 def test_a_recipe_gives_the_programs_it_asks_for_and_none_twice(looked_at: list[TaskSearch]) -> None:
     first, second = looked_at
     candidates = by_recipe(second, [first], recipe([0], sibling=3, random=1), 4)
-    assert origins(candidates) == {"sibling": 3, "descent": 0, "evolution": 0, "random": 1}
+    assert origins(candidates) == {"earlier": 0, "sibling": 3, "descent": 0, "evolution": 0, "random": 1}
     measure(second, candidates)
     candidates += by_recipe(second, [first], recipe([0], sibling=2, descent=4, evolution=4), 10)
     assert origins(candidates)["descent"] >= 4
@@ -112,7 +112,7 @@ def test_what_an_origin_lacks_the_others_give_and_siblings_alone_give_fewer(look
     first, second = looked_at
     assert by_recipe(second, [], recipe(sibling=4), 4) == []
     candidates = by_recipe(second, [], recipe(sibling=3, random=1), 4)
-    assert origins(candidates) == {"sibling": 0, "descent": 0, "evolution": 0, "random": 4}
+    assert origins(candidates) == {"earlier": 0, "sibling": 0, "descent": 0, "evolution": 0, "random": 4}
     # The candidates of a round that was begun ahead count.
     assert len(by_recipe(first, [], recipe(descent=8), 3)) == 3
 
@@ -135,7 +135,7 @@ def test_schedules_of_an_earlier_job_are_fitted_and_only_those_of_its_target(
     carried = load_schedules(path, TARGET, Ansor())
     assert [(each.family, len(each.schedules)) for each in carried] == [("nn.conv2d", 3)]
     later = searches(carried)[1]
-    assert origins(by_recipe(later, [], recipe(sibling=3, random=1), 4))["sibling"] == 3
+    assert origins(by_recipe(later, [], recipe(earlier=3, random=1), 4))["earlier"] == 3
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"target": "llvm", "tasks": [{"family": "x"}]}'])
@@ -183,6 +183,28 @@ def test_a_round_is_held_against_earlier_programs_of_the_task_or_else_against_it
     assert (of, accuracy) == ("earlier", pytest.approx(1, abs=0.2))
     accuracy, of = review(slowest_first[6:-6], [4.7, 4.8, 4.9, 5.0], "round")
     assert of == "round" and accuracy is not None and accuracy <= 0.5
+
+
+def test_a_model_that_began_with_earlier_records_is_trusted_and_learns_from_its_own_alone_once_in_doubt(
+    looked_at: list[TaskSearch],
+) -> None:
+    first = looked_at[0]
+    learnt = first.model.learnt(first.task)
+    assert len(learnt.seconds) == len(learnt.features) == len(first.measured)
+    later = searches()
+    model = later[0].model
+    model.begin_with([])
+    assert not model.trusted
+    model.begin_with([learnt])
+    assert model.trusted
+    programs = [candidate.program for candidate in by_recipe(later[0], [], recipe(random=8), 8)]
+    records = [ran(later[0], each, 1e-3 * (1 + place)) for place, each in enumerate(programs)]
+    model.learn_from(records[:4])
+    assert model.model.bounded.trained_on == len(learnt.seconds) + 4
+    model.doubt()
+    model.learn_from(records[4:])
+    assert model.model.bounded.trained_on == 8
+    assert len(model.learnt(later[0].task).seconds) == 8
 
 
 def test_what_tvm_cannot_lower_is_no_candidate_and_the_reason_is_kept() -> None:

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TuneEvent } from "../../src/job/events.js";
 import { tune } from "../../src/job/tuner.js";
@@ -42,7 +42,8 @@ describe("the fast mode", function () {
   it("fits siblings' schedules, moves tile sizes, and says of each round what was at work", async () => {
     // The types let no caller mix the modes; JavaScript does.
     const mixed: object = { alpha: 0.5 };
-    const { rounds: done, events } = await rounds({ ...small("first.log"), ...mixed, descent: true });
+    const library = join(folder, "library");
+    const { rounds: done, events } = await rounds({ ...small("first.log"), ...mixed, descent: true, library });
     const started = events.find((event) => event.type === "started");
     assert.match(started?.notices.join() ?? "", /alpha has no effect in fast mode/);
     assert.deepEqual(
@@ -73,7 +74,26 @@ describe("the fast mode", function () {
       trials: 8,
       loadModels: join(folder, "first.log.models"),
     });
-    assert.ok("sibling" in (done[0]?.origins ?? {}));
+    assert.ok("earlier" in (done[0]?.origins ?? {}));
+  });
+
+  it("begins with what an earlier job left in the library, and adds to it", async () => {
+    const library = join(folder, "library");
+    const ofTarget = async () => {
+      const [target] = await readdir(library);
+      return JSON.parse(await readFile(join(library, target ?? "", "nn.conv2d.schedules.json"), "utf8")).tasks.length;
+    };
+    assert.equal(await ofTarget(), 3);
+    const again = { ...small("third.log"), onlyTasks: [31], trials: 8, library };
+    const { rounds: done, events } = await rounds(again);
+    const started = events.find((event) => event.type === "started");
+    assert.match(
+      started?.notices.join("\n") ?? "",
+      /begins with 9 schedules and a model for nn\.conv2d, from 1 earlier job for this target/,
+    );
+    assert.ok("earlier" in (done[0]?.origins ?? {}));
+    assert.notEqual(done[0]?.accuracy, null, "its model is asked from the first round on");
+    assert.equal(await ofTarget(), 4);
   });
 
   it("leaves out what it is told to", async () => {

@@ -66,7 +66,7 @@ function startedEvent(): TuneEvent {
 
 function finishedEvent(): TuneEvent {
   const reason = { type: "trials-spent", trials: 8 } as const;
-  const rest = { score: 1, bestCosts: [], seconds: 1, overheadSeconds: 0, modelsFolder: null };
+  const rest = { score: 1, bestCosts: [], seconds: 1, overheadSeconds: 0, modelsFolder: null, notices: [] };
   return { type: "finished", reason, trials: 8, failures: 0, ...rest };
 }
 

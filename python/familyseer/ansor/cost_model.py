@@ -10,7 +10,7 @@ from tvm import auto_scheduler
 from tvm.auto_scheduler.cost_model.cost_model import PythonBasedModel
 
 from ..errors import RequestError
-from ..learning.cost_model import BoundedModel, TrainingSettings, device_parameters
+from ..learning.cost_model import BoundedModel, TaskRecords, TrainingSettings, device_parameters
 from . import features
 
 if TYPE_CHECKING:
@@ -73,8 +73,17 @@ class CostModel:
                 ) from None
             self.sources.append(path)
 
+    def begin_with(self, earlier: Sequence[TaskRecords]) -> None:
+        if isinstance(self.model, StateModel):
+            self.model.bounded.begin_with(earlier)
+
+    def learnt(self, task: AnsorTask) -> TaskRecords:
+        if not isinstance(self.model, StateModel):
+            return TaskRecords([], [])
+        return self.model.bounded.learnt(_named(task.search_task))
+
     def doubt(self) -> None:
-        """Leaves an earlier job's trees out from the next training on, where it has any."""
+        """Leaves earlier jobs' trees and records out from the next training on, where it has any."""
         if isinstance(self.model, StateModel):
             self.model.bounded.forget_loaded()
 
@@ -121,8 +130,7 @@ class StateModel(PythonBasedModel):
         """Learns from new records, along with those of earlier calls."""
         if len(inputs) > 0:
             rows = features.of_records(inputs, results)
-            tasks = [(one.task.workload_key, str(one.task.target)) for one in inputs]
-            self.bounded.learn(rows, [_mean_cost(result) for result in results], tasks)
+            self.bounded.learn(rows, [_mean_cost(result) for result in results], [_named(one.task) for one in inputs])
 
     def predict(self, task: SearchTask, states: list[StateObject]) -> NDArray[np.float64]:
         """Scores of programs [states]; higher is faster."""
@@ -139,6 +147,10 @@ class StateModel(PythonBasedModel):
 
     def load(self, file_name: str) -> None:
         self.bounded.load(file_name)
+
+
+def _named(task: SearchTask) -> tuple[str, str]:
+    return task.workload_key, str(task.target)
 
 
 def _mean_cost(result: MeasureResult) -> float:

@@ -46,6 +46,14 @@ class TrainingSettings:
     device: str = "cpu"
 
 
+@dataclass(frozen=True)
+class TaskRecords:
+    """Programs of one task to learn from: features, and mean times in seconds [programs]."""
+
+    features: list[Features]
+    seconds: list[float]
+
+
 class BoundedModel:
     """TVM's XGBModel with bounded training: a foundation of trees, and a few trees of each round's own on top of it.
 
@@ -86,6 +94,31 @@ class BoundedModel:
         self._costs: list[float] = []
         self._tasks: list[int] = []
         self._task_numbers: dict[Hashable, int] = {}
+        # The first of these are of earlier jobs.
+        self._begun_with = 0
+
+    def begin_with(self, earlier: Sequence[TaskRecords]) -> None:
+        """Learns what earlier jobs measured of tasks, before any record of its own; scores count from then on."""
+        if not earlier:
+            return
+        of = [(("earlier", number), each) for number, each in enumerate(earlier)]
+        self.learn(
+            [rows for _, each in of for rows in each.features],
+            [seconds for _, each in of for seconds in each.seconds],
+            [task for task, each in of for _ in each.seconds],
+        )
+        self._begun_with = len(self._costs)
+        self.warm_up_records = -1
+
+    def learnt(self, task: Hashable) -> TaskRecords:
+        """Its own records of a task, without those of programs that failed."""
+        number = self._task_numbers.get(task)
+        chosen = [
+            index
+            for index in range(self._begun_with, len(self._costs))
+            if self._tasks[index] == number and math.isfinite(self._costs[index])
+        ]
+        return TaskRecords([self._features[index] for index in chosen], [self._costs[index] for index in chosen])
 
     def learn(self, features: Sequence[Features], seconds: Sequence[float], tasks: Sequence[Hashable]) -> None:
         """Learns from new records [records], along with those of earlier calls: a program's features, its mean time,
@@ -131,9 +164,15 @@ class BoundedModel:
         self.warm_up_records = -1
 
     def forget_loaded(self) -> None:
-        """Learns from its own records alone from now on."""
+        """Learns from its own records alone from now on, unless these are as many as what it took over."""
         if self._foundation_records > len(self._costs):
             self._foundation, self._foundation_records = None, 0
+        if len(self._costs) >= 2 * self._begun_with:
+            return
+        self._foundation, self._foundation_records = None, 0
+        for each in (self._features, self._costs, self._tasks):
+            del each[: self._begun_with]
+        self._begun_with = 0
 
     def _score_rows(self, features: Sequence[Features]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """The scores of the stores of all programs, and where each program's begin."""

@@ -15,7 +15,7 @@ from tvm.s_tir.meta_schedule.cost_model.xgb_model import XGBConfig
 from tvm.s_tir.meta_schedule.runner import RunnerResult
 
 from ..errors import RequestError
-from ..learning.cost_model import BoundedModel, TrainingSettings, device_parameters
+from ..learning.cost_model import BoundedModel, TaskRecords, TrainingSettings, device_parameters
 from . import features
 
 if TYPE_CHECKING:
@@ -107,8 +107,15 @@ class CostModel:
             self._model.learn(found, seconds, [record.task for record in records])
         self.records += len(records)
 
+    def begin_with(self, earlier: Sequence[TaskRecords]) -> None:
+        if isinstance(self._model, BoundedModel):
+            self._model.begin_with(earlier)
+
+    def learnt(self, task: BareTask) -> TaskRecords:
+        return self._model.learnt(task.number) if isinstance(self._model, BoundedModel) else TaskRecords([], [])
+
     def doubt(self) -> None:
-        """Leaves an earlier job's trees out from the next training on, where it has any."""
+        """Leaves earlier jobs' trees and records out from the next training on, where it has any."""
         if isinstance(self._model, BoundedModel):
             self._model.forget_loaded()
 

@@ -10,6 +10,7 @@ from ..errors import RequestError
 if TYPE_CHECKING:
     from ..backend import Backend, Compiled, Network, Record, Target
     from ..measuring.engine import Engine
+    from ..search.earlier_jobs import Recalled
     from ..search.search import Search
     from ..simulated.engine import SimulatedEngine
     from ..targets import Checked
@@ -26,6 +27,8 @@ class Job:
     target: Target | None = None
     network: Network | None = None
     records: list[Record] = field(default_factory=list)
+    recalled: dict[str, Recalled] = field(default_factory=dict)
+    """Of earlier jobs, by family."""
     search: Search | None = None
     engine: Engine | SimulatedEngine | None = None
     modules: list[Compiled] = field(default_factory=list)

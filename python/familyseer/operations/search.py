@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -21,6 +22,45 @@ if TYPE_CHECKING:
     from .job import Job
 
 SCHEDULES = "schedules.json"
+
+
+def recall(
+    job: Job,
+    folder: str,
+    made_for: str,
+    families: list[messages.WantedFamily],
+    jobs: list[str] | None,
+    schedules: bool,
+) -> messages.RecallResult:
+    from ..search.earlier_jobs import EarlierJobs
+
+    tasks = job.extracted("recall").tasks
+    earlier = EarlierJobs(Path(folder), made_for)
+    for each in families:
+        wanted = [tasks[task].describe() for task in each["tasks"]]
+        recalled = earlier.recall(each["name"], wanted, job.backend, jobs)
+        if recalled.tasks:
+            job.recalled[each["name"]] = recalled if schedules else replace(recalled, tasks=[])
+    return {
+        "families": [
+            {"name": name, "schedules": found.schedules, "records": found.programs, "jobs": found.jobs}
+            for name, found in job.recalled.items()
+        ],
+        "notices": earlier.notices,
+    }
+
+
+def keep(job: Job, folder: str, made_for: str, name: str) -> messages.KeepResult:
+    from ..search.earlier_jobs import EarlierJobs
+
+    if job.search is None:
+        raise RequestError("There is nothing to keep yet. Expected register before keep.")
+    earlier = EarlierJobs(Path(folder), made_for)
+    try:
+        earlier.keep(name, job.search.searches.values(), job.backend)
+    except OSError as error:
+        return {"notices": [*earlier.notices, f"what was found is not kept for later jobs: {error}"]}
+    return {"notices": earlier.notices}
 
 
 def register(
@@ -41,7 +81,9 @@ def register(
     settings = SearchSettings(**search)
     trained = TrainingSettings(**training)
     models = [_cost_model(job, plan, settings.seed, trained) for plan in cost_models]
-    carried = load_schedules(Path(schedules), str(job.target), job.backend) if schedules is not None else []
+    carried = [task for recalled in job.recalled.values() for task in recalled.tasks]
+    if schedules is not None:
+        carried += load_schedules(Path(schedules), str(job.target), job.backend)
     job.engine = engine = make_engine(job, measure)
     job.search = Search(network.tasks, models, settings, engine, Timing(**measure["timing"]), carried)
     job.search.take_over(job.records)
@@ -120,6 +162,8 @@ def _cost_model(job: Job, plan: messages.CostModelPlan, seed: int, training: Tra
     if plan["model_file"] is not None:
         refuse_simulated(Path(plan["model_file"]).parent / SCHEDULES, str(job.target))
         model.load(plan["model_file"])
+    elif plan["name"] in job.recalled:
+        model.begin_with(job.recalled[plan["name"]].records)
     return model
 
 

@@ -43,6 +43,10 @@ class Carried:
 
     family: str
     schedules: tuple[Schedule, ...]
+    # By which it is more or less alike to another (backend.py, `Description`), and its workload's key.
+    structure: str = ""
+    flops: float = 0.0
+    key: str = ""
 
     def donations(self, count: int) -> list[tuple[str, Schedule]]:
         """The best programs' schedules, and a name for each."""

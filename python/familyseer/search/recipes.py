@@ -1,5 +1,5 @@
 """Where a round's candidates come from: evolution alone, as in TVM, or by a recipe, which adds siblings' best
-schedules, moves from the task's own best program, and the best of random ones.
+schedules, those of earlier jobs, moves from the task's own best program, and the best of random ones.
 
 A recipe (src/core/fast/recipe.ts decides on it) says how many programs each origin gives; what one has too few of, the
 others give. Programs are ranked by the family's cost model once it has learnt enough, by the tuner's draft before.
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from ..backend import Program
     from ..wire.messages import Origin
 
+EARLIER: Origin = "earlier"
 SIBLING: Origin = "sibling"
 DESCENT: Origin = "descent"
 EVOLUTION: Origin = "evolution"
 RANDOM: Origin = "random"
-ORIGINS = (SIBLING, DESCENT, EVOLUTION, RANDOM)
+ORIGINS = (EARLIER, SIBLING, DESCENT, EVOLUTION, RANDOM)
 # So many of a donor's best programs are fitted, and so many of a task's best are moved from.
 _DONATED = 3
 _MOVED_FROM = 3
@@ -69,9 +70,13 @@ def by_evolution(search: TaskSearch, programs: int) -> list[Candidate]:
 
 def by_recipe(search: TaskSearch, donors: list[TaskSearch], recipe: Recipe, programs: int) -> list[Candidate]:
     """Up to `programs` candidates; fewer only where the recipe's origins are exhausted, or TVM can lower no more."""
-    fitting = [program for donor in [*donors, *search.carried] for program in _fitted(search, donor)]
+    earlier, siblings = (
+        [program for donor in of for program in _fitted(search, donor)] for of in (search.carried, donors)
+    )
+    fitting = [*siblings, *earlier]
     origins = {
-        SIBLING: lambda: _ranked(search, fitting, recipe.draft),
+        EARLIER: lambda: _ranked(search, earlier, recipe.draft),
+        SIBLING: lambda: _ranked(search, siblings, recipe.draft),
         DESCENT: lambda: _ranked(search, _moved(search), recipe.draft),
         EVOLUTION: lambda: _evolved(search, fitting, recipe, 2 * programs),
         RANDOM: lambda: _sampled(search, programs, recipe.draft),
@@ -125,7 +130,7 @@ def _moved(search: TaskSearch) -> list[Program]:
 
 
 def _evolved(search: TaskSearch, fitting: list[Program], recipe: Recipe, count: int) -> list[Program]:
-    """Evolved from random programs, the best measured ones and the siblings' schedules."""
+    """Evolved from random programs, the best measured ones and the schedules of siblings and earlier jobs."""
     population = search.explorer.sample(recipe.effort)
     best = search.best(int(search.settings.use_measured_ratio * recipe.population))
     start = [*population, *best, *fitting]

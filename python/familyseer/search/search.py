@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable
 import numpy as np
 
 from ..errors import MESSAGE_LENGTH, RequestError
+from .earlier_jobs import nearest
 from .recipes import Recipe, by_evolution, by_recipe, expected_gain
 from .task_search import SearchSettings, TaskSearch
 
@@ -51,7 +52,7 @@ class Search:
         timing: Timing,
         carried: Sequence[Carried] = (),
     ) -> None:
-        """`carried`: the best schedules of an earlier job."""
+        """`carried`: the best schedules of earlier jobs."""
         self.models = models
         self._ids = itertools.count()
         self._engine = engine
@@ -61,7 +62,7 @@ class Search:
         for earlier in carried:
             of_family.setdefault(earlier.family, []).append(earlier)
         self.searches = {
-            index: TaskSearch(tasks[index], model, search, of_family.get(model.name, []))
+            index: TaskSearch(tasks[index], model, search, _nearest(tasks[index], of_family.get(model.name, [])))
             for index, model in sorted(model_of.items(), key=lambda item: item[0])
         }
 
@@ -171,6 +172,10 @@ class Search:
             per_model.setdefault(search.model.name, (search.model, []))[1].append(record)
         for model, taken in per_model.values():
             model.learn_from(taken)
+
+
+def _nearest(task: Task, carried: list[Carried]) -> list[Carried]:
+    return nearest(task.describe(), carried) if carried else []
 
 
 def _spread(measured: list[tuple[float, Program]]) -> list[tuple[float, Program]]:

@@ -56,7 +56,7 @@ class TaskSearch:
     """
 
     def __init__(self, task: Task, model: CostModel, settings: SearchSettings, carried: Sequence[Donor] = ()) -> None:
-        """`carried`: tasks of an earlier job of the same family."""
+        """`carried`: tasks of earlier jobs of the same family."""
         self.task = task
         self.model = model
         self.settings = settings

@@ -32,6 +32,7 @@ OperationName = Literal[
     "bounds",
     "load",
     "capacity",
+    "recall",
     "register",
     "workloads",
     "propose",
@@ -41,6 +42,7 @@ OperationName = Literal[
     "learn",
     "foresee",
     "save",
+    "keep",
     "devices",
     "compile",
     "export",
@@ -108,7 +110,7 @@ FailureKind = Literal[
     "unknown",
 ]
 
-Origin = Literal["sibling", "descent", "evolution", "random"]
+Origin = Literal["earlier", "sibling", "descent", "evolution", "random"]
 
 
 class MeasuredEvent(TypedDict):
@@ -318,6 +320,31 @@ class CapacityResult(TypedDict):
     devices: int
 
 
+class WantedFamily(TypedDict):
+    name: str
+    tasks: list[int]
+
+
+class RecallParams(TypedDict):
+    folder: str
+    made_for: str
+    families: list[WantedFamily]
+    jobs: list[str] | None
+    schedules: bool
+
+
+class RecalledFamily(TypedDict):
+    name: str
+    schedules: int
+    records: int
+    jobs: list[str]
+
+
+class RecallResult(TypedDict):
+    families: list[RecalledFamily]
+    notices: list[str]
+
+
 class CostModelPlan(TypedDict):
     name: str
     kind: Literal["xgb", "random"]
@@ -389,6 +416,7 @@ class WorkloadsResult(TypedDict):
 
 
 class ProgramsOfOrigins(TypedDict):
+    earlier: int
     sibling: int
     descent: int
     evolution: int
@@ -478,6 +506,16 @@ class SavedModel(TypedDict):
 
 class SaveResult(TypedDict):
     models: list[SavedModel]
+
+
+class KeepParams(TypedDict):
+    folder: str
+    made_for: str
+    name: str
+
+
+class KeepResult(TypedDict):
+    notices: list[str]
 
 
 class TrackerQuestion(TypedDict):

@@ -32,6 +32,8 @@ export class FamilyOutlook {
     tasks: readonly Task[],
     /** Of each task, in the same parts. */
     work: readonly number[],
+    /** Whether there are schedules of earlier jobs to fit. */
+    readonly carriedOver: boolean,
   ) {
     this.likeness = new Likeness(members, tasks);
     this.work = members.reduce((sum, id) => sum + (work[id] ?? 0), 0);

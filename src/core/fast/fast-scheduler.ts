@@ -198,6 +198,8 @@ export class FastScheduler implements Decider {
     if (before < UNMEASURED_COST) {
       family.shares.observe(before, measured);
       this.#outlooks.observe(task, measured.length, before, state.best);
+    } else {
+      family.shares.compareEarlier(measured);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { FastSearch } from "../decider.js";
 import { composeRecipe } from "./compose-recipe.js";
 import type { CompleteFastOptions } from "./options.js";
+import type { Origin } from "./recipe.js";
 import type { TaskStates } from "./task-states.js";
 
 /** Of a first look, the share of schedules that were fitted; the rest is random. */
@@ -49,11 +50,14 @@ export class FirstLooks {
     const donors = this.states.donors(task);
     const first = donors.length === 0;
     const programs = this.#programs(task, first);
-    const { shareSchedules, carriedOver } = this.options;
-    const fits = shareSchedules && (!first || carriedOver);
+    const origins: Origin[] = family.carriedOver ? ["earlier"] : [];
+    if (this.options.shareSchedules && !first) {
+      origins.push("sibling");
+    }
     // One at least is random: there may be nothing to fit.
-    const fitting = fits ? Math.min(programs - 1, Math.ceil(FITTED_AT_FIRST * programs)) : 0;
-    const recipe = composeRecipe(this.options, family, donors, { sibling: fitting, random: programs - fitting });
+    const fitting = origins.length > 0 ? Math.min(programs - 1, Math.ceil(FITTED_AT_FIRST * programs)) : 0;
+    const shares = { ...family.shares.share(fitting, origins), random: programs - fitting };
+    const recipe = composeRecipe(this.options, family, donors, shares);
     return { type: "search", task, programs, reason: { type: "first-look", family: family.name, first }, recipe };
   }
 
@@ -62,8 +66,10 @@ export class FirstLooks {
     const { trialsPerRound } = this;
     const { sizedLooks, foreseeTrials, firstLook } = this.options;
     const { family, work, looks } = this.states.of(task);
+    // Where earlier jobs have schedules to begin with, fewer at random will do.
+    const ofFirst = (family.carriedOver ? 1 : 2) * trialsPerRound;
     const most = first
-      ? Math.min(2 * trialsPerRound, firstLook ?? Number.POSITIVE_INFINITY)
+      ? Math.min(ofFirst, firstLook ?? Number.POSITIVE_INFINITY)
       : Math.min(foreseeTrials, trialsPerRound);
     const share = sizedLooks ? Math.min(1, first ? family.work : work) : 1;
     return (

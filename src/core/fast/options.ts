@@ -32,8 +32,8 @@ export interface FastSchedulerOptions extends FastFlags {
   readonly evolutions?: Evolutions;
   /** @deprecated These flags are options themselves. */
   readonly means?: FastFlags;
-  /** Whether there may be schedules of an earlier job to fit. */
-  readonly carriedOver?: boolean;
+  /** Families for which there are schedules of earlier jobs to fit. */
+  readonly carriedOver?: readonly string[];
   /** A bound on each task's cost from below, in seconds, where one is known. */
   readonly leastCosts?: readonly (number | null)[];
   /** Stop the job after this many programs without a better objective; null: never. */
@@ -50,7 +50,7 @@ const FAST_SCHEDULER_DEFAULTS = {
   ...DEFAULT_FAST_FLAGS,
   evolutions: EVOLUTIONS.ansor,
   firstLook: null,
-  carriedOver: false,
+  carriedOver: [],
   leastCosts: [],
   earlyStopping: null,
   taskEarlyStopping: null,

@@ -27,6 +27,18 @@ export class OriginShares {
     }
   }
 
+  /** Takes what a first look says of earlier jobs' schedules: how far their best is ahead of the others' best. */
+  compareEarlier(measured: readonly MeasuredProgram[]): void {
+    const others = measured.filter(({ origin }) => origin !== "earlier");
+    const best = Math.min(...others.map(({ cost }) => cost ?? Number.POSITIVE_INFINITY));
+    if (best < Number.POSITIVE_INFINITY) {
+      this.observe(
+        best,
+        measured.filter(({ origin }) => origin === "earlier"),
+      );
+    }
+  }
+
   /** So many programs shared out in proportion to what the origins are worth. */
   share(programs: number, origins: readonly Origin[]): Record<Origin, number> {
     const shares = noPrograms();

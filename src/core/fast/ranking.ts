@@ -70,6 +70,9 @@ export class Ranking {
     if (descent || (stalledDescent && this.stalled.takes(task))) {
       origins.push("descent");
     }
+    if (family.carriedOver) {
+      origins.push("earlier");
+    }
     if (donors.length > 0) {
       origins.push("sibling");
     }

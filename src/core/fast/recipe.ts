@@ -1,5 +1,5 @@
 /** Where a candidate of a round can come from. */
-export const ORIGINS = ["sibling", "descent", "evolution", "random"] as const;
+export const ORIGINS = ["earlier", "sibling", "descent", "evolution", "random"] as const;
 export type Origin = (typeof ORIGINS)[number];
 
 /** What a round's candidates are to be made of: programs of each origin, whose schedules to fit, how hard to evolve. */
@@ -15,5 +15,5 @@ export interface Recipe {
 
 /** Of each origin none. */
 export function noPrograms(): Record<Origin, number> {
-  return { sibling: 0, descent: 0, evolution: 0, random: 0 };
+  return { earlier: 0, sibling: 0, descent: 0, evolution: 0, random: 0 };
 }

@@ -46,7 +46,8 @@ export class TaskStates {
     const work = expectedWork(tasks, leastCosts);
     const states = new Map<number, TaskState>();
     for (const [name, ids] of families) {
-      const family = new FamilyOutlook(name, ids, tasks, work);
+      const carriedOver = options.shareSchedules && options.carriedOver.includes(name);
+      const family = new FamilyOutlook(name, ids, tasks, work, carriedOver);
       for (const id of ids) {
         states.set(id, newState(family, work[id] ?? 0));
       }

@@ -9,12 +9,14 @@ import { exportLibrary } from "./export.js";
 import { extract } from "./extract.js";
 import { foresee } from "./foresee.js";
 import { gpus } from "./gpus.js";
+import { keep } from "./keep.js";
 import { learn } from "./learn.js";
 import { load } from "./load.js";
 import { measure } from "./measure.js";
 import { ping } from "./ping.js";
 import { prepare } from "./prepare.js";
 import { propose } from "./propose.js";
+import { recall } from "./recall.js";
 import { register } from "./register.js";
 import { review } from "./review.js";
 import { save } from "./save.js";
@@ -34,6 +36,7 @@ export const workerOperations = {
   bounds,
   load,
   capacity,
+  recall,
   register,
   workloads,
   propose,
@@ -43,6 +46,7 @@ export const workerOperations = {
   learn,
   foresee,
   save,
+  keep,
   devices,
   compile,
   export: exportLibrary,

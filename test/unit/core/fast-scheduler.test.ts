@@ -98,9 +98,55 @@ describe("fast scheduler", () => {
         [3, 16],
       ],
     );
-    assert.deepEqual(looks[0]?.recipe.programs, { sibling: 0, descent: 0, evolution: 0, random: 16 });
-    assert.deepEqual(looks[1]?.recipe.programs, { sibling: 3, descent: 0, evolution: 0, random: 1 });
+    assert.deepEqual(looks[0]?.recipe.programs, { earlier: 0, sibling: 0, descent: 0, evolution: 0, random: 16 });
+    assert.deepEqual(looks[1]?.recipe.programs, { earlier: 0, sibling: 3, descent: 0, evolution: 0, random: 1 });
     assert.deepEqual(looks[1]?.recipe.donors, [1]);
+  });
+
+  it("begins with earlier jobs' schedules where there are some, but never with them alone", async () => {
+    const ours = scheduler([...CONVS_AND_DENSE.slice(0, 3), task("nn.dense", 0.1)], {
+      sizedLooks: false,
+      carriedOver: ["nn.conv2d"],
+    });
+    const look = async (earlier: number, others: number) => {
+      const { programs, recipe } = await search(ours);
+      const measured = Array.from({ length: programs }, (_, place) =>
+        place < recipe.programs.earlier
+          ? ({ cost: earlier, origin: "earlier" } as const)
+          : ({ cost: others, origin: "random" } as const),
+      );
+      await ours.observe(measured, SECOND);
+      return recipe.programs;
+    };
+    assert.deepEqual(await look(1, 2), { earlier: 6, sibling: 0, descent: 0, evolution: 0, random: 2 });
+    // What had the best of the family is tried first in its next task.
+    assert.deepEqual(await look(3, 2), { earlier: 2, sibling: 1, descent: 0, evolution: 0, random: 1 });
+    await look(3, 2);
+    assert.deepEqual(
+      await look(1, 1),
+      { earlier: 0, sibling: 0, descent: 0, evolution: 0, random: 16 },
+      "a dense layer",
+    );
+    const { reason, recipe } = await search(ours);
+    assert.equal(reason.type, "expected-gain");
+    assert.ok(recipe.programs.earlier > 0 && recipe.programs.evolution >= 3, JSON.stringify(recipe.programs));
+  });
+
+  it("gives earlier jobs' schedules that gain nothing hardly more than a program of a round", async () => {
+    const ours = scheduler(CONVS_AND_DENSE.slice(0, 3), { sizedLooks: false, carriedOver: ["nn.conv2d"] });
+    let tried = 0;
+    for (let index = 0; index < 12; index += 1) {
+      const { programs, recipe } = await search(ours);
+      tried += recipe.programs.earlier;
+      const measured = Array.from({ length: programs }, (_, place) =>
+        place < recipe.programs.earlier
+          ? ({ cost: 9, origin: "earlier" } as const)
+          : ({ cost: 1 / (1 + index), origin: "evolution" } as const),
+      );
+      await ours.observe(measured, SECOND);
+    }
+    assert.ok(tried <= 6 + 11, `${tried} programs, 6 of them of the first look, in 12 rounds`);
+    assert.ok((await search(ours)).recipe.programs.earlier <= 1);
   });
 
   it("looks at fewer programs of what has less work, and at one random one at least", async () => {
@@ -397,6 +443,7 @@ describe("origins", () => {
   it("share a round by what their programs gained, a few always evolution's", () => {
     const shares = new OriginShares();
     assert.deepEqual(shares.share(8, ["descent", "sibling", "evolution"]), {
+      earlier: 0,
       sibling: 2,
       descent: 3,
       evolution: 3,

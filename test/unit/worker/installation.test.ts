@@ -5,6 +5,7 @@ import { InstallationError } from "../../../src/errors.js";
 import { isCuda } from "../../../src/target.js";
 import {
   home as installed,
+  libraryFolder,
   METASCHEDULE_TVM_VERSION,
   packageRootAbove,
   pythonPath,
@@ -32,6 +33,18 @@ describe("which TVM is used", () => {
     await chmod(join(folder, "python"), 0o755);
     return join(folder, "python");
   }
+
+  it("is not what says where the library is: the option, FAMILYSEER_LIBRARY, or a folder in the home", () => {
+    process.env["FAMILYSEER_LIBRARY"] = "";
+    assert.equal(libraryFolder(), join(home, "library"));
+    assert.equal(libraryFolder(null), null);
+    process.env["FAMILYSEER_LIBRARY"] = "none";
+    assert.equal(libraryFolder(), null);
+    assert.equal(libraryFolder("/l"), "/l");
+    process.env["FAMILYSEER_LIBRARY"] = "/m";
+    assert.equal(libraryFolder(), "/m");
+    assert.equal(libraryFolder(null), null);
+  });
 
   it("is the CUDA build for a CUDA target where it is installed, the CPU's for all else, and always the one named", async () => {
     const cpu = await install("tvm-0.18.0");
