@@ -229,7 +229,8 @@ export class StandInWorker {
         this.#measured.set(task, before + 1);
         const cost = ((1 + (task % 5)) * 1e-4 * (0.2 + this.#uniform())) / (1 + before / 20);
         const nothing = { record: "", failure: null, message: null, device: null, origin: "evolution" } as const;
-        onMeasured({ type: "measured", cost, ...nothing, seconds: 0, timing_seconds: this.seconds.run });
+        const timed = { timing_seconds: this.seconds.run, waited: null, disturbed: false, timings: 1 };
+        onMeasured({ type: "measured", cost, ...nothing, seconds: 0, ...timed });
       }),
     );
     return { measured: candidates.length, notices: [] };

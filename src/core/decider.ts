@@ -121,6 +121,8 @@ export type DeathReason = "exhausted" | "unimproved" | "at-the-roof" | "never-ra
 export interface MeasuredProgram {
   readonly cost: number | null;
   readonly origin: Origin;
+  /** Whether other work on the machine made it seem slower than it is; left out: no. */
+  readonly disturbed?: boolean;
 }
 
 /** A program of an earlier run: its task, and its cost in seconds, or null if it failed. */

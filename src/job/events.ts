@@ -41,7 +41,7 @@ export interface OriginShare {
 }
 
 /** What a round keeps of a program. */
-export interface Program extends Pick<MeasuredEvent, "cost" | "message" | "device" | "origin"> {
+export interface Program extends Pick<MeasuredEvent, "cost" | "message" | "device" | "origin" | "disturbed"> {
   /** One that a journal tells of may be of a kind that is not known here. */
   readonly failure: string | null;
   /** How long it ran on its device. */
@@ -107,6 +107,10 @@ export type TuneEvent =
       /** Where it ran; null if it never did. */
       readonly device: string | null;
       readonly origin: Origin;
+      /** Whether other work on the machine made it seem slower than it is. */
+      readonly disturbed: boolean;
+      /** How often it was timed: again where it had been disturbed. */
+      readonly timings: number;
     }
   | {
       readonly type: "round-finished";

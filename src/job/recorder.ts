@@ -51,18 +51,12 @@ export class Recorder {
       const batch = this.#waiting.splice(0);
       const seconds = clock();
       await journal.append(
-        batch.map(({ cost, failure, device, origin, timing_seconds: timingSeconds }, index) =>
-          entry({
-            type: "measured",
-            program: this.#next + index,
-            cost,
-            failure,
-            device,
-            origin,
-            timingSeconds,
-            seconds,
-          }),
-        ),
+        batch.map((event, index) => {
+          const { cost, failure, device, origin, timing_seconds: timingSeconds, waited, disturbed, timings } = event;
+          const program = this.#next + index;
+          const timed = { timingSeconds, waited, disturbed, timings };
+          return entry({ type: "measured", program, cost, failure, device, origin, ...timed, seconds });
+        }),
       );
       await log.append(batch.map(({ record }) => record));
       this.#next += batch.length;

@@ -185,6 +185,7 @@ export async function replay(
       const programs = finished.costs.map((cost, program) => ({
         cost,
         origin: measured[program]?.origin ?? ("evolution" as const),
+        disturbed: measured[program]?.disturbed ?? false,
       }));
       await decider.observe(programs, { seconds: finished.seconds.total, accuracy: finished.accuracy });
     }
@@ -197,7 +198,7 @@ export function begun({ measured }: PastRound, records: readonly { readonly cost
     const entry = measured[index];
     return entry
       ? { ...entry, message: null }
-      : { cost, failure: null, message: null, device: null, origin: "evolution", timingSeconds: 0 };
+      : { cost, failure: null, message: null, device: null, origin: "evolution", disturbed: false, timingSeconds: 0 };
   });
   return { measured: programs, seconds: measured[programs.length - 1]?.seconds ?? 0 };
 }

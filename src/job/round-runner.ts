@@ -103,9 +103,10 @@ export class RoundRunner {
             journal,
             first: measured.length,
             clock,
-            tell: ({ cost, failure, message, device, origin, timing_seconds: timingSeconds }) => {
-              measured.push({ cost, failure, message, device, origin, timingSeconds });
-              emit({ type: "measured", task, cost, failure, message, device, origin });
+            tell: ({ cost, failure, message, device, origin, disturbed, timings, timing_seconds: timingSeconds }) => {
+              const program = { cost, failure, message, device, origin, disturbed };
+              measured.push({ ...program, timingSeconds });
+              emit({ type: "measured", task, ...program, timings });
             },
           });
           notices = await timed("measure", this.#measure(task, candidates, recorder));

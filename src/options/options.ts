@@ -81,6 +81,11 @@ export interface CommonTuneOptions {
   readonly adaptiveBuildTimeout?: boolean;
   /** Time a program no further that is, in its first run, so many times slower than the task's best; null: always. */
   readonly worseRatio?: number | null;
+  /**
+   * Time programs again that other work on this machine's CPU disturbed and that may be their task's best; the others that it
+   * disturbed train no model.
+   */
+  readonly retime?: boolean;
   /** Programs built at once; 0: as many as there are CPUs. */
   readonly parallel?: number;
   /**

@@ -283,6 +283,17 @@ const COMMON = {
     decides: true,
     wire: ["building", "worse_ratio"],
   },
+  // What came of it the journal says of each program.
+  retime: {
+    flag: "--retime",
+    help: "time again what other work on this machine disturbed and may be the best (default: in fast mode)",
+    group: "measuring",
+    off: { flag: "--no-retime", help: "take every timing as it is", value: false },
+    default: false,
+    inFast: true,
+    decides: false,
+    wire: ["building", "retime"],
+  },
   // Workers share the builders, each of which is told its part.
   parallel: {
     flag: "--parallel <n>",

@@ -189,6 +189,10 @@ const entrySchema = z.discriminatedUnion("type", [
     device: z.string().nullable(),
     origin: z.enum(ORIGINS),
     timingSeconds: z.number(),
+    /** Journals of earlier versions have none of these. */
+    waited: z.number().nullable().default(null),
+    disturbed: z.boolean().default(false),
+    timings: z.number().default(1),
     /** Since the round began. */
     seconds: z.number(),
   }),

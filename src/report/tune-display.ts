@@ -1,5 +1,6 @@
 import type { NamedTask, TuneEvent } from "../job/events.js";
 import { tunerWords } from "../tuner-name.js";
+import { Disturbances } from "./disturbances.js";
 import { describeEnd, describeStop, inputsLine, ms, roundLine, taskTable } from "./format.js";
 import { type Output, Screen } from "./screen.js";
 
@@ -23,6 +24,7 @@ export class TuneDisplay {
   #trials: number[] = [];
   #rounds = 0;
   #tuner = "";
+  readonly #disturbances = new Disturbances();
   /** Whether the table was shown after the last round. */
   #tableShown = false;
 
@@ -45,6 +47,7 @@ export class TuneDisplay {
         break;
       case "measured":
         this.#countTrial(this.#place(event.task));
+        this.#disturbances.count(event);
         this.#tableShown = false;
         if (this.#detail === "verbose") {
           this.#line(`  ${describeProgram(event)}`);
@@ -137,6 +140,9 @@ export class TuneDisplay {
       this.#line(taskTable(this.#tasks, event.bestCosts, this.#trials, this.#screen.width));
     }
     const score = event.score === null ? "not known, as some task has no program that ran" : `${ms(event.score)} ms`;
+    for (const line of this.#disturbances.lines()) {
+      this.#line(line);
+    }
     this.#line(`${end}; estimated latency of all tasks, tuned by ${this.#tuner}, ${score}`);
   }
 
@@ -162,9 +168,17 @@ function describeProgram({
   message,
   device,
   origin,
+  disturbed,
+  timings,
 }: Extract<TuneEvent, { type: "measured" }>): string {
   const result = cost === null ? `${failure}: ${message?.trim().split("\n").at(-1) ?? ""}` : `${ms(cost)} ms`;
-  return [`task ${task}, ${origin}`, ...(device === null ? [] : [`on ${device}`]), result].join("; ");
+  return [
+    `task ${task}, ${origin}`,
+    ...(device === null ? [] : [`on ${device}`]),
+    result,
+    ...(disturbed ? ["disturbed by other work"] : []),
+    ...(timings > 1 ? [`timed ${timings} times`] : []),
+  ].join("; ");
 }
 
 function indent(text: string): string {

@@ -15,6 +15,8 @@ export interface Script {
   readonly exhausted?: number | null;
   /** Of so many programs of a task the last fails; null: none. */
   readonly failsEvery?: number | null;
+  /** Of so many programs of a task the last is disturbed, and timed three times; null: none. */
+  readonly disturbsEvery?: number | null;
   /** Of what is searched, find half. */
   readonly fewAhead?: boolean;
   /** Programs that are built at once where nobody says. */
@@ -62,6 +64,7 @@ export class ScriptedOperations {
       tasks: 5,
       exhausted: 70,
       failsEvery: 6,
+      disturbsEvery: null,
       fewAhead: false,
       builders: 2,
       devices: 1,
@@ -188,10 +191,11 @@ export class ScriptedOperations {
   }
 
   #measured(task: number, candidate: number, device: number): MeasuredEvent {
-    const { failsEvery } = this.#script;
+    const { failsEvery, disturbsEvery } = this.#script;
     const program = this.#doneOf(task);
     this.#done[task] = program + 1;
     const failed = failsEvery !== null && program % failsEvery === failsEvery - 1;
+    const disturbed = !failed && disturbsEvery !== null && program % disturbsEvery === disturbsEvery - 1;
     const cost = failed ? null : costOf(task, program);
     const seconds = [cost ?? FAILED];
     const record = this.#ofDatabase
@@ -216,6 +220,9 @@ export class ScriptedOperations {
       origin,
       seconds: 0.1,
       timing_seconds: 0.05,
+      waited: disturbed ? 0.5 : 0.001,
+      disturbed,
+      timings: disturbed ? 3 : 1,
     };
   }
 }

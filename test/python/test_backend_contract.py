@@ -55,7 +55,7 @@ class Job:
         plan = {"name": "loop", "kind": "xgb", "tasks": [0, 1, 2], "warm_up_records": 4, "model_file": model_file}
         search = {"population": 32, "generations": 1, "eps_greedy": 0.05, "use_measured_ratio": 0.2, "seed": 0}
         training = {"mode": "bounded", "device": "cpu"}
-        measure: dict[str, Any] = {"devices": {"type": "local"}, "building": {}, "timing": {}}
+        measure: dict[str, Any] = {"devices": {"type": "local"}, "building": {"retime": False}, "timing": {}}
         self.ask("register", cost_models=[plan], schedules=schedules, search=search, training=training, measure=measure)
 
     def round(self, task: int, programs: int, recipe: dict[str, Any] | None = None) -> list[dict[str, Any]]:

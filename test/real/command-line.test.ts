@@ -171,7 +171,7 @@ describe("the command line", function () {
   });
 
   it("searches ahead while a round is measured: no program is measured twice, none is lost", async () => {
-    const { exitCode, all } = await familyseer(...tuning("--overlap"));
+    const { exitCode, all } = await familyseer(...tuning("--overlap", "--no-retime"));
     assert.equal(exitCode, 0, all);
     const records = (await readFile(join(folder, "t.log"), "utf8")).trim().split("\n");
     assert.equal(records.length, Number(/(\d+) programs measured/.exec(all)?.[1]));
@@ -179,7 +179,9 @@ describe("the command line", function () {
   });
 
   it("searches in several processes, each with families of its own, and saves all their models", async () => {
-    const { exitCode, all } = await familyseer(...tuning("--mode", "fast", "--overlap", "--workers", "2"));
+    const { exitCode, all } = await familyseer(
+      ...tuning("--mode", "fast", "--no-retime", "--overlap", "--workers", "2"),
+    );
     assert.equal(exitCode, 0, all);
     const records = (await readFile(join(folder, "t.log"), "utf8")).trim().split("\n");
     assert.equal(records.length, 8);

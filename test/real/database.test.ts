@@ -32,7 +32,10 @@ describe("a real tuning with MetaSchedule into a database", function () {
   });
 
   const tune = (killAfter: number) =>
-    tuneUntilKilled([...NETWORK, "--target", TARGET, "--log", folder, "--trials", `${TRIALS}`], killAfter);
+    tuneUntilKilled(
+      [...NETWORK, "--target", TARGET, "--log", folder, "--trials", `${TRIALS}`, "--no-retime"],
+      killAfter,
+    );
 
   it("that is killed, its last lines cut, and resumed measures what was asked for, no program twice; TVM reads it", async () => {
     const log = logIn(folder);

@@ -17,7 +17,10 @@ describe("a real tuning", function () {
   });
 
   const tune = (trials: number, killAfter: number) =>
-    tuneUntilKilled(["--model", "mlp", "--target", "llvm", "--log", log, "--trials", `${trials}`], killAfter);
+    tuneUntilKilled(
+      ["--model", "mlp", "--target", "llvm", "--log", log, "--trials", `${trials}`, "--no-retime"],
+      killAfter,
+    );
 
   async function records(): Promise<string[]> {
     return (await readFile(log, "utf8")).split("\n").slice(0, -1);

@@ -29,7 +29,11 @@ class EarlyEnding:
         self._build_seconds[task].append(seconds)
 
     def ran(self, task: str, cost: float) -> None:
-        self._best[task] = min(cost, self._best.get(task, math.inf))
+        self._best[task] = min(cost, self.best(task))
+
+    def best(self, task: str) -> float:
+        """The least cost that one of its programs had; infinite where none ran."""
+        return self._best.get(task, math.inf)
 
     def build_limit(self, task: str) -> float:
         """How long a build may take."""

@@ -17,6 +17,7 @@ from .build import Built, link_function
 from .builders import Builders
 from .cpus import Cpus
 from .device import Devices, LocalDevices
+from .disturbance import Retiming
 from .early_ending import EarlyEnding
 from .fork_server import ForkServer
 from .giving_way import GivingWay
@@ -39,6 +40,8 @@ class EngineSettings:
     """Give a build up that takes many times as long as the task's others."""
     worse_ratio: float | None = None
     """Do not time a program further that is, in its first run, so many times slower than the task's best."""
+    retime: bool = False
+    """Time programs again that other work disturbed, where they may be their task's best."""
     threads: int | None = None
     """Threads that a program on this machine's CPU runs on, a CPU each; None: as TVM chooses."""
     memory_limit: int = 0
@@ -67,7 +70,14 @@ class Engine:
         self._waiting = Waiting()
         self._builders = Builders(self._server, settings.builders or len(cpus.all), link, memory, early_ending)
         self._runners = Runners(
-            self._server, self._devices, cpus.bound, memory, early_ending, self._giving_way, self._turns
+            self._server,
+            self._devices,
+            cpus.bound,
+            memory,
+            early_ending,
+            Retiming(settings.retime),
+            self._giving_way,
+            self._turns,
         )
         self._wake_receiver, self._wake_sender = Pipe(duplex=False)
         self._closing = False

@@ -7,12 +7,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Protocol
 
+from .disturbance import is_disturbed
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .build import Argument, BuildRequest, Built
     from .failures import Failure
-    from .run import Timing
+    from .run import Ran, Timing
 
 
 class Program(Protocol):
@@ -39,7 +41,8 @@ class Program(Protocol):
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of a program. `costs` in seconds, one for each repeat; none of one that failed."""
+    """What came of a program. `costs` in seconds, one for each repeat; none of one that failed. Of a program that was
+    timed `timings` times they are those of one; `waited` (run.py) is that one's, the seconds are all."""
 
     costs: tuple[float, ...]
     failure: Failure | None
@@ -48,6 +51,13 @@ class Measured:
     device: str | None
     build_cpu_seconds: float
     timing_seconds: float
+    waited: float | None = None
+    timings: int = 1
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether other work made it seem slower than it is."""
+        return is_disturbed(self.waited)
 
 
 def failed(failure: Failure, seconds: float, device: str | None = None, build_cpu_seconds: float = 0.0) -> Measured:
@@ -57,7 +67,8 @@ def failed(failure: Failure, seconds: float, device: str | None = None, build_cp
 
 @dataclass(eq=False)
 class Queued:
-    """A program that is being measured: `future` is given its result, `lost_on` are devices that went away with it.
+    """A program that is being measured: `future` is given its result, `lost_on` are devices that went away with it,
+    `timed` is what came of timing it.
 
     One that is to be built alone does not run, and what was built is its result.
     """
@@ -67,6 +78,7 @@ class Queued:
     future: Future[Any] = field(default_factory=Future)
     built: Built | None = None
     lost_on: list[str] = field(default_factory=list)
+    timed: list[Ran] = field(default_factory=list)
     held: bool = False
     build_alone: bool = False
 

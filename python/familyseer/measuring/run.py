@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable
@@ -11,6 +12,7 @@ import tvm
 from ..targets import kind_of, on_cpu
 from ..tvm_names import RANDOM_FILL, array, empty
 from .build import Argument
+from .cpu_waits import waited_seconds
 from .cpus import on_cpus
 from .failures import WHILE_LOADING, WHILE_RUNNING, Failure, raised
 
@@ -47,12 +49,14 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class Ran:
-    """`costs` in seconds, one for each repeat; `timing_seconds` is the time the program itself was running."""
+    """`costs` in seconds, one for each repeat; `timing_seconds` is the time the program itself was running. `waited`:
+    seconds, for each of these, that its threads waited for CPUs which other work had; None where that is not known."""
 
     costs: tuple[float, ...]
     failure: Failure | None
     seconds: float
     timing_seconds: float
+    waited: float | None = None
 
 
 class Runner:
@@ -67,21 +71,25 @@ class Runner:
         costs: tuple[float, ...] = ()
         failure: Failure | None = None
         timing_seconds, kind = 0.0, WHILE_LOADING
+        waited: float | None = None
         try:
             module = tvm.runtime.load_module(request.path)
             device = tvm.device(device_kind(request.target), request.timing.device)
             timer = timer_of(module, device, request.timing)
             kind = WHILE_RUNNING
             arrays = self._arrays.of(request, device)
-            timing_begun = time.monotonic()
             with on_cpus(request.cpus):
+                before = _waited(request)
+                timing_begun = time.monotonic()
                 costs = costs_of(module, device, timer, arrays, request)
-            timing_seconds = time.monotonic() - timing_begun
+                timing_seconds = time.monotonic() - timing_begun
+                after = _waited(request)
+            waited = None if before is None or after is None else max(0.0, after - before) / timing_seconds
         except Exception:
             costs, failure = (), raised(kind)
         seconds = time.monotonic() - begun
         time.sleep(request.timing.cooldown_interval)
-        return Ran(costs, failure, seconds, timing_seconds)
+        return Ran(costs, failure, seconds, timing_seconds, waited)
 
 
 class Arrays:
@@ -111,6 +119,11 @@ def _random_arrays(arguments: tuple[Argument, ...], device: Any, fill: Any) -> l
         arrays.append(filled)
     device.sync()
     return arrays
+
+
+def _waited(request: RunRequest) -> float | None:
+    """Programs on GPUs are timed there, whatever else this machine's CPUs do."""
+    return waited_seconds(request.cpus or os.sched_getaffinity(0)) if on_cpu(request.target) else None
 
 
 def device_kind(target: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
+from .disturbance import Retiming, kept
 from .failures import RUN_TIMEOUT, RUNNER_ENDED, devices_lost
 from .program import Measured, Queued, failed
 from .run import Ran, RunRequest
@@ -52,6 +53,7 @@ class Runners:
         cpus: tuple[int, ...],
         memory: int,
         early_ending: EarlyEnding,
+        retiming: Retiming,
         giving_way: GivingWay,
         turns: Turns,
     ) -> None:
@@ -62,6 +64,7 @@ class Runners:
         self._cpus = cpus
         self._memory = memory
         self._early_ending = early_ending
+        self._retiming = retiming
         self._giving_way = giving_way
         self._turns = turns
         self._speeds: Speeds[Queued] = Speeds(devices.tell)
@@ -99,7 +102,7 @@ class Runners:
             self._giving_way.take_back(builders)
 
     def end(self, connection: Connection) -> tuple[Queued, Measured | None]:
-        """What a runner answers that can be read from; None for a program that another device is to try."""
+        """What a runner answers that can be read from; None for a program that is to be tried or timed again."""
         run = self.at_work.pop(connection)
         program, device = run.program, run.device
         assert program.built is not None
@@ -108,7 +111,7 @@ class Runners:
         except (EOFError, OSError):
             run.child.kill()
             self._ended(run, None)
-            return program, failed(RUNNER_ENDED, run.seconds(time.monotonic()), device.name)
+            return program, _failed(run, failed(RUNNER_ENDED, run.seconds(time.monotonic()), device.name))
         self._ended(run, ran)
         if isinstance(ran, Lost):
             run.child.kill()
@@ -116,19 +119,25 @@ class Runners:
         if ran.failure is None:
             self._idle[device.name] = run.child
             self._early_ending.ran(program.task, statistics.fmean(ran.costs))
-        elif ran.failure == RUN_TIMEOUT:
+            program.timed.append(ran)
+            again = self._retiming.again(program.timed, self._early_ending.best(program.task))
+            return program, None if again else _timed(program, device)
+        if ran.failure == RUN_TIMEOUT:
             run.child.leave()
         else:
             # What a failed program left behind in its process is not the next one's to meet.
             run.child.kill()
-        return program, Measured(
-            ran.costs,
-            ran.failure,
-            program.built.seconds + ran.seconds,
-            time.time(),
-            device.name,
-            program.built.cpu_seconds,
-            ran.timing_seconds,
+        return program, _failed(
+            run,
+            Measured(
+                (),
+                ran.failure,
+                program.built.seconds + ran.seconds,
+                time.time(),
+                device.name,
+                program.built.cpu_seconds,
+                ran.timing_seconds,
+            ),
         )
 
     def end_overdue(self, now: float) -> Iterator[tuple[Queued, Measured]]:
@@ -139,7 +148,8 @@ class Runners:
                 del self.at_work[connection]
                 self._ended(run, None)
                 built = run.program.built.seconds if run.program.built else 0.0
-                yield run.program, failed(RUN_TIMEOUT, built + run.seconds(now), run.device.name)
+                overdue = failed(RUN_TIMEOUT, built + run.seconds(now), run.device.name)
+                yield run.program, _failed(run, overdue)
 
     def seconds_left(self, now: float, waiting: int) -> list[float]:
         """Until each may be overdue, and until devices and turns are to be looked at again for those that wait."""
@@ -200,6 +210,28 @@ def _cost(ran: Ran | Lost | None) -> float | None:
     if isinstance(ran, Lost):
         return None
     return statistics.fmean(ran.costs) if ran is not None and ran.failure is None else math.inf
+
+
+def _timed(program: Queued, device: Device) -> Measured:
+    """What came of a program that was timed, once or several times."""
+    assert program.built is not None
+    ran = kept(program.timed)
+    return Measured(
+        ran.costs,
+        None,
+        program.built.seconds + sum(each.seconds for each in program.timed),
+        time.time(),
+        device.name,
+        program.built.cpu_seconds,
+        sum(each.timing_seconds for each in program.timed),
+        ran.waited,
+        len(program.timed),
+    )
+
+
+def _failed(run: _Run, measured: Measured) -> Measured:
+    """What came of a program that failed now; what failed when it was timed again had run before."""
+    return _timed(run.program, run.device) if run.program.timed else measured
 
 
 def _lost(program: Queued, device: Device, lost: Lost) -> Measured | None:

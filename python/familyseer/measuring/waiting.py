@@ -54,8 +54,13 @@ class Waiting:
             self.to_run.append(program)
 
     def try_again(self, program: Queued) -> None:
-        """A device went away with it. One that had its result was run to compare devices by."""
-        if not program.future.done():
+        """A device went away with it, or other work disturbed its timing: that may have passed when those that wait are
+        timed. One that had its result was run to compare devices by."""
+        if program.future.done():
+            return
+        if program.timed:
+            self.to_run.append(program)
+        else:
             self.to_run.appendleft(program)
 
     def all(self) -> list[Queued]:

@@ -85,7 +85,8 @@ def register(
     if schedules is not None:
         carried += load_schedules(Path(schedules), str(job.target), job.backend)
     job.engine = engine = make_engine(job, measure)
-    job.search = Search(network.tasks, models, settings, engine, Timing(**measure["timing"]), carried)
+    retime = measure["building"]["retime"]
+    job.search = Search(network.tasks, models, settings, engine, Timing(**measure["timing"]), carried, retime)
     job.search.take_over(job.records)
     return {"notices": sorted({model.notice for model in models if model.notice})}
 

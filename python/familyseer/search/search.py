@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable
 import numpy as np
 
 from ..errors import MESSAGE_LENGTH, RequestError
+from ..measuring.disturbance import undisturbed_cost
 from .earlier_jobs import nearest
 from .recipes import Recipe, by_evolution, by_recipe, expected_gain
 from .task_search import SearchSettings, TaskSearch
@@ -51,12 +52,16 @@ class Search:
         engine: Engine | SimulatedEngine,
         timing: Timing,
         carried: Sequence[Carried] = (),
+        retime: bool = False,
     ) -> None:
-        """`carried`: the best schedules of earlier jobs."""
+        """`carried`: the best schedules of earlier jobs. With `retime` programs that other work disturbed train no
+        model, unless most were, and those that may be the best are measured again once it is quiet."""
         self.models = models
         self._ids = itertools.count()
         self._engine = engine
         self._timing = timing
+        self._retime = retime
+        self._is_quiet = True
         model_of = {task: model for model in models for task in model.tasks}
         of_family: dict[str, list[Carried]] = {}
         for earlier in carried:
@@ -67,14 +72,16 @@ class Search:
         }
 
     def propose(self, task: int, programs: int, recipe: Recipe | None = None) -> tuple[list[int], str | None]:
-        """Searches for up to `programs` candidates that were never proposed before; none: the space is exhausted, or
-        TVM can lower no program, and then its error is given, too."""
+        """Searches for up to `programs` candidates that were never proposed before, but for those to be measured again;
+        none: the space is exhausted, or TVM can lower no program, and then its error is given, too."""
         search = self.searches[task]
         search.refusal = None
+        candidates = search.take_doubted(programs // 2) if self._is_quiet else []
+        left = programs - len(candidates)
         if recipe is None:
-            candidates = by_evolution(search, programs)
+            candidates += by_evolution(search, left)
         else:
-            candidates = by_recipe(search, [self.searches[each] for each in recipe.donors], recipe, programs)
+            candidates += by_recipe(search, [self.searches[each] for each in recipe.donors], recipe, left)
         ids = []
         for candidate in candidates:
             number = next(self._ids)
@@ -133,9 +140,16 @@ class Search:
         candidate = search.candidates.pop(number)
         del search.measuring[number]
         record = search.task.record(candidate.program, measured)
-        search.to_review.append(record)
+        left_out = self._retime and measured.disturbed
+        (search.disturbed if left_out else search.to_review).append(record)
         if record.cost is not None:
-            search.measured.append((record.cost, candidate.program))
+            self._is_quiet = not measured.disturbed
+            if candidate.again:
+                search.ran_again(record.cost, candidate.program)
+            else:
+                search.measured.append((record.cost, candidate.program))
+            if left_out and not candidate.again:
+                search.in_doubt.append((undisturbed_cost(record.cost, measured.waited), candidate))
         return _measured(record, measured, candidate.origin)
 
     def review(self, task: int, against: PairsOf) -> tuple[float | None, PairsOf]:
@@ -144,8 +158,13 @@ class Search:
         knows too little; and which pairs. Where nothing is earlier, they are those of the round."""
         search = self.searches[task]
         measured, search.to_review = search.to_review, []
+        disturbed, search.disturbed = search.disturbed, []
+        of_round = sum(record.cost is not None for record in [*measured, *disturbed])
+        if len(disturbed) > len(measured):
+            # Without them there would be too little to learn from, and they were all slowed.
+            measured += disturbed
         ran = [(record.cost, record.program) for record in measured if record.cost is not None]
-        earlier = _spread(search.measured[: len(search.measured) - len(ran)]) if against == EARLIER else []
+        earlier = _spread(search.measured[: len(search.measured) - of_round]) if against == EARLIER else []
         accuracy = _accuracy(search, ran, earlier)
         if accuracy is not None and accuracy < _BELIEVED and len(measured) >= _CHECKED_BY:
             search.model.doubt()
@@ -162,14 +181,20 @@ class Search:
     def take_over(self, records: Sequence[Record]) -> None:
         """Takes an earlier run's records: they train the models, are not measured again, and join the populations."""
         per_model: dict[str, tuple[CostModel, list[Record]]] = {}
+        # A program that was disturbed may have been measured again.
+        least: dict[tuple[int, str], tuple[float, Program]] = {}
         for record in records:
             search = self.searches.get(record.task)
             if search is None:
                 continue
-            search.seen.add(search.task.key(record.program))
-            if record.cost is not None:
-                search.measured.append((record.cost, record.program))
+            key = search.task.key(record.program)
+            search.seen.add(key)
+            before = least.get((record.task, key))
+            if record.cost is not None and (before is None or record.cost < before[0]):
+                least[record.task, key] = record.cost, record.program
             per_model.setdefault(search.model.name, (search.model, []))[1].append(record)
+        for (task, _), entry in least.items():
+            self.searches[task].measured.append(entry)
         for model, taken in per_model.values():
             model.learn_from(taken)
 
@@ -225,4 +250,7 @@ def _measured(record: Record, measured: Measured, origin: Origin) -> MeasuredEve
         "origin": origin,
         "seconds": measured.all_seconds,
         "timing_seconds": measured.timing_seconds,
+        "waited": measured.waited,
+        "disturbed": measured.disturbed,
+        "timings": measured.timings,
     }

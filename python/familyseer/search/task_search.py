@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..backend import Effort
@@ -36,10 +36,12 @@ class SearchSettings:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A program that is not measured yet, and where it came from."""
+    """A program that is to be measured, and where it came from. `again`: it was measured before, while other work
+    disturbed it."""
 
     program: Program
     origin: Origin
+    again: bool = False
 
 
 class Donor(Protocol):
@@ -68,6 +70,10 @@ class TaskSearch:
         # Measured, and not yet held against the model; then what it is to be trained on.
         self.to_review: list[Record] = []
         self.to_learn: list[Record] = []
+        # Measured while other work disturbed it: the records since the last review, and, with what each is expected to
+        # take undisturbed, in seconds, the programs that were not measured again since.
+        self.disturbed: list[Record] = []
+        self.in_doubt: list[tuple[float, Candidate]] = []
         self.refusal: str | None = None
         # What a donor's schedule, and a program of this task's own by one decision, become (recipes.py).
         self.fitted: dict[tuple[Donor, str], list[Program]] = {}
@@ -79,6 +85,27 @@ class TaskSearch:
     def best(self, count: int) -> list[Program]:
         """The best measured programs, best first."""
         return [program for _, program in sorted(self.measured, key=lambda entry: entry[0])[:count]]
+
+    def ran_again(self, cost: float, program: Program) -> None:
+        """Takes what a program that was measured again cost, in seconds. The least counts."""
+        costs = [each for each, of in self.measured if of is program]
+        self.measured = [entry for entry in self.measured if entry[1] is not program]
+        self.measured.append((min(cost, *costs), program))
+
+    def take_doubted(self, count: int) -> list[Candidate]:
+        """Up to `count` programs, the most promising first, that other work disturbed and that without it are expected
+        to be better than the best."""
+        best = min(self.measured, key=lambda entry: entry[0], default=None)
+        if best is None:
+            return []
+        hopeful = [
+            (expected, candidate)
+            for expected, candidate in self.in_doubt
+            if expected < best[0] and candidate.program is not best[1]
+        ]
+        self.in_doubt = sorted(hopeful, key=lambda entry: entry[0])
+        taken, self.in_doubt = self.in_doubt[:count], self.in_doubt[count:]
+        return [replace(candidate, again=True) for _, candidate in taken]
 
     def scores(self, programs: Sequence[Program]) -> NDArray[Any]:
         """What the family's model says of programs [programs]; higher is faster."""

@@ -123,6 +123,9 @@ class MeasuredEvent(TypedDict):
     origin: Origin
     seconds: float
     timing_seconds: float
+    waited: float | None
+    disturbed: bool
+    timings: int
 
 
 class Progress(TypedDict):
@@ -371,6 +374,7 @@ class BuildSettings(TypedDict):
     build_timeout: int
     adaptive_build_timeout: bool
     worse_ratio: float | None
+    retime: bool
 
 
 class TimingSettings(TypedDict):

@@ -94,10 +94,14 @@ export class FastScheduler implements Decider {
     this.#states.improve(task, Math.min(...measured.map(({ cost }) => cost ?? UNMEASURED_COST)));
     state.looks += 1;
     state.programs += measured.length;
-    state.unimproved = state.best < before ? 0 : state.unimproved + measured.length;
+    // Where the machine is never quiet, every second such round counts.
+    state.discounted = !state.discounted && state.best === before && isDisturbed(measured);
+    state.unimproved = state.best < before ? 0 : state.unimproved + (state.discounted ? 0 : measured.length);
     this.#trials += measured.length;
     this.#learn(task, before, measured, report);
-    this.#stalled.observe(task, before, measured, recipe);
+    if (!state.discounted) {
+      this.#stalled.observe(task, before, measured, recipe);
+    }
     if (this.#roof.isBrokenBy(task, state.best)) {
       this.#ranking.rankAnew();
     }
@@ -114,7 +118,9 @@ export class FastScheduler implements Decider {
       this.#bestScore = score;
       this.#bestScoreTrials = this.#trials;
     }
-    this.#seeWhatIsLeft();
+    if (!state.discounted) {
+      this.#seeWhatIsLeft();
+    }
     return {
       before: measuredOrNull(before),
       after: measuredOrNull(state.best),
@@ -195,7 +201,7 @@ export class FastScheduler implements Decider {
     if (accuracy !== null) {
       family.foresaw(accuracy);
     }
-    if (before < UNMEASURED_COST) {
+    if (before < UNMEASURED_COST && !state.discounted) {
       family.shares.observe(before, measured);
       this.#outlooks.observe(task, measured.length, before, state.best);
     } else {
@@ -209,6 +215,11 @@ export class FastScheduler implements Decider {
       this.#littleLeft.observe(this.#trials, score);
     }
   }
+}
+
+/** Whether a round's programs say nothing of the next ones: other work disturbed all of them. */
+function isDisturbed(measured: readonly MeasuredProgram[]): boolean {
+  return measured.length > 0 && measured.every(({ disturbed }) => disturbed ?? false);
 }
 
 function stop(reason: FastStopReason): FastAction {

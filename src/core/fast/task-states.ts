@@ -16,6 +16,8 @@ export interface TaskState {
   looks: number;
   /** Programs measured. */
   programs: number;
+  /** Whether its last round counted for nothing, as other work disturbed all of its programs. */
+  discounted: boolean;
   /** Programs since its best. */
   unimproved: number;
   /** Seconds; {@link UNMEASURED_COST} while no program ran. */
@@ -156,6 +158,7 @@ function newState(family: FamilyOutlook, work: number): TaskState {
     work,
     looks: 0,
     programs: 0,
+    discounted: false,
     unimproved: 0,
     best: UNMEASURED_COST,
     secondsPerProgram: null,

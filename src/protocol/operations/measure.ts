@@ -18,7 +18,9 @@ export type FailureKind = (typeof FAILURE_KINDS)[number];
 
 /**
  * A program that was built and run, or failed; sent while `measure` goes on. Costs and times are in seconds. `device` is
- * where it ran, for `timing_seconds`; null if it never did. `origin` is where it came from.
+ * where it ran, for `timing_seconds`; null if it never did. `origin` is where it came from. It was timed `timings` times; in
+ * the timing that counts its threads waited `waited` seconds, for each second, for CPUs that other work had (null: not known),
+ * by which it is `disturbed` or not.
  */
 export const measuredEvent = z
   .object({
@@ -31,6 +33,9 @@ export const measuredEvent = z
     origin: z.enum(ORIGINS).meta({ title: "Origin" }),
     seconds: z.number(),
     timing_seconds: z.number(),
+    waited: z.number().min(0).nullable(),
+    disturbed: z.boolean(),
+    timings: count,
   })
   .meta({ title: "MeasuredEvent" });
 export type MeasuredEvent = z.infer<typeof measuredEvent>;

@@ -56,6 +56,8 @@ const buildSettings = z
     adaptive_build_timeout: z.boolean(),
     /** Time a program no further that is, in its first run, so many times slower than the task's best; null: always. */
     worse_ratio: z.number().min(1).nullable(),
+    /** Time programs again that other work disturbed, where that decides something, and learn from the others. */
+    retime: z.boolean(),
   })
   .meta({ title: "BuildSettings" });
 

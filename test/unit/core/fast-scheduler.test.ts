@@ -402,6 +402,25 @@ describe("fast scheduler", () => {
     assert.deepEqual(await short.next(), { type: "stop", reason: { type: "trials-spent", trials: 32 } });
   });
 
+  it("gives no task up by programs that were all disturbed, unless the round before it was such, too", async () => {
+    const [one] = CONVS_AND_DENSE;
+    assert.ok(one);
+    const ends = async (...disturbedRounds: readonly boolean[]) => {
+      const ours = scheduler([one], { taskEarlyStopping: 7 });
+      await round(ours, 1);
+      const died = [];
+      for (const disturbed of disturbedRounds) {
+        const { programs } = await search(ours);
+        const measured = Array.from({ length: programs }, () => ({ cost: 2, origin: "random", disturbed }) as const);
+        died.push((await ours.observe(measured, SECOND)).died);
+      }
+      return died;
+    };
+    assert.deepEqual(await ends(false), ["unimproved"]);
+    assert.deepEqual(await ends(true, false), [null, "unimproved"]);
+    assert.deepEqual(await ends(true, true), [null, "unimproved"]);
+  });
+
   it("decides alike by the sum of costs and by the same sum as somebody's objective", async () => {
     const jobs = [null, weightedSum(CONVS_AND_DENSE)].map((objective) => scheduler(CONVS_AND_DENSE, { objective }));
     const [decided, again] = await Promise.all(

@@ -59,6 +59,30 @@ describe("a job that is resumed", function () {
     });
   }
 
+  it("decides as it would have where other work disturbed programs before it was killed", async () => {
+    const script = { disturbsEvery: 1 };
+    const options = [...MODES.fast, "--task-early-stopping", "12"];
+    const [whole, cut] = [await ScriptedTuning.make(script), await ScriptedTuning.make(script)];
+    await whole.run(options);
+    await cut.run(options, 90);
+    const { exitCode, stderr } = await cut.run([...options, "--resume"]);
+    assert.equal(exitCode, 0, stderr);
+    assert.deepEqual(await cut.decisions(), await whole.decisions());
+  });
+
+  it("goes on with a journal of before timings were told to be disturbed", async () => {
+    await tuning.run(MODES.fast, 60);
+    const journal = await readFile(tuning.journal, "utf8");
+    const before = journal
+      .replaceAll(/,"waited":[^,]+,"disturbed":\w+,"timings":\d+/g, "")
+      .replace(/"retime":true,/, "");
+    assert.doesNotMatch(before, /disturbed|retime/);
+    await writeFile(tuning.journal, before);
+    const { exitCode, stderr } = await tuning.run([...MODES.fast, "--resume"]);
+    assert.equal(exitCode, 0, stderr);
+    assert.equal((await tuning.records()).length, 150);
+  });
+
   it("has done nothing more once it has ended, and goes on with more trials", async () => {
     await tuning.run(MODES.fast);
     const before = await readFile(tuning.journal, "utf8");

@@ -41,6 +41,16 @@ describe("what tune prints", function () {
     assert.equal(stderr, "the scripted worker starts");
   });
 
+  it("says at the end how many timings other work disturbed, and of which programs with --verbose", async () => {
+    const disturbed = { FAMILYSEER_SCRIPT: JSON.stringify({ disturbsEvery: 4 }) };
+    const { stdout } = await run(await tuning("--verbose"), disturbed);
+    const [programs] = [stdout.match(/^ {2}task .*; disturbed by other work; timed 3 times$/gm)?.length];
+    const said = `${programs} of 40 timings were disturbed by other work on this machine; ${programs} were timed again.`;
+    assert.ok((programs ?? 0) > 2 && stdout.split("\n").at(-2) === said, stdout);
+    const quiet = await run(await tuning("--quiet"));
+    assert.doesNotMatch(quiet.stdout, /disturbed/);
+  });
+
   it("has the last table once, also where one is due after the last round", async () => {
     const { stdout } = await run(await tuning("--table-every", "1"));
     const rounds = stdout.match(/^round /gm)?.length;
