@@ -117,6 +117,16 @@ def test_what_an_origin_lacks_the_others_give_and_siblings_alone_give_fewer(look
     assert len(by_recipe(first, [], recipe(descent=8), 3)) == 3
 
 
+def test_a_round_that_falls_short_samples_at_random_once() -> None:
+    search = searches()[0]
+    efforts, sample = [], search.explorer.sample
+    search.explorer.sample = lambda effort: efforts.append(effort) or sample(effort)
+    assert len(by_recipe(search, [], recipe(random=1, evolution=1), 4)) == 4
+    assert [effort.generations for effort in efforts] == [1, 0]
+    assert len(by_recipe(search, [], recipe(evolution=1), 4)) == 4
+    assert [effort.generations for effort in efforts[2:]] == [1, 0]
+
+
 def test_a_model_expects_something_of_a_siblings_schedules_only_if_it_has_learnt(looked_at: list[TaskSearch]) -> None:
     first, second = looked_at
     assert expected_gain(second, first) == 0, "the sibling has no program to compare with"

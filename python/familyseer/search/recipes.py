@@ -87,8 +87,8 @@ def by_recipe(search: TaskSearch, donors: list[TaskSearch], recipe: Recipe, prog
         if count > 0:
             found[origin] = origins[origin]()
             taken += search.take(found[origin], min(count, programs - len(taken)), origin, lowered=True)
-    if EVOLUTION in found and len(taken) < programs:
-        found.setdefault(RANDOM, origins[RANDOM]())
+    if EVOLUTION in found and RANDOM not in found and len(taken) < programs:
+        found[RANDOM] = origins[RANDOM]()
     for origin, made in found.items():
         taken += search.take(made, programs - len(taken), origin, lowered=True)
     return taken
