@@ -10,7 +10,7 @@ import pytest
 import tvm
 from familyseer.ansor.fitting import fitted
 from familyseer.ansor.neighbours import UNROLL_GPU, neighbours
-from familyseer.ansor.steps import Stage, Steps, stages_of, state_of, steps_of
+from familyseer.ansor.steps import Replay, Stage, Steps, stages_of, state_of, steps_of
 from familyseer.gpu_limits import GPU_LIMITS
 from tvm import auto_scheduler, te, topi
 
@@ -23,11 +23,14 @@ needs_cuda = pytest.mark.skipif(
 
 @auto_scheduler.register_workload
 def schedules_convolution(kernel: int, size: int, channels: int, filters: int, then: str) -> list[te.Tensor]:
-    """A convolution, a bias, and what networks have after it; only the output of a structure is never inlined."""
+    """A convolution and what networks have after it; only the output of a structure is never inlined."""
     data = te.placeholder((1, size, size, channels), name="p0")
     weight = te.placeholder((kernel, kernel, channels, filters), name="p1")
     bias = te.placeholder((1, 1, 1, filters), name="p2")
-    sum_ = topi.add(topi.nn.conv2d_nhwc(data, weight, 1, kernel // 2, 1), bias)
+    convolved = topi.nn.conv2d_nhwc(data, weight, 1, kernel // 2, 1)
+    if then == "nothing":
+        return [data, weight, convolved]
+    sum_ = topi.add(convolved, bias)
     if then == "relu":
         return [data, weight, bias, topi.nn.relu(sum_)]
     if then == "residual":
@@ -63,12 +66,16 @@ def schedules_softmax(rows: int, columns: int) -> list[te.Tensor]:
 
 
 TASKS = {
+    "1x1 alone": (schedules_convolution, (1, 14, 64, 40, "nothing")),
+    "3x3 alone": (schedules_convolution, (3, 28, 16, 32, "nothing")),
     "1x1": (schedules_convolution, (1, 14, 48, 32, "bias")),
     "1x1 relu": (schedules_convolution, (1, 28, 24, 60, "relu")),
     "1x1 residual": (schedules_convolution, (1, 7, 96, 64, "residual")),
     "3x3 relu": (schedules_convolution, (3, 14, 16, 24, "relu")),
     "depthwise": (schedules_depthwise, (28, 36)),
     "depthwise small": (schedules_depthwise, (7, 96)),
+    "1x1 wide": (schedules_convolution, (1, 28, 24, 120, "residual")),
+    "1x1 wide alone": (schedules_convolution, (1, 28, 24, 120, "nothing")),
     "matmul": (schedules_matmul, (128, 96, 64)),
     "matmul other": (schedules_matmul, (60, 512, 100)),
     "sum": (schedules_sum, (8, 4096)),
@@ -89,7 +96,22 @@ PAIRS = (
     ("matmul", "matmul other"),
     ("sum", "sum other"),
 )
-GPU_PAIRS = (("matmul", "matmul other"), ("1x1", "1x1 relu"), ("3x3 relu", "1x1 residual"), ("1x1", "3x3 relu"))
+# A tiled stage that is the output itself, and one that is not: fused programs alone have a counterpart.
+FUSED_PAIRS = (
+    ("1x1 relu", "1x1 alone"),
+    ("1x1 alone", "1x1"),
+    ("1x1 alone", "1x1 residual"),
+    ("3x3 alone", "3x3 relu"),
+    ("3x3 relu", "3x3 alone"),
+)
+GPU_PAIRS = (
+    ("1x1 alone", "1x1 relu"),
+    ("1x1 relu", "1x1 alone"),
+    ("matmul", "matmul other"),
+    ("1x1", "1x1 relu"),
+    ("3x3 relu", "1x1 residual"),
+    ("1x1", "3x3 relu"),
+)
 
 
 @cache
@@ -117,6 +139,16 @@ def samples(name: str, target: str = CPU) -> list[Steps]:
 
 def splits(steps: Steps) -> list[list]:
     return [step for step in steps if step[0] == "SP"]
+
+
+def computes_the_tiles_at_the_output(name: str, steps: Steps) -> bool:
+    """Whether the stage that reduces is computed within the tiles of another: fused, as TVM calls it."""
+    replay = Replay(stages(name))
+    for step in steps:
+        if step[0] == "CA" and any(loop.reduction for loop in replay.loops[step[1]]):
+            return True
+        replay.apply(step)
+    return False
 
 
 def replaying(name: str, programs: list[Steps], target: str = CPU) -> list[Steps]:
@@ -178,6 +210,33 @@ def test_schedules_of_a_sibling_replay_with_tiles_that_divide_this_tasks_extents
         assert all(extent % prod(lengths) == 0 for _, _, _, extent, lengths, _ in splits(steps))
 
 
+@pytest.mark.parametrize(("donor", "recipient"), FUSED_PAIRS)
+def test_fused_schedules_fit_tasks_that_have_nothing_to_fuse_and_the_other_way_round(
+    donor: str, recipient: str
+) -> None:
+    made = [fitted(steps, stages(donor), stages(recipient)) for steps in samples(donor)]
+    fused = [steps for steps in samples(donor) if computes_the_tiles_at_the_output(donor, steps)]
+    assert fused and sum(map(bool, made)) == len(fused)
+    variants = [each for some in made for each in some]
+    assert len(replaying(recipient, variants)) == len(variants)
+    assert all(computes_the_tiles_at_the_output(recipient, each) for each in variants)
+    tvms = {tuple(step[1:4]) for steps in samples(recipient) for step in splits(steps)}
+    for steps in variants:
+        assert {tuple(step[1:4]) for step in splits(steps)} <= tvms
+        assert all(extent % prod(lengths) == 0 for _, _, _, extent, lengths, _ in splits(steps))
+
+
+def test_tile_sizes_stay_where_they_divide_in_another_dag() -> None:
+    """Every other extent but the channels': those stay."""
+    for donor, recipient in (("1x1 relu", "1x1 wide"), ("1x1 relu", "1x1 wide alone"), ("1x1 wide alone", "1x1 wide")):
+        fits = 0
+        for steps in samples(donor):
+            for variant in fitted(steps, stages(donor), stages(recipient))[:1]:
+                assert [step[4] for step in splits(variant)] == [step[4] for step in splits(steps)]
+                fits += 1
+        assert fits
+
+
 def test_the_nearest_tiles_come_first_then_those_below_and_above() -> None:
     donor, recipient = ((Stage("c", False, (extent,), 1),) for extent in (60, 36))
     made = fitted([["SP", 0, 0, 60, [3, 10], 1]], donor, recipient)
@@ -222,6 +281,7 @@ def test_numbers_follow_stages_and_steps_that_only_one_side_has() -> None:
 
 
 def test_what_has_no_counterpart_is_not_fitted() -> None:
+    assert fitted(samples("sum")[0], stages("sum"), stages("1x1")) == []
     assert fitted(samples("1x1")[0], stages("1x1"), stages("depthwise")) == []
     assert fitted(samples("softmax")[0], stages("softmax"), stages("sum")) == []
     donor = tuple(Stage(name, False, (64,), 1) for name in ("conv", "add", "out"))
@@ -286,9 +346,13 @@ def test_neighbours_have_other_unrolling_places_and_parallel_loops() -> None:
     ]
 
 
-@pytest.mark.parametrize(("donor", "recipient"), [("1x1 relu", "1x1 residual"), ("3x3 relu", "1x1"), PAIRS[-2]])
+@pytest.mark.parametrize(
+    ("donor", "recipient"),
+    [("1x1 relu", "1x1 residual"), ("3x3 relu", "1x1"), PAIRS[-2], *FUSED_PAIRS[:2]],
+)
 def test_fitted_programs_and_their_neighbours_compute_what_the_plain_program_does(donor: str, recipient: str) -> None:
-    steps = fitted(samples(donor)[0], stages(donor), stages(recipient))[0]
+    made = (fitted(each, stages(donor), stages(recipient)) for each in samples(donor))
+    steps = next(variants[0] for variants in made if variants)
     valid = replaying(recipient, neighbours(steps, stages(recipient)))
     for each in (steps, valid[0], valid[-1]):
         plain, scheduled = outputs(recipient, each)

@@ -17,11 +17,61 @@ from .steps import VECTORIZE, Replay, Stage, Step, Steps, distinct
 def fitted(steps: Steps, donor: Sequence[Stage], recipient: Sequence[Stage]) -> list[Steps]:
     """A donor's schedule on a recipient's DAG, in up to three variants: each tile size becomes the nearest fitting one,
     the nearest below, or the nearest above; [] where a stage that the schedule is about has no counterpart."""
+    if _reduces(recipient[-1]) and not _reduces(donor[-1]):
+        if not _fuses(steps, donor):
+            return []
+        cached = fitted(steps, donor, _with_cache(recipient))
+        return [[_cache_write(recipient), *_shifted(each, 1)] for each in cached]
+    if _reduces(donor[-1]) and not _reduces(recipient[-1]):
+        if not steps or steps[0][:2] != _cache_write(donor)[:2]:
+            return []
+        return fitted(_shifted(steps[1:], -1), _with_cache(donor), recipient)
     counterparts = _counterparts(donor, recipient)
     if counterparts is None:
         return []
     variants = (_translated(steps, donor, recipient, counterparts, rounding) for rounding in (nearest, below, above))
     return distinct(variant for variant in variants if variant is not None)
+
+
+def _reduces(stage: Stage) -> bool:
+    return stage.spatial < len(stage.extents)
+
+
+def _cache_write(stages: Sequence[Stage]) -> Step:
+    """What TVM does first of all with an output that reduces, to fuse its tiles as it does with one that is computed
+    from what reduces (TVM: RuleAddCacheWrite)."""
+    return ["CHW", len(stages) - 1, "local"]
+
+
+def _with_cache(stages: Sequence[Stage]) -> list[Stage]:
+    """The stages after that: the output is a stage after the one that reduces."""
+    last = stages[-1]
+    return [*stages, Stage(f"{last.name} output", False, last.extents[: last.spatial], last.spatial)]
+
+
+def _shifted(steps: Steps, by: int) -> Steps:
+    """Steps before which there are more or fewer others: theirs have other numbers."""
+    made: Steps = []
+    for step in steps:
+        if step[0] == "FSP":
+            made.append([*step[:3], step[3] + by, *step[4:]])
+        elif step[0] == "FFSP":
+            made.append([*step[:3], [source + by for source in step[3]], *step[4:]])
+        else:
+            made.append(step)
+    return made
+
+
+def _fuses(steps: Steps, stages: Sequence[Stage]) -> bool:
+    """Whether a stage that reduces is computed at the output, within its tiles."""
+    replay = Replay(stages)
+    for step in steps:
+        if step[0] == "CA":
+            stage, output = replay.keys[step[1]], replay.keys[step[2]]
+            if stage >= 0 and _reduces(stages[stage]) and output == len(stages) - 1:
+                return True
+        replay.apply(step)
+    return False
 
 
 def _counterparts(donor: Sequence[Stage], recipient: Sequence[Stage]) -> dict[int, int] | None:
