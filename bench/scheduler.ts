@@ -144,6 +144,7 @@ function scriptedJob(kind: Kind, taskCount: number, seed: number) {
     description: `task ${id}`,
     workloadKey: `["${id}"]`,
     structure: `${id}`,
+    tiledStage: `tiled stage ${id % 20}`,
     weight: 1 + draw(10),
     flops: Math.round(10 ** (6 + 3 * fraction())),
     coreOperation: `operation ${draw(10)}`,

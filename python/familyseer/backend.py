@@ -64,13 +64,16 @@ class Description:
     """A task in words and numbers (protocol, `extract`).
 
     `workload_key` is the same for the same computation, shapes and types; `structure`, a hash, is for other shapes,
-    too, as far as the tuner can say that. `core_operation` is by Relay's name, None for a task that computes nothing;
+    too, as far as the tuner can say that. `tiled_stage`, a hash, is the same where the stage that takes most of the
+    time, and that is tiled, computes the same, whatever comes before or after it; a kernel's extents count, and
+    strides; empty where no stage is. `core_operation` is by Relay's name, None for a task that computes nothing;
     tasks of one core operation form a family. `words` are for people. `flops` is how many a program does, 0 or less
     where that is not known. Tasks of equal `similarity_tags` are similar to TVM's scheduler.
     """
 
     workload_key: str
     structure: str
+    tiled_stage: str
     description: str
     core_operation: str | None
     words: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 
@@ -25,6 +26,8 @@ _PATTERNS = (
     (r"instance_norm", "nn.instance_norm"),
     (r"rms_norm", "nn.rms_norm"),
 )
+# Names of tensors and axes, not of functions.
+_NAME = re.compile(r"(?<![\w.\"])[A-Za-z_]\w*(?![\w.(\"])")
 _INJECTIVE = (("layout_trans", "layout_transform"), ("concat", "concatenate"), ("resize", "image.resize2d"))
 
 
@@ -83,3 +86,16 @@ def convolution_words(
         return None
     words = f"{word} {by(size)} {by(spatial)}"
     return words if "depthwise" in word else f"{words} -> {channels}"
+
+
+def stage_key(source: str, axes: Sequence[int], windows: Sequence[int], kind: str) -> str:
+    """A hash of what a stage computes, 16 hex digits: equal for stages that differ in names, and in the extents of
+    other axes than its windows', alone.
+
+    `source` is the expression of what it sums up, strides and dilations included, `axes` how many spatial and reduction
+    axes it has, `windows` the extents of those that share an index with another, as a kernel's do, and `kind` the
+    reducer and the type of the numbers.
+    """
+    names: dict[str, str] = {}
+    text = _NAME.sub(lambda match: names.setdefault(match[0], f"v{len(names)}"), source)
+    return hashlib.sha256(repr((text, tuple(axes), tuple(windows), kind)).encode()).hexdigest()[:16]

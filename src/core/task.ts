@@ -13,6 +13,8 @@ export interface Task {
   readonly workloadKey: string;
   /** A hash of what is computed: equal for tasks that differ in their shapes alone. */
   readonly structure: string;
+  /** A hash of what the stage computes that is tiled, kernel and strides included; left out where it is not known. */
+  readonly tiledStage?: string;
   /** How often the network runs the task. */
   readonly weight: number;
   /** Floating-point operations of one run; -1 where TVM could not count them. */

@@ -161,6 +161,7 @@ export function toTask(described: DescribedTask): Task {
     description: described.description,
     workloadKey: described.workload_key,
     structure: described.structure,
+    tiledStage: described.tiled_stage,
     weight: described.weight,
     flops: described.flops,
     coreOperation: described.core_operation,

@@ -460,6 +460,14 @@ export const OF_FAST = {
     default: DEFAULT_FAST_FLAGS.shareSchedules,
     decides: true,
   },
+  shareAcross: {
+    flag: "--no-share-across",
+    help: "fast mode that fits schedules only between tasks of one compute DAG",
+    group: "experiments",
+    default: DEFAULT_FAST_FLAGS.shareAcross,
+    before: null,
+    decides: true,
+  },
   descent: {
     flag: "--descent",
     help: "fast mode with moves of single tile sizes in every round (default: false)",

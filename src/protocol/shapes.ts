@@ -12,6 +12,7 @@ export const describedTask = z
   .object({
     workload_key: z.string(),
     structure: z.string(),
+    tiled_stage: z.string(),
     weight: z.number(),
     description: z.string(),
     core_operation: z.string().nullable(),

@@ -97,6 +97,7 @@ export class ScriptedOperations {
       tasks: this.#done.map((_, task) => ({
         workload_key: keyOf(task),
         structure: keyOf(task),
+        tiled_stage: "",
         weight: 1 + (task % 3),
         description: `task ${task}`,
         core_operation: FAMILIES[task] ?? `operation ${task % 10}`,

@@ -137,7 +137,7 @@ class Task:
 
     def describe(self) -> Description:
         return Description(
-            f"loop {self.extent}", "loop", "a loop", "loop", f"loop {self.extent}", float(self.extent), []
+            f"loop {self.extent}", "loop", "loop", "a loop", "loop", f"loop {self.extent}", float(self.extent), []
         )
 
     def explorer(self, model: Model, seed: int) -> Explorer:

@@ -44,7 +44,7 @@ class Task:
     flops: float
 
     def describe(self) -> Description:
-        return Description(self.name, "structure", "", FAMILY, "", self.flops, [])
+        return Description(self.name, "structure", "tiled stage", "", FAMILY, "", self.flops, [])
 
     def schedule(self, program: Program) -> Program:
         return program

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from math import prod
+from typing import TYPE_CHECKING, Any
 
-from ..core_operations import by, by_label, convolution_words, injective, pooling
+from ..core_operations import by, by_label, convolution_words, injective, pooling, stage_key
 
 if TYPE_CHECKING:
+    import tvm
     from tvm import auto_scheduler, te
 
 _REDUCERS = {"add": "sum", "max": "max", "min": "min", "mul": "prod", "argmax": "argmax", "argmin": "argmin"}
@@ -43,6 +45,49 @@ def task_words(dag: auto_scheduler.ComputeDAG) -> str:
     if inputs and inputs[0] != output:
         return f"{word} {by(inputs[0])} -> {by(output)}"
     return f"{word} {by(output)}"
+
+
+def tiled_stage(dag: auto_scheduler.ComputeDAG) -> str:
+    """A key of what the stage computes that takes most of a DAG's time, and that TVM tiles (core_operations.py,
+    `stage_key`); empty for a DAG that reduces nothing."""
+    reducing = [operation for operation in _compute_operations(dag) if len(operation.reduce_axis) > 0]
+    if not reducing:
+        return ""
+    operation = max(reducing, key=_iterations)
+    source = operation.body[0].source[0]
+    sharing = _sharing(source)
+    windows = [_extent(axis) for axis in operation.reduce_axis if str(axis.var.name) in sharing]
+    axes = [len(operation.axis), len(operation.reduce_axis)]
+    return stage_key(str(source), axes, windows, f"{_reducer(operation)} {operation.output(0).dtype}")
+
+
+def _iterations(operation: te.Operation) -> int:
+    return prod(max(1, _extent(axis)) for axis in (*operation.axis, *operation.reduce_axis))
+
+
+def _extent(axis: tvm.tir.IterVar) -> int:
+    return int(axis.dom.extent) if hasattr(axis.dom.extent, "value") else -1
+
+
+def _sharing(source: tvm.tir.PrimExpr) -> set[str]:
+    """The variables that share an index with another, such as those over a kernel."""
+    from tvm import tir
+
+    loads = [node for node in _nodes(source) if isinstance(node, tir.ProducerLoad)]
+    indices = (
+        {str(node.name) for node in _nodes(index) if isinstance(node, tir.Var)}
+        for load in loads
+        for index in load.indices
+    )
+    return {name for names in indices if len(names) > 1 for name in names}
+
+
+def _nodes(expression: tvm.tir.PrimExpr) -> list[Any]:
+    from tvm import tir
+
+    nodes: list[Any] = []
+    tir.stmt_functor.post_order_visit(expression, nodes.append)
+    return nodes
 
 
 def _compute_operations(dag: auto_scheduler.ComputeDAG) -> list[te.Operation]:

@@ -15,7 +15,7 @@ from ..errors import last_line
 from ..learning.draft import draft_scores
 from ..targets import on_cpu
 from . import features
-from .core_operation import core_operation, task_words
+from .core_operation import core_operation, task_words, tiled_stage
 from .explorer import SketchExplorer
 from .fitting import fitted
 from .neighbours import UNROLL_CPU, UNROLL_GPU, neighbours
@@ -61,6 +61,7 @@ class AnsorTask:
         return Description(
             self.search_task.workload_key,
             dag_hash(self.search_task.workload_key),
+            tiled_stage(dag),
             self.search_task.desc,
             core_operation(dag),
             task_words(dag),

@@ -197,6 +197,7 @@ def _describe(task: ms.TuneContext, weight: float) -> dict[str, Any]:
     return {
         "workload_key": found.workload_key,
         "structure": found.structure,
+        "tiled_stage": found.tiled_stage,
         "weight": weight,
         "description": found.description,
         "core_operation": found.core_operation,

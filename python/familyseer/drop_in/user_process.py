@@ -21,7 +21,7 @@ from tvm import auto_scheduler
 from tvm.auto_scheduler import task_scheduler as tvm_task_scheduler
 
 from .. import nvrtc
-from ..ansor.core_operation import core_operation
+from ..ansor.core_operation import core_operation, tiled_stage
 from ..ansor.dense import FAULT as DENSE_FAULT
 from ..ansor.records import read_records, usable_copy
 from ..ansor.results import FAILED_COST
@@ -340,6 +340,7 @@ def _describe(task: SearchTask, weight: float, tag: str | None) -> dict[str, Any
     return {
         "workload_key": task.workload_key,
         "structure": dag_hash(task.workload_key),
+        "tiled_stage": tiled_stage(task.compute_dag),
         "weight": weight,
         "description": task.desc,
         "core_operation": core_operation(task.compute_dag),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from math import prod
 from typing import TYPE_CHECKING, Any
 
-from ..core_operations import by, by_label, convolution_words, injective, pooling
+from ..core_operations import by, by_label, convolution_words, injective, pooling, stage_key
 from .tvm_names import Load, buffer_of
 
 if TYPE_CHECKING:
@@ -89,6 +90,25 @@ def structure(function: tvm.tirx.PrimFunc) -> str:
     return hashlib.sha256(_NAME.sub(renamed, text).encode()).hexdigest()[:32]
 
 
+def tiled_stage(function: tvm.tirx.PrimFunc) -> str:
+    """A key of what the block computes that takes most of a function's time, and that is tiled (core_operations.py,
+    `stage_key`); empty for a function that reduces nothing."""
+    reducing = [block for block in blocks_of(function) if _reduces(block)]
+    if not reducing:
+        return ""
+    block = max(reducing, key=lambda each: prod(max(1, extent) for extent, _reducing in _iterations(each)))
+    iterations = _iterations(block)
+    names = [str(each.var.name) for each in block.iter_vars]
+    indices = [_names(str(index.min)) & set(names) for region in block.reads for index in region.region]
+    sharing = {name for index in indices if len(index) > 1 for name in index}
+    windows = [extent for (extent, reducing), name in zip(iterations, names) if reducing and name in sharing]
+    reduced = sum(reducing for _extent, reducing in iterations)
+    # The last line of its script; those before say what buffers there are.
+    source = str(block.body).splitlines()[-1]
+    kind = str(buffer_of(block.writes[0]).dtype)
+    return stage_key(source, [len(iterations) - reduced, reduced], windows, kind)
+
+
 def _blocks(statement: Any) -> Iterator[s_tir.SBlock]:
     """Those within a statement, the outer ones first."""
     block = getattr(statement, "block", None)
@@ -125,13 +145,13 @@ def _channels_of_group(block: s_tir.SBlock) -> int:
 def _matmul(block: s_tir.SBlock) -> str:
     """A dense layer multiplies all its rows with one matrix; a batch has a matrix for each."""
     spatial = {str(each.var.name) for each in block.iter_vars if int(each.iter_type) != _REDUCING}
-    left, right = (_names(region) & spatial for region in block.reads)
+    left, right = (set().union(*(_names(str(each.min)) for each in read.region)) & spatial for read in block.reads)
     return "nn.batch_matmul" if left & right else "nn.dense"
 
 
-def _names(region: tvm.ir.TensorRegion) -> set[str]:
-    """The variables that a region's place depends on."""
-    return {name for extent in region.region for name in re.findall(r"[A-Za-z_]\w*", str(extent.min))}
+def _names(index: str) -> set[str]:
+    """The names in an expression."""
+    return set(re.findall(r"[A-Za-z_]\w*", index))
 
 
 def _pooling(blocks: list[s_tir.SBlock]) -> str | None:

@@ -12,7 +12,7 @@ from .. import cache
 from ..backend import Description
 from ..errors import RequestError, last_line
 from ..network_files import digests_of, is_file
-from .core_operation import core_operation, structure, task_words
+from .core_operation import core_operation, structure, task_words, tiled_stage
 from .networks import Network, build_network
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ def describe(task: ExtractedTask) -> Description:
     return Description(
         workload_key(task.module),
         structure(function),
+        tiled_stage(function),
         task.name,
         core_operation(function),
         task_words(function),

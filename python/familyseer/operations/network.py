@@ -45,6 +45,7 @@ def _described(task: Description, weight: int) -> messages.DescribedTask:
     return {
         "workload_key": task.workload_key,
         "structure": task.structure,
+        "tiled_stage": task.tiled_stage,
         "weight": weight,
         "description": task.description,
         "core_operation": task.core_operation,

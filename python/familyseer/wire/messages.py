@@ -229,6 +229,7 @@ class DescribedInput(TypedDict):
 class DescribedTask(TypedDict):
     workload_key: str
     structure: str
+    tiled_stage: str
     weight: float
     description: str
     core_operation: str | None

@@ -34,8 +34,10 @@ export class FamilyOutlook {
     work: readonly number[],
     /** Whether there are schedules of earlier jobs to fit. */
     readonly carriedOver: boolean,
+    /** Whether its tasks of other compute DAGs are siblings whose schedules count. */
+    across: boolean | null = true,
   ) {
-    this.likeness = new Likeness(members, tasks);
+    this.likeness = new Likeness(members, tasks, across);
     this.work = members.reduce((sum, id) => sum + (work[id] ?? 0), 0);
   }
 

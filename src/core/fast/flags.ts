@@ -2,6 +2,8 @@
 export interface FastFlags {
   /** Siblings' best schedules, tile sizes fitted, are candidates and join the evolution. */
   readonly shareSchedules?: boolean;
+  /** Siblings of other compute DAGs give their schedules, too; null: in the order of before this was a flag. */
+  readonly shareAcross?: boolean | null;
   /** Moves of single tile sizes from a task's best program are candidates. */
   readonly descent?: boolean;
   /** Before the model has learnt anything, an analytic estimate drops the hopeless of the random programs. */
@@ -34,6 +36,7 @@ export interface FastFlags {
 /** Descent took its programs from better ones in each of four runs. */
 export const DEFAULT_FAST_FLAGS: Required<FastFlags> = {
   shareSchedules: true,
+  shareAcross: true,
   descent: false,
   draft: true,
   foreseeByGain: true,

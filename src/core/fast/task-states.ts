@@ -41,7 +41,7 @@ export class TaskStates {
 
   /** @throws InvalidRequestError if a task is in no family. */
   constructor(options: CompleteFastOptions) {
-    const { tasks, leastCosts } = options;
+    const { tasks, leastCosts, shareAcross } = options;
     this.#tasks = tasks;
     this.#objective = options.objective;
     const families: Families = options.families ?? new Map(tasks.map((_, id) => [String(id), [id]]));
@@ -49,7 +49,7 @@ export class TaskStates {
     const states = new Map<number, TaskState>();
     for (const [name, ids] of families) {
       const carriedOver = options.shareSchedules && options.carriedOver.includes(name);
-      const family = new FamilyOutlook(name, ids, tasks, work, carriedOver);
+      const family = new FamilyOutlook(name, ids, tasks, work, carriedOver, shareAcross);
       for (const id of ids) {
         states.set(id, newState(family, work[id] ?? 0));
       }

@@ -36,13 +36,16 @@ EFFORT = Effort(population=24, generations=1)
 
 
 def convolution(
-    size: int, inputs: int, outputs: int, kernel: int = 1, clipped: bool = False, number: int = 0
+    size: int, inputs: int, outputs: int, kernel: int = 1, clipped: bool = False, alone: bool = False
 ) -> MetaTask:
-    """A convolution with bias; with `clipped` it has a block more."""
+    """A convolution with bias; with `clipped` it has a block more, `alone` it has not even the bias."""
     data = te.placeholder((1, size, size, inputs), name="data")
     weights = te.placeholder((kernel, kernel, inputs, outputs), name="weights")
     bias = te.placeholder((1, 1, 1, outputs), name="bias")
-    made = topi.add(topi.nn.conv2d_nhwc(data, weights, 1, kernel // 2, 1), bias)
+    convolved = topi.nn.conv2d_nhwc(data, weights, 1, kernel // 2, 1)
+    if alone:
+        return task_of([data, weights, convolved])
+    made = topi.add(convolved, bias)
     result = topi.clip(made, 0.0, 6.0) if clipped else made
     return task_of([data, weights, bias, result])
 
@@ -185,8 +188,9 @@ def test_a_key_is_the_same_in_every_process(donor: MetaTask, programs: list[Sche
         (convolution(28, 48, 24), [1, 28, 28, 24, 1, 1, 48]),
         (convolution(7, 80, 20, clipped=True), [1, 7, 7, 20, 1, 1, 80]),
         (convolution(15, 16, 10, kernel=3), [1, 15, 15, 10, 3, 3, 16]),
+        (convolution(10, 24, 40, alone=True), [1, 10, 10, 40, 1, 1, 24]),
     ],
-    ids=["other extents", "a block more", "another kernel"],
+    ids=["other extents", "a block more", "another kernel", "the tiled block alone"],
 )
 def test_a_siblings_schedules_become_valid_programs_of_other_extents(
     donor: MetaTask, programs: list[Schedule], recipient: MetaTask, extents: list[int]
@@ -200,13 +204,12 @@ def test_a_siblings_schedules_become_valid_programs_of_other_extents(
     assert [keys(recipient, each) for each in again] == [keys(recipient, each) for each in fitted[:3]]
 
 
-def test_a_program_with_a_block_more_fits_a_task_with_one_less(donor: MetaTask) -> None:
-    clipped = convolution(7, 80, 20, clipped=True)
-    assert all(
-        products(one) == [1, 14, 14, 64, 1, 1, 32]
-        for each in sampled(clipped)[:6]
-        for one in donor.fit(clipped.schedule(each))
-    )
+@pytest.mark.parametrize("sibling", [{"clipped": True}, {"alone": True}], ids=["a block more", "fewer blocks"])
+def test_a_program_with_other_blocks_around_the_tiled_one_fits(donor: MetaTask, sibling: dict[str, bool]) -> None:
+    other = convolution(7, 80, 20, **sibling)
+    fitted = [donor.fit(other.schedule(each)) for each in sampled(other)[:6]]
+    assert len(fitted) == 6 and all(fitted)
+    assert all(products(one) == [1, 14, 14, 64, 1, 1, 32] for some in fitted for one in some)
 
 
 def test_siblings_best_programs_are_near_the_best(donor: MetaTask) -> None:

@@ -12,7 +12,7 @@ import pytest
 import tvm
 from familyseer.errors import RequestError
 from familyseer.interpreter import environment
-from familyseer.metaschedule.core_operation import core_operation, structure, task_words
+from familyseer.metaschedule.core_operation import core_operation, structure, task_words, tiled_stage
 from familyseer.metaschedule.networks.network import Maker
 from familyseer.metaschedule.target import MetaTarget
 from familyseer.metaschedule.tasks import describe, extract, extract_tasks
@@ -96,6 +96,21 @@ def test_structures_are_the_same_for_other_extents_alone(target: MetaTarget) -> 
 
     assert convolution(14, 16, 1) == convolution(28, 32, 1)
     assert len({convolution(14, 16, 1), convolution(14, 16, 2), convolution(14, 16, 1, relu=True)}) == 3
+
+
+def test_the_tiled_stage_is_the_same_whatever_comes_after_it_and_for_other_extents(target: MetaTarget) -> None:
+    def stage(size: int = 14, channels: int = 16, kernel: int = 3, stride: int = 1, then: str = "") -> str:
+        def compute(x: relax.Var, w: relax.Var) -> relax.Expr:
+            y = op.nn.conv2d(x, w, strides=stride, padding=kernel // 2)
+            return {"": lambda: y, "relu": lambda: op.nn.relu(y), "clip": lambda: op.clip(y, 0, 6)}[then]()
+
+        return tiled_stage(function_of([(1, 8, size, size), (channels, 8, kernel, kernel)], compute, target))
+
+    same = {stage(), stage(size=28), stage(channels=48), stage(then="relu"), stage(then="clip")}
+    assert len(same) == 1 and "" not in same
+    others = {stage(kernel=1), stage(kernel=5), stage(stride=2), stage(kernel=1, stride=2)}
+    assert len(others) == 4 and not same & others
+    assert tiled_stage(function_of([(4, 8)], op.nn.relu, target)) == ""
 
 
 def test_what_is_said_of_tasks_is_the_same_in_every_process(target: MetaTarget) -> None:

@@ -13,11 +13,12 @@ import type { Task } from "../../../src/core/task.js";
 import { InvalidRequestError } from "../../../src/errors.js";
 import { randomJob } from "./random-job.js";
 
-function task(coreOperation: string, weight = 1, flops = 1e6, dag = "a"): Task {
+function task(coreOperation: string, weight = 1, flops = 1e6, dag = "a", tiledStage = ""): Task {
   return {
     description: "",
     workloadKey: `["${dag.repeat(32)}", 1]`,
     structure: dag,
+    tiledStage,
     weight,
     flops,
     coreOperation,
@@ -480,11 +481,67 @@ describe("origins", () => {
   });
 });
 
+describe("sharing across compute DAGs", () => {
+  const tasks = [task("nn.conv2d", 9), task("nn.conv2d", 3, 1e6, "b"), task("nn.conv2d", 1)];
+
+  it("lets tasks of other DAGs give their schedules unless it is turned off", async () => {
+    for (const [shareAcross, donors] of [
+      [true, [[], [0], [0, 1]]],
+      [false, [[], [], [0]]],
+    ] as const) {
+      const looks = await lookAtAll(scheduler(tasks, { shareAcross }), tasks);
+      assert.deepEqual(
+        looks.map(({ recipe }) => recipe.donors),
+        donors,
+      );
+    }
+  });
+});
+
 describe("likeness", () => {
   it("puts tasks of the same compute DAG first, then the nearest by FLOPs", () => {
     const tasks = [task("x", 1, 1e6, "b"), task("x", 1, 9e6), task("x", 1, 1e6), task("x", 1, 2e6), task("x", 1, 30e6)];
-    const likeness = new Likeness([0, 1, 2, 3, 4], tasks);
+    const likeness = new Likeness([0, 1, 2, 3, 4], tasks, null);
     assert.deepEqual([...likeness.near(3)], [2, 1, 4, 0]);
     assert.deepEqual([...likeness.near(0)], [4, 1, 3, 2]);
+    assert.deepEqual([...new Likeness([0, 1, 2, 3, 4], tasks).near(0)], [2, 3, 1, 4]);
+  });
+
+  it("puts tasks of other compute DAGs that tile the same next, then the rest", () => {
+    const tasks = [
+      task("x", 1, 4e6, "a", "1x1"),
+      task("x", 1, 4e6, "c", "3x3"),
+      task("x", 1, 2e6, "b", "1x1"),
+      task("x", 1, 5e6, "c", "1x1"),
+      task("x", 1, 90e6, "a", "1x1"),
+      task("x", 1, 3e6, "a", "3x3"),
+    ];
+    const members = [...tasks.keys()];
+    assert.deepEqual([...new Likeness(members, tasks).near(0)], [4, 3, 2, 5, 1]);
+    assert.deepEqual([...new Likeness(members, tasks, false).near(0)], [4, 5]);
+    // The order of other DAGs' hashes, from the task's own downwards, then upwards.
+    assert.deepEqual([...new Likeness(members, tasks, null).near(3)], [1, 2, 4, 0, 5]);
+  });
+
+  it("finds the nearest in a few steps, however many are alike", () => {
+    const tasks = Array.from({ length: 20_000 }, (_, id) => task("x", 1, 1e6 + id, `${id % 5000}`, `${id % 3}`));
+    const reads = { count: 0 };
+    const counted = new Proxy(tasks, {
+      get(target, key) {
+        reads.count += 1;
+        return Reflect.get(target, key);
+      },
+    });
+    const likeness = new Likeness([...tasks.keys()], counted);
+    reads.count = 0;
+    const near: number[] = [];
+    for (const other of likeness.near(10_000)) {
+      near.push(other);
+      if (near.length === 32) {
+        break;
+      }
+    }
+    assert.equal(new Set(near).size, 32);
+    assert.ok(reads.count < 1000, `${reads.count}`);
   });
 });
