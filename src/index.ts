@@ -36,6 +36,7 @@ export {
   evaluate,
   exportLibrary,
   type Latencies,
+  type RivalLatency,
   timeTuned,
 } from "./network/evaluate.js";
 export type { Dtype, NetworkInput } from "./network/inputs.js";
@@ -50,6 +51,7 @@ export {
   type TuneMode,
   type TuneOptions,
 } from "./options/options.js";
+export { RUNTIMES, type Runtime } from "./protocol/operations/against.js";
 export { type BestRecord, bestRecords } from "./records/best.js";
 export { logRecords, readLog } from "./records/log.js";
 export type { LogRecord } from "./records/record.js";

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from .learning.cost_model import TaskRecords, TrainingSettings
     from .measuring.program import Measured
+    from .networks.weights import NamedWeights
     from .targets import Checked, Measures
     from .wire import messages
 
@@ -254,7 +255,17 @@ class Task(Protocol):
         """The record of a program that was measured, or failed."""
 
 
-class Compiled(Protocol):
+class Runnable(Protocol):
+    """A network that can be run on the inputs it was made for: by TVM, or by another runtime (rivals/)."""
+
+    def outputs(self) -> list[NDArray[Any]]:
+        """What it computes, in the network's own order."""
+
+    def time(self, repeat: int, min_repeat_ms: int) -> list[float]:
+        """Seconds per run [repeat], each the mean of runs that take so many milliseconds."""
+
+
+class Compiled(Runnable, Protocol):
     """A network as TVM built it."""
 
     @property
@@ -264,9 +275,6 @@ class Compiled(Protocol):
     def export(self, file: str) -> None:
         """Writes it as a library that plain TVM loads; the file appears whole or not at all. Raises RequestError for
         what `Backend.check_library` refuses, and what cannot be linked."""
-
-    def time(self, repeat: int, min_repeat_ms: int) -> list[float]:
-        """Seconds per run [repeat], each the mean of runs that take so many milliseconds."""
 
 
 class Network(Protocol):
@@ -305,6 +313,9 @@ class Network(Protocol):
         Runs small programs for about a second on the calling thread, which TVM has been told its CPUs on; `threads`: as
         in `Question`.
         """
+
+    def given(self) -> tuple[dict[str, NDArray[Any]], NamedWeights]:
+        """What `compile` gives the network: the inputs that it is run on, in its own order, and its weights."""
 
     def compile(self, records: Sequence[OwnRecord] | None) -> Compiled:
         """Builds the network; with records, each task by its best one. Raises RequestError for what TVM cannot

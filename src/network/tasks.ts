@@ -2,6 +2,7 @@ import { join, resolve } from "node:path";
 import { execa } from "execa";
 import type { Task } from "../core/task.js";
 import { InvalidRequestError } from "../errors.js";
+import type { Runtime } from "../protocol/operations/against.js";
 import { type DescribedInput, extract } from "../protocol/operations/extract.js";
 import type { Params, Result } from "../protocol/operations/index.js";
 import type { DescribedTask } from "../protocol/shapes.js";
@@ -19,6 +20,12 @@ export interface NetworkOptions extends ThreadsOptions {
   readonly layout: string;
   /** Of a network from a file: what the file leaves open of its inputs. */
   readonly inputs?: readonly NetworkInput[] | undefined;
+}
+
+/** What else is asked of a network. */
+interface Checked {
+  readonly export?: string | undefined;
+  readonly against?: readonly Runtime[] | undefined;
 }
 
 /** A task of a network. */
@@ -43,15 +50,15 @@ export interface ExtractedTasks {
 }
 
 /**
- * Refuses what a job on a network cannot begin with, before anything is asked for or made: a network that there is not, and a
- * file that no library can be written to.
+ * Refuses what a job on a network cannot begin with, before anything is asked for or made: a network that there is not, a file
+ * that no library can be written to, and runtimes that cannot run the network.
  */
 export async function checkNetwork(
   worker: Worker,
-  { model, batch, layout, export: file }: Omit<NetworkOptions, "target"> & { readonly export?: string | undefined },
+  { model, batch, layout, export: file, against = [] }: Omit<NetworkOptions, "target"> & Checked,
 ): Promise<void> {
   const library = file === undefined ? null : resolve(file);
-  await worker.request("check", { model, batch, layout, library });
+  await worker.request("check", { model, batch, layout, library, against: [...against] });
 }
 
 /**

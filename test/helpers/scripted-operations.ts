@@ -57,6 +57,8 @@ export class ScriptedOperations {
   readonly #done: number[];
   readonly #origins = new Map<number, Origin>();
   #candidates = 0;
+  #modules = 0;
+  #timed = 0;
 
   constructor(script: Script) {
     this.#script = {
@@ -181,6 +183,14 @@ export class ScriptedOperations {
     learn: ({ task }) => ({ records: this.#doneOf(task) }),
     foresee: ({ task, siblings }) => ({ gains: siblings.map((each) => scripted(task, each, this.#doneOf(each))) }),
     save: () => ({ models: [] }),
+    compile: () => ({ module: this.#modules++, notices: [] }),
+    against: () => ({ module: this.#modules++, version: "1.0" }),
+    compare: ({ other }) => (other === 0 ? { difference: 0.005, largest: 8 } : { difference: null, largest: null }),
+    // Each takes a second longer than the one before, so that it tells when it was.
+    evaluate: () => {
+      this.#timed += 1;
+      return { seconds: [this.#timed], waited: 0.25 };
+    },
   };
 
   get #ofDatabase(): boolean {

@@ -16,6 +16,7 @@ from familyseer.errors import RequestError
 from familyseer.learning.cost_model import BoundedModel, TaskRecords, TrainingSettings
 from familyseer.measuring.failures import Failure
 from familyseer.measuring.program import Measured
+from familyseer.networks.weights import NamedWeights
 from numpy.typing import NDArray
 
 TARGET = "scripted"
@@ -202,6 +203,9 @@ class Compiled:
     def export(self, file: str) -> None:
         Path(file).write_text(f"{self.seconds}")
 
+    def outputs(self) -> list[NDArray[Any]]:
+        return [np.array(self.seconds)]
+
     def time(self, repeat: int, min_repeat_ms: int) -> list[float]:
         return [self.seconds] * repeat
 
@@ -231,6 +235,9 @@ class Network:
 
     def least_seconds(self, threads: int | None) -> list[float] | None:
         return None
+
+    def given(self) -> tuple[dict[str, NDArray[Any]], NamedWeights]:
+        return {}, NamedWeights({}, outputs_first=True)
 
     def compile(self, records: Sequence[ScriptedRecord] | None) -> Compiled:
         best = dict.fromkeys(range(len(EXTENTS)), 1.0)

@@ -14,6 +14,7 @@ const cases: readonly [args: string, answer: RegExp][] = [
   ["tune-network-x86 --pre-tuned tuning", /Did you mean --pre_tuned\?/],
   ["tune-network-x86 --batch 2", /Did you mean --batch_size\?/],
   ["tune --mode fsat", /'fsat' is invalid\. Allowed choices are reference, fast\. Did you mean fast\?/],
+  ["evaluate --against onxruntime", /Allowed choices are onnxruntime\. Did you mean onnxruntime\?/],
   ["tasks --layout NWHC", /Did you mean NHWC\?/],
   ["doctor --channel zmq", /Did you mean zeromq\?/],
   ["experiment trainning", /Unknown experiment: trainning\. Did you mean training\?/],

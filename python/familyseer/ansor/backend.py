@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import fastjsonschema
 
 from ..errors import RequestError
+from ..networks.weights import NamedWeights
 from ..targets import KINDS, check_target
 from .networks import asked_inputs, build_network, check_network
 from .target import parse_target
 
 if TYPE_CHECKING:
     import tvm
+    from numpy.typing import NDArray
 
     from ..backend import ModelPlan, Question
     from ..learning.cost_model import TrainingSettings
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from ..targets import Checked, Measures
     from .cost_model import CostModel
     from .latency import CompiledNetwork
+    from .networks import Network
     from .records import Record
     from .task import AnsorTask, Schedule
     from .tasks import TaskList
@@ -150,9 +153,18 @@ class AnsorNetwork:
             return None
         return [least_seconds(task.compute_dag, machine) for task in self._found.tasks]
 
+    def given(self) -> tuple[dict[str, NDArray[Any]], NamedWeights]:
+        network = self._build()
+        # What several names have stays one array.
+        arrays = {id(each): each.numpy() for each in network.weights.values()}
+        weights = {name: arrays[id(each)] for name, each in network.weights.items()}
+        return network.inputs, NamedWeights(weights, outputs_first=True)
+
     def compile(self, records: Sequence[Record] | None) -> CompiledNetwork:
         from .latency import compile_network
 
+        return compile_network(self._build(), self._question.target, records)
+
+    def _build(self) -> Network:
         asked = self._question
-        network = build_network(asked.model, asked.batch, asked.layout, asked_inputs(asked.inputs))
-        return compile_network(network, asked.target, records)
+        return build_network(asked.model, asked.batch, asked.layout, asked_inputs(asked.inputs))

@@ -64,6 +64,11 @@ class CompiledNetwork:
     def export(self, file: str) -> None:
         export_library(self.library, file, str(self.target))
 
+    def outputs(self) -> list[NDArray[Any]]:
+        on = self.on_device
+        on.module[on.run](*on.arguments)
+        return [on.module["get_output"](number).numpy() for number in range(on.module["get_num_outputs"]())]
+
     def time(self, repeat: int, min_repeat_ms: int) -> list[float]:
         return time_network(self, repeat, min_repeat_ms)
 

@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 # How often to ask for a turn that another has.
@@ -23,7 +24,7 @@ _ASKED_SECONDS = 1.0
 
 
 class Turns:
-    """What one job takes turns at. Nothing here waits."""
+    """What one job takes turns at. Nothing here waits but `waited_for`."""
 
     def __init__(self, folder: Path | None = None, patience: float = _PATIENCE_SECONDS) -> None:
         # Not the folder of temporary files, which may be another for each job.
@@ -56,6 +57,17 @@ class Turns:
         turn.leave_queue()
         self._waited[device] = self._waited.get(device, 0.0) + waited
         return True
+
+    @contextlib.contextmanager
+    def waited_for(self, device: str | None) -> Iterator[float]:
+        """Waits for a turn, which is given back at the end; gives the seconds that it was waited for."""
+        begun = time.monotonic()
+        while not self.take(device):
+            time.sleep(ASK_SECONDS)
+        try:
+            yield time.monotonic() - begun
+        finally:
+            self.give_back(device)
 
     def give_back(self, device: str | None) -> None:
         """The program has been timed."""

@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ..networks.weights import NamedWeights
+
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ..backend import ModelPlan, Question, Workloads
     from ..learning.cost_model import TrainingSettings
     from ..log_lines import LogPart
     from ..targets import Checked, Measures
     from .cost_model import CostModel
     from .latency import CompiledNetwork
+    from .networks import Network
     from .records import Record
     from .target import MetaTarget
     from .task import MetaTask, Schedule
@@ -111,10 +116,19 @@ class MetaScheduleNetwork:
 
         return least_seconds(self._found.tasks, self._question.target, threads)
 
+    def given(self) -> tuple[dict[str, NDArray[Any]], NamedWeights]:
+        network = self._build()
+        names = [str(each.name) for each in network.module["main"].params]
+        weights = dict(zip(names[len(network.inputs()) :], network.weights))
+        return network.examples(), NamedWeights(weights, outputs_first=False)
+
     def compile(self, records: Sequence[Record] | None) -> CompiledNetwork:
         from .latency import compile_network
+
+        return compile_network(self._build(), self._question.target, records)
+
+    def _build(self) -> Network:
         from .networks import build_network
 
         asked = self._question
-        network = build_network(asked.model, asked.batch, asked.layout, asked.inputs)
-        return compile_network(network, asked.target, records)
+        return build_network(asked.model, asked.batch, asked.layout, asked.inputs)

@@ -14,7 +14,6 @@ from tvm.s_tir import meta_schedule
 
 from .. import tvm_names
 from ..errors import RequestError, last_line
-from ..example_inputs import example_input
 from ..library import export_library
 from ..measuring.run import device_kind
 from . import intrinsics
@@ -51,6 +50,10 @@ class CompiledNetwork:
     def run(self) -> Any:
         """The network's output, or outputs, on the device."""
         return self.on_device.machine["main"](*self.on_device.arguments)
+
+    def outputs(self) -> list[NDArray[Any]]:
+        made = self.run()
+        return [made.numpy()] if hasattr(made, "numpy") else [each.numpy() for each in made]
 
     def _seconds_of_a_run(self) -> float:
         begun = time.perf_counter()
@@ -97,8 +100,7 @@ def compile_network(network: Network, target: MetaTarget, records: Sequence[Reco
         raise RequestError(
             f"TVM cannot compile the network{how} for the target {target}: {last_line(error)}"
         ) from error
-    inputs = [example_input(tuple(each["shape"]), each["dtype"]) for each in network.described_inputs()]
-    return CompiledNetwork(built, target, inputs, notices)
+    return CompiledNetwork(built, target, list(network.examples().values()), notices)
 
 
 def best_of(records: Sequence[Record]) -> meta_schedule.database.MemoryDatabase:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,15 @@ from ..example_inputs import SEED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class NamedWeights:
+    """The weights of a network by name, as a tuner's TVM has them. Of a dense layer they are outputs x inputs, or the
+    other way round; of a convolution as its layout and TVM have them."""
+
+    arrays: dict[str, NDArray[Any]]
+    outputs_first: bool
 
 
 def draw_weights(shapes: dict[str, tuple[int, ...]]) -> dict[str, NDArray[Any]]:

@@ -35,6 +35,8 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "save": search.save,
     "keep": search.keep,
     "compile": compiled.compile_network,
+    "against": compiled.against,
+    "compare": compiled.compare,
     "export": compiled.export,
     "evaluate": compiled.evaluate,
 }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, cast
 
 from ..errors import RequestError
+from ..measuring.turns import Turns
+from ..rivals.rival import Rival
 
 if TYPE_CHECKING:
-    from ..backend import Backend, Compiled, Network, Record, Target
+    from ..backend import Backend, Compiled, Network, Record, Runnable, Target
     from ..measuring.engine import Engine
     from ..search.earlier_jobs import Recalled
     from ..search.search import Search
@@ -31,7 +33,8 @@ class Job:
     """Of earlier jobs, by family."""
     search: Search | None = None
     engine: Engine | SimulatedEngine | None = None
-    modules: list[Compiled] = field(default_factory=list)
+    modules: list[Runnable] = field(default_factory=list)
+    turns: Turns = field(default_factory=Turns)
 
     def extracted(self, wanted: str, what: str = "are no tasks") -> Network:
         """The network; raises RequestError where `wanted`, an operation, comes before `extract`."""
@@ -49,10 +52,16 @@ class Job:
                 raise RequestError(f"There is no task {task}. Expected one that register gave a cost model: {known}.")
         return self.search
 
-    def compiled(self, module: int) -> Compiled:
+    def module(self, module: int) -> Runnable:
         if module >= len(self.modules):
-            raise RequestError(f"There is no module {module}. Expected a number that compile returned.")
+            raise RequestError(f"There is no module {module}. Expected a number that compile or against returned.")
         return self.modules[module]
+
+    def compiled(self, module: int) -> Compiled:
+        compiled = self.module(module)
+        if isinstance(compiled, Rival):
+            raise RequestError(f"Module {module} is another runtime's. Expected a number that compile returned.")
+        return cast("Compiled", compiled)
 
     def on_threads(self, run: Callable[..., Any], *arguments: Any) -> Any:
         """Runs programs on the threads that were asked for; where none were, on as many as TVM chooses."""
@@ -61,5 +70,9 @@ class Job:
         return run(*arguments) if self.threads is None else run_on(cpus_for(self.threads), run, *arguments)
 
     def close(self) -> None:
+        for module in self.modules:
+            if isinstance(module, Rival):
+                module.close()
+        self.turns.close()
         if self.search is not None:
             self.search.close()

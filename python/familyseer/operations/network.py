@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import descriptions
 from ..backend import Description, Question
+from ..rivals import check_rival
 from ..targets import Checked
 
 if TYPE_CHECKING:
@@ -14,8 +15,12 @@ if TYPE_CHECKING:
     from .job import Job
 
 
-def check(job: Job, model: str, batch: int, layout: str, library: str | None) -> messages.CheckResult:
+def check(
+    job: Job, model: str, batch: int, layout: str, library: str | None, against: list[str]
+) -> messages.CheckResult:
     job.backend.check_network(model, batch, layout)
+    for runtime in against:
+        check_rival(runtime, model)
     if library is not None:
         job.backend.check_library(library)
     return {}

@@ -45,6 +45,8 @@ OperationName = Literal[
     "keep",
     "devices",
     "compile",
+    "against",
+    "compare",
     "export",
     "evaluate",
     "describe",
@@ -183,6 +185,7 @@ class CheckParams(TypedDict):
     batch: int
     layout: str
     library: str | None
+    against: list[Literal["onnxruntime"]]
 
 
 class CheckResult(TypedDict):
@@ -552,6 +555,28 @@ class CompileResult(TypedDict):
     notices: list[str]
 
 
+class AgainstParams(TypedDict):
+    runtime: Literal["onnxruntime"]
+    model: str
+    batch: int
+    layout: str
+
+
+class AgainstResult(TypedDict):
+    module: int
+    version: str
+
+
+class CompareParams(TypedDict):
+    module: int
+    other: int
+
+
+class CompareResult(TypedDict):
+    difference: float | None
+    largest: float | None
+
+
 class ExportParams(TypedDict):
     module: int
     library: str
@@ -569,6 +594,7 @@ class EvaluateParams(TypedDict):
 
 class EvaluateResult(TypedDict):
     seconds: list[float]
+    waited: float
 
 
 class DescribeParams(TypedDict):

@@ -1,7 +1,9 @@
 import type { z } from "zod";
+import { against } from "./against.js";
 import { bounds } from "./bounds.js";
 import { capacity } from "./capacity.js";
 import { check } from "./check.js";
+import { compare } from "./compare.js";
 import { compile } from "./compile.js";
 import { devices } from "./devices.js";
 import { evaluate } from "./evaluate.js";
@@ -49,6 +51,8 @@ export const workerOperations = {
   keep,
   devices,
   compile,
+  against,
+  compare,
   export: exportLibrary,
   evaluate,
 } as const;

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ...example_inputs import example_input
 from ...networks.weights import draw_weights
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ class Network:
         return [
             {"name": str(each.name), "shape": list(shape_of(each)), "dtype": dtype_of(each)} for each in self.inputs()
         ]
+
+    def examples(self) -> dict[str, NDArray[Any]]:
+        """What it is run on, by name, in the order of the inputs."""
+        return {each["name"]: example_input(tuple(each["shape"]), each["dtype"]) for each in self.described_inputs()}
 
 
 class Maker:
