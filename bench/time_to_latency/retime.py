@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
+from familyseer.measuring.cpus import find_threads
 from familyseer.measuring.engine import Engine, EngineSettings
 from familyseer.measuring.program import Program
 from familyseer.measuring.run import Timing
@@ -79,7 +80,7 @@ def retime(
             missing = wanted({program for program, cost in costs.items() if cost is None}) - costs.keys()
             if not missing:
                 return costs
-            engine = engine or Engine(EngineSettings(build_timeout=BUILD_SECONDS), preload=preload)
+            engine = engine or Engine(_settings(), preload=preload)
             programs = {program: measurable(program) for program in missing}
             for index in range(PASSES):
                 _pass(engine, session, index, programs, seed, lock)
@@ -109,6 +110,12 @@ def _pass(
                 times[program] = list(measured.costs) if measured.failure is None else None
         session.save()
         print(f"seed {seed}, pass {index + 1} of {PASSES}: {begin + len(batch)} of {len(left)} programs", flush=True)
+
+
+def _settings() -> EngineSettings:
+    """Each thread stays on a CPU of its own. Where TVM chooses, its first thread may share another's: in some processes
+    programs of some microseconds take two or three times as long then."""
+    return EngineSettings(build_timeout=BUILD_SECONDS, threads=find_threads().count)
 
 
 def _cost(passes: list[list[float] | None]) -> float | None:
