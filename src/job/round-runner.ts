@@ -181,7 +181,8 @@ export class RoundRunner {
   /** Up to `programs` candidates, those found ahead first; none if the search space is exhausted. */
   async #propose(task: number, programs: number, recipe: Recipe | null): Promise<Result<"propose">> {
     const { workers } = this.#job;
-    const ahead = this.#foundAhead.get(task)?.splice(0, programs) ?? [];
+    // A foresee round is to try the siblings' schedules; what was found ahead is of other origins, and waits for another round.
+    const ahead = recipe && isOfSiblingsAlone(recipe) ? [] : (this.#foundAhead.get(task)?.splice(0, programs) ?? []);
     if (ahead.length === programs) {
       return { candidates: ahead, refusal: null };
     }
@@ -225,6 +226,10 @@ export class RoundRunner {
     this.#foundAhead.set(task, [...candidates, ...(this.#foundAhead.get(task) ?? [])]);
     await workers.of(task).request("prepare", { task, candidates });
   }
+}
+
+function isOfSiblingsAlone({ programs }: Recipe): boolean {
+  return ORIGINS.every((origin) => origin === "sibling" || programs[origin] === 0);
 }
 
 /** Of a recipe what is left when some of its programs are measured. */

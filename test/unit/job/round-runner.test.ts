@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
+import { noPrograms } from "../../../src/core/fast/recipe.js";
 import { NOTHING_BEGUN } from "../../../src/job/resume.js";
 import { RoundRunner, type RoundsOfJob } from "../../../src/job/round-runner.js";
 import type { TuneOptions } from "../../../src/options/options.js";
@@ -69,6 +70,20 @@ describe("a worker that has nothing to do with a round", () => {
     await runner.run({ ...ROUND, task: 3 }, NOTHING_BEGUN);
     const again = ["propose 3", "prepare 3"];
     assert.deepEqual(ofTasks.toSorted(), ["measure 3", "review 3", "learn 3", ...again].toSorted(), "2 is found");
+  });
+
+  it("finds nothing for a foresee round, which tries the siblings' schedules alone", async () => {
+    const { runner, ofTasks, training } = rounds({ overlap: true }, [3, 2]);
+    training.resolve({ records: 1 });
+    await runner.run({ ...ROUND, task: 0 }, NOTHING_BEGUN);
+    ofTasks.length = 0;
+    const programs = { ...noPrograms(), sibling: 1 };
+    const recipe = { programs, donors: [1], population: 64, generations: 2, draft: true };
+    await runner.run({ ...ROUND, task: 3, recipe }, NOTHING_BEGUN);
+    assert.ok(ofTasks.includes("propose 3"), "what was found ahead waits");
+    ofTasks.length = 0;
+    await runner.run({ ...ROUND, task: 3 }, NOTHING_BEGUN);
+    assert.ok(!ofTasks.slice(0, ofTasks.indexOf("measure 3")).includes("propose 3"), "for the task's next round");
   });
 
   it("does not where that would disturb", async () => {
