@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { stat } from "node:fs/promises";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import type { Families } from "../core/families.js";
 import type { SearchPolicy } from "../core/search-policy.js";
@@ -29,7 +30,7 @@ interface Asking {
   readonly threads: number | null;
 }
 
-/** The part of a library that is for one tuner, TVM, target, threads and key of devices; files there say for what they are. */
+/** The part of a library that is for one tuner, TVM, target, processor, threads and key of devices; files there say for what they are. */
 interface Shelf {
   readonly folder: string;
   readonly made_for: string;
@@ -117,7 +118,9 @@ async function shelfFor({ options, policy, workers, target, threads }: Asking): 
     throw new InvalidRequestError(`The library ${folder} is a file. Expected a folder, which may be new.`);
   }
   const { tuner, tvmVersion: tvm } = workers.first;
-  const madeFor = JSON.stringify({ format: FORMAT, tuner, tvm, target, threads, device: deviceKey ?? null });
+  // A home folder may be shared by machines, and a target need not name the processor.
+  const cpu = threads === null ? null : (cpus()[0]?.model ?? null);
+  const madeFor = JSON.stringify({ format: FORMAT, tuner, tvm, target, cpu, threads, device: deviceKey ?? null });
   const digest = createHash("sha256").update(madeFor).digest("hex").slice(0, 16);
   return { folder: join(folder, `${tuner}-${digest}`), made_for: madeFor };
 }

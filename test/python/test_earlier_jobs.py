@@ -14,6 +14,7 @@ import pytest
 from familyseer import cache
 from familyseer.backend import Description
 from familyseer.learning.cost_model import TaskRecords
+from familyseer.search.carried import Carried
 from familyseer.search.earlier_jobs import (
     LEAST_RECORDS,
     MOST_RECORDS,
@@ -21,6 +22,7 @@ from familyseer.search.earlier_jobs import (
     RECORDS_OF_TASK,
     TASKS,
     EarlierJobs,
+    nearest,
 )
 from scripted_backend import Program, Scripted
 
@@ -107,6 +109,27 @@ def test_a_task_that_is_tuned_again_keeps_the_best_of_both_and_its_job_while_not
     assert recalled.jobs == ["c"]
     assert [task.schedules for task in recalled.tasks] == [((0, 50), (2, 100), (1, 200))]
     assert recall(tmp_path, jobs=["a"]).tasks == [], "a job that goes on does not meet what was found since"
+
+
+def test_a_task_is_given_the_schedules_of_its_own_structure_first_then_of_its_tiled_stage() -> None:
+    def carried(key: str, structure: str, tiled_stage: str, flops: float = 1e6) -> Carried:
+        return Carried(FAMILY, (), structure, tiled_stage, flops, key)
+
+    others = [
+        carried("other", "other", "other"),
+        carried("no tiled stage", "other", ""),
+        carried("far", "structure", "tiled stage", 1e9),
+        carried("same tiled stage", "other", "tiled stage"),
+        carried("same", "structure", "tiled stage"),
+    ]
+    wanted = Task("wanted", 1e6).describe()
+    assert [each.key for each in nearest(wanted, others)] == [
+        "same",
+        "same tiled stage",
+        "other",
+        "no tiled stage",
+        "far",
+    ]
 
 
 def test_what_is_kept_and_what_is_given_is_bounded(tmp_path: Path) -> None:

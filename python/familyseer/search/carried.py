@@ -45,6 +45,7 @@ class Carried:
     schedules: tuple[Schedule, ...]
     # By which it is more or less alike to another (backend.py, `Description`), and its workload's key.
     structure: str = ""
+    tiled_stage: str = ""
     flops: float = 0.0
     key: str = ""
 

@@ -18,7 +18,7 @@ import json
 import re
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 from typing import TYPE_CHECKING, Any
 
@@ -43,15 +43,18 @@ RECORDS_OF_TASK = 32
 NEAREST = 6
 MOST_RECORDS = 1_000
 LEAST_RECORDS = 32
-# How far tasks of different structure are apart, in factors of e of FLOPs.
+# How far tasks of another structure are apart, and more where their tiled stage computes something else, in factors of
+# e of FLOPs.
 _OTHER_STRUCTURE = 1.0
+_OTHER_TILED_STAGE = 2.0
 _TASK = {
     "type": "object",
-    "required": ["job", "key", "structure", "flops", "programs"],
+    "required": ["job", "key", "structure", "tiled_stage", "flops", "programs"],
     "properties": {
         "job": {"type": "string"},
         "key": {"type": "string"},
         "structure": {"type": "string"},
+        "tiled_stage": {"type": "string"},
         "flops": {"type": "number"},
         "programs": {
             "type": "array",
@@ -108,7 +111,7 @@ class Recalled:
 
 def nearest(task: Description, carried: Sequence[Carried]) -> list[Carried]:
     """The most alike to a task, of which alone it is given schedules."""
-    return sorted(carried, key=lambda each: _distance(task.structure, task.flops, each.structure, each.flops))[:NEAREST]
+    return sorted(carried, key=lambda each: _distance(task, each))[:NEAREST]
 
 
 class EarlierJobs:
@@ -125,12 +128,9 @@ class EarlierJobs:
         """What is near to the tasks that are wanted; with `jobs` only what these left."""
         found = [task for task in self._tasks(family, backend) if jobs is None or task["job"] in jobs]
         tasks = [
-            Carried(
-                family,
-                tuple(schedule for each in task["programs"] for schedule in backend.unpack(each["schedule"])),
-                task["structure"],
-                task["flops"],
-                task["key"],
+            replace(
+                _likeness(task, family),
+                schedules=tuple(schedule for each in task["programs"] for schedule in backend.unpack(each["schedule"])),
             )
             for task in found
         ]
@@ -271,6 +271,7 @@ def _entry(search: TaskSearch, job: str, backend: Backend) -> dict[str, Any]:
         "job": job,
         "key": task.workload_key,
         "structure": task.structure,
+        "tiled_stage": task.tiled_stage,
         "flops": task.flops,
         "programs": [
             {"seconds": seconds, "schedule": backend.pack([search.task.schedule(program)])} for seconds, program in best
@@ -291,17 +292,22 @@ def _most_useful(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     since the other says nearly the same."""
     kept = list(tasks)
     while len(kept) > TASKS:
-        pairs = ((_apart(one, other), place) for place, one in enumerate(kept) for other in kept[place + 1 :])
+        alike = [_likeness(task) for task in kept]
+        pairs = ((_distance(one, other), place) for place, one in enumerate(alike) for other in alike[place + 1 :])
         del kept[min(pairs)[1]]
     return kept
 
 
-def _apart(one: dict[str, Any], other: dict[str, Any]) -> float:
-    return _distance(one["structure"], one["flops"], other["structure"], other["flops"])
+def _likeness(task: dict[str, Any], family: str = "") -> Carried:
+    """A task without its schedules."""
+    return Carried(family, (), task["structure"], task["tiled_stage"], task["flops"], task["key"])
 
 
-def _distance(structure: str, flops: float, other: str, of_other: float) -> float:
-    return (0 if structure == other else _OTHER_STRUCTURE) + abs(log(max(1.0, flops)) - log(max(1.0, of_other)))
+def _distance(one: Description | Carried, other: Description | Carried) -> float:
+    apart = abs(log(max(1.0, one.flops)) - log(max(1.0, other.flops)))
+    if one.structure == other.structure:
+        return apart
+    return apart + (_OTHER_STRUCTURE if one.tiled_stage == other.tiled_stage != "" else _OTHER_TILED_STAGE)
 
 
 def _some_of(records: TaskRecords) -> TaskRecords:

@@ -133,7 +133,8 @@ def _evolved(search: TaskSearch, fitting: list[Program], recipe: Recipe, count: 
     """Evolved from random programs, the best measured ones and the schedules of siblings and earlier jobs."""
     population = search.explorer.sample(recipe.effort)
     best = search.best(int(search.settings.use_measured_ratio * recipe.population))
-    start = [*population, *best, *fitting]
+    # More of the fitted ones than that would take a small evolution longer than they are worth to it.
+    start = [*population, *best, *fitting[: recipe.population // 2]]
     return search.explorer.evolve(recipe.effort, start, count) if start else []
 
 
