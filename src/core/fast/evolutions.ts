@@ -15,9 +15,8 @@ export type Evolutions = readonly (Evolution & { readonly accuracy: number })[];
  */
 export const EVOLUTIONS = {
   ansor: [
-    { accuracy: 0.66, population: 512, generations: 4 },
-    { accuracy: 0.61, population: 256, generations: 3 },
-    { accuracy: 0.56, population: 128, generations: 2 },
+    { accuracy: 0.66, population: 256, generations: 3 },
+    { accuracy: 0.58, population: 128, generations: 2 },
     { accuracy: 0, population: 64, generations: 2 },
   ],
   metaschedule: [
