@@ -1,7 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import TinyQueue from "tinyqueue";
 import type { Recipe } from "../src/core/fast/recipe.js";
-
 import type { OperationName } from "../src/protocol/operations/index.js";
 import type { MeasuredEvent } from "../src/protocol/operations/measure.js";
 
@@ -210,7 +209,7 @@ export class StandInWorker {
       return {};
     }
     if (operation === "review") {
-      return { accuracy: 0.5 + 0.3 * this.#uniform() };
+      return { accuracy: 0.5 + 0.3 * this.#uniform(), of: "round" };
     }
     if (operation === "learn") {
       await this.clock.wait(learn);

@@ -2,6 +2,7 @@ import { access, constants, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { execa } from "execa";
+import { counted } from "../counted.js";
 import { inWords } from "../network/threads.js";
 import { tunerWords } from "../tuner-name.js";
 import { home, libraryFolder, pythonArguments, pythonEnvironment, tvmPython } from "../worker/installation.js";
@@ -134,7 +135,7 @@ async function ownLibrary(): Promise<Found> {
     found:
       targets === 0
         ? `${folder}, in which nothing is yet`
-        : `${folder}, ${megabytes} MB of what earlier jobs found, for ${targets} target${targets === 1 ? "" : "s"}; removing it loses nothing else`,
+        : `${folder}, ${megabytes} MB of what earlier jobs found, for ${counted(targets, "target")}; removing it loses nothing else`,
   };
 }
 

@@ -4,6 +4,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import type { Families } from "../core/families.js";
 import type { SearchPolicy } from "../core/search-policy.js";
+import { counted } from "../counted.js";
 import { DeadlineError, InvalidRequestError } from "../errors.js";
 import type { CompleteTuneOptions } from "../options/defaults.js";
 import type { Result } from "../protocol/operations/index.js";
@@ -153,8 +154,4 @@ function words(families: readonly Recalled[], jobs: number): string[] {
     : [
         `begins with ${parts.join(", ")}, from ${counted(jobs, "earlier job")} for this target; --no-library leaves them out`,
       ];
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

@@ -1,4 +1,5 @@
 import { type Capacity, LEAST_ROUND, type RoundSizes, roundSizes } from "../core/fast/round-size.js";
+import { counted } from "../counted.js";
 import { TUNE_DEFAULTS } from "../options/defaults.js";
 import type { SettledTuneOptions } from "../options/tuner-defaults.js";
 import type { DeviceSettings } from "../protocol/operations/register.js";
@@ -39,7 +40,7 @@ export async function sizedNew(
   const builders = shareOf(capacity.builders, workers.all.length);
   const { firstLook, ...sizes } = roundSizes({ ...capacity, builders }, options.trials / tasks);
   const { trialsPerRound } = sizes;
-  const why = `rounds have ${trialsPerRound} programs, for ${builders} builders and ${counted(capacity.devices)}`;
+  const why = `rounds have ${trialsPerRound} programs, for ${builders} builders and ${counted(capacity.devices, "device")}`;
   return {
     options: withSizes(options, sizes),
     firstLook,
@@ -79,8 +80,4 @@ function withSizes(options: SettledTuneOptions, otherwise: Sizes): SizedTuneOpti
     trialsPerRound: options.trialsPerRound ?? otherwise.trialsPerRound,
     foreseeTrials: options.foreseeTrials ?? otherwise.foreseeTrials,
   };
-}
-
-function counted(devices: number): string {
-  return `${devices} device${devices === 1 ? "" : "s"}`;
 }

@@ -1,3 +1,4 @@
+import { counted } from "../counted.js";
 import { InvalidRequestError } from "../errors.js";
 import type { Result } from "../protocol/operations/index.js";
 import { readThreads } from "../records/journal.js";
@@ -45,7 +46,7 @@ export async function describeThreads(
 /** E.g. `programs run on 2 threads: this process may use 2 cores`. */
 export function inWords({ count, by, cores }: Threads): string {
   const whose = by === "cores" ? "" : `, as ${by === "option" ? "--threads" : by} says`;
-  return `programs run on ${counted(count)}${whose}: this process may use ${cores} core${cores === 1 ? "" : "s"}`;
+  return `programs run on ${threadsIn(count)}${whose}: this process may use ${counted(cores, "core")}`;
 }
 
 /** One line at most; none for a log without a journal. */
@@ -54,16 +55,16 @@ async function describeLog(log: string, { count, tvm }: Threads): Promise<string
   const others = timed.filter((each) => each !== null && each !== count);
   if (others.length > 0) {
     return [
-      `${log}: its programs were timed on ${counted(...others)}, and now run on ${count}; costs on one number say little of another`,
+      `${log}: its programs were timed on ${threadsIn(...others)}, and now run on ${count}; costs on one number say little of another`,
     ];
   }
   return timed.includes(null) && tvm !== count
     ? [
-        `${log}: its journal says no number of threads; TVM's own was half of the CPUs, and now programs run on ${counted(count)}`,
+        `${log}: its journal says no number of threads; TVM's own was half of the CPUs, and now programs run on ${threadsIn(count)}`,
       ]
     : [];
 }
 
-function counted(...counts: (number | null)[]): string {
+function threadsIn(...counts: (number | null)[]): string {
   return `${counts.join(" and ")} thread${counts.at(-1) === 1 ? "" : "s"}`;
 }

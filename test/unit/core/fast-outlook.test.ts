@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import type { FastSearch, FastStopReason, MeasuredProgram } from "../../../src/core/decider.js";
-import { groupFamilies } from "../../../src/core/families.js";
-import { FastScheduler } from "../../../src/core/fast/fast-scheduler.js";
+import type { FastScheduler } from "../../../src/core/fast/fast-scheduler.js";
 import type { FastSchedulerOptions } from "../../../src/core/fast/options.js";
 import { LongOutlook } from "../../../src/core/fast/outlook.js";
 import type { Origin } from "../../../src/core/fast/recipe.js";
 import { seededDraw } from "../../../src/core/random.js";
 import type { Task } from "../../../src/core/task.js";
 import { InvalidRequestError } from "../../../src/errors.js";
+import { fastScheduler } from "./fast-job.js";
 import { randomJob } from "./random-job.js";
 
 const SECOND = { seconds: 1, accuracy: null };
@@ -26,18 +26,7 @@ function tasksOf(count: number): Task[] {
 }
 
 function scheduler(tasks: readonly Task[], options: Partial<FastSchedulerOptions> = {}): FastScheduler {
-  return new FastScheduler({
-    tasks,
-    families: groupFamilies(tasks, "op"),
-    objective: null,
-    trials: 10_000,
-    trialsPerRound: 8,
-    foreseeTrials: 4,
-    population: 2048,
-    generations: 4,
-    expectGains: async (_task, siblings) => siblings.map(() => 0),
-    ...options,
-  });
+  return fastScheduler(tasks, { trials: 10_000, ...options });
 }
 
 type Measure = (round: FastSearch, programsBefore: number) => readonly MeasuredProgram[];

@@ -1,16 +1,15 @@
 import assert from "node:assert/strict";
 import type { FastAction, FastSearch } from "../../../src/core/decider.js";
-import { groupFamilies } from "../../../src/core/families.js";
 import { EVOLUTIONS, EVOLUTIONS_BY_ROUND, type Evolutions } from "../../../src/core/fast/evolutions.js";
-import { FastScheduler } from "../../../src/core/fast/fast-scheduler.js";
+import type { FastScheduler } from "../../../src/core/fast/fast-scheduler.js";
 import { Likeness } from "../../../src/core/fast/likeness.js";
-import type { FastSchedulerOptions } from "../../../src/core/fast/options.js";
 import { OriginShares } from "../../../src/core/fast/origin-shares.js";
 import type { Origin, Recipe } from "../../../src/core/fast/recipe.js";
 import { weightedSum } from "../../../src/core/objective.js";
 import { seededDraw } from "../../../src/core/random.js";
 import type { Task } from "../../../src/core/task.js";
 import { InvalidRequestError } from "../../../src/errors.js";
+import { fastScheduler } from "./fast-job.js";
 import { randomJob } from "./random-job.js";
 
 function task(coreOperation: string, weight = 1, flops = 1e6, dag = "a", tiledStage = ""): Task {
@@ -29,21 +28,6 @@ function task(coreOperation: string, weight = 1, flops = 1e6, dag = "a", tiledSt
 const CONVS_AND_DENSE = [task("nn.conv2d"), task("nn.conv2d", 5), task("nn.conv2d", 2), task("nn.dense")];
 const SECOND = { seconds: 1, accuracy: null };
 
-function scheduler(tasks: readonly Task[], options: Partial<FastSchedulerOptions> = {}): FastScheduler {
-  return new FastScheduler({
-    tasks,
-    families: groupFamilies(tasks, "op"),
-    objective: null,
-    trials: 1000,
-    trialsPerRound: 8,
-    foreseeTrials: 4,
-    population: 2048,
-    generations: 4,
-    expectGains: async (_task, siblings) => siblings.map(() => 0),
-    ...options,
-  });
-}
-
 async function search(of: FastScheduler): Promise<FastSearch> {
   const action: FastAction = await of.next();
   assert.ok(action.type === "search");
@@ -56,7 +40,7 @@ async function recipesWith(
   accuracies: readonly (number | null)[],
   judgeByEarlier = true,
 ): Promise<Recipe[]> {
-  const ours = scheduler(CONVS_AND_DENSE.slice(0, 1), { evolutions, judgeByEarlier });
+  const ours = fastScheduler(CONVS_AND_DENSE.slice(0, 1), { evolutions, judgeByEarlier });
   const recipes = [];
   for (const accuracy of accuracies) {
     const { programs } = await search(ours);
@@ -89,7 +73,7 @@ async function lookAtAll(of: FastScheduler, tasks: readonly Task[]): Promise<Fas
 
 describe("fast scheduler", () => {
   it("looks at every task once, at the one with most work of each family first and longest", async () => {
-    const looks = await lookAtAll(scheduler(CONVS_AND_DENSE, { sizedLooks: false }), CONVS_AND_DENSE);
+    const looks = await lookAtAll(fastScheduler(CONVS_AND_DENSE, { sizedLooks: false }), CONVS_AND_DENSE);
     assert.deepEqual(
       looks.map((each) => [each.task, each.programs]),
       [
@@ -105,7 +89,7 @@ describe("fast scheduler", () => {
   });
 
   it("begins with earlier jobs' schedules where there are some, but never with them alone", async () => {
-    const ours = scheduler([...CONVS_AND_DENSE.slice(0, 3), task("nn.dense", 0.1)], {
+    const ours = fastScheduler([...CONVS_AND_DENSE.slice(0, 3), task("nn.dense", 0.1)], {
       sizedLooks: false,
       carriedOver: ["nn.conv2d"],
     });
@@ -134,7 +118,7 @@ describe("fast scheduler", () => {
   });
 
   it("gives earlier jobs' schedules that gain nothing hardly more than a program of a round", async () => {
-    const ours = scheduler(CONVS_AND_DENSE.slice(0, 3), { sizedLooks: false, carriedOver: ["nn.conv2d"] });
+    const ours = fastScheduler(CONVS_AND_DENSE.slice(0, 3), { sizedLooks: false, carriedOver: ["nn.conv2d"] });
     let tried = 0;
     for (let index = 0; index < 12; index += 1) {
       const { programs, recipe } = await search(ours);
@@ -158,7 +142,7 @@ describe("fast scheduler", () => {
       task("nn.softmax", 1, 1e3),
     ];
     const sizes = async (leastCosts: readonly (number | null)[]) => {
-      const looks = await lookAtAll(scheduler(tasks, { leastCosts }), tasks);
+      const looks = await lookAtAll(fastScheduler(tasks, { leastCosts }), tasks);
       return looks.map(({ task: id, programs, recipe }) => [id, programs, recipe.programs.sibling]);
     };
     const byFlops = [
@@ -176,7 +160,7 @@ describe("fast scheduler", () => {
   });
 
   it("then searches where most is expected per second", async () => {
-    const ours = scheduler(CONVS_AND_DENSE);
+    const ours = fastScheduler(CONVS_AND_DENSE);
     await lookAtAll(ours, CONVS_AND_DENSE);
     const first = await round(ours, 1);
     assert.equal(first.task, 1, "five times two milliseconds");
@@ -193,7 +177,7 @@ describe("fast scheduler", () => {
   });
 
   it("says what will most likely follow on some tasks, where that does not depend on the pending round", async () => {
-    const ours = scheduler(CONVS_AND_DENSE, { trials: 100 });
+    const ours = fastScheduler(CONVS_AND_DENSE, { trials: 100 });
     const likely = async (...among: number[]) => (await ours.likelyNext((id) => among.includes(id)))?.task ?? null;
     assert.equal((await search(ours)).task, 1);
     assert.deepEqual([await likely(0, 1, 2), await likely(3)], [null, 3], "its siblings wait for its schedules");
@@ -244,7 +228,7 @@ describe("fast scheduler", () => {
   it("prefers of equal gains the task whose programs take less time", async () => {
     const tasks = [task("nn.conv2d"), task("nn.dense")];
     const choose = async (gainPerSecond: boolean) => {
-      const ours = scheduler(tasks, { gainPerSecond });
+      const ours = fastScheduler(tasks, { gainPerSecond });
       for (const seconds of [10, 1]) {
         const { programs } = await search(ours);
         const cost = seconds === 10 ? 0.0011 : 0.001;
@@ -264,7 +248,7 @@ describe("fast scheduler", () => {
 
   it("gives a foresee round to the sibling that a better schedule is expected to help most", async () => {
     const asked: (readonly number[])[] = [];
-    const ours = scheduler(CONVS_AND_DENSE, {
+    const ours = fastScheduler(CONVS_AND_DENSE, {
       expectGains: async (after, siblings) => {
         asked.push([after, ...siblings]);
         return siblings.map((id) => (id === 2 ? 1 : 0));
@@ -291,7 +275,7 @@ describe("fast scheduler", () => {
       const draw = seededDraw(seed);
       /** The siblings that the last improvement promised a foresee round. */
       let due = new Set<number>();
-      const ours = scheduler(options.tasks, {
+      const ours = fastScheduler(options.tasks, {
         ...options,
         families: new Map([["all", [...options.tasks.keys()]]]),
         trials: 4 * options.trials,
@@ -333,7 +317,7 @@ describe("fast scheduler", () => {
   });
 
   it("goes on with a task of which no program ran, with more each time, then gives it up", async () => {
-    const ours = scheduler([task("nn.dense"), task("nn.conv2d"), task("nn.softmax")], { trialsPerRound: 2 });
+    const ours = fastScheduler([task("nn.dense"), task("nn.conv2d"), task("nn.softmax")], { trialsPerRound: 2 });
     await round(ours, 1);
     const sizes: number[] = [];
     const scores: (number | null)[] = [];
@@ -356,7 +340,7 @@ describe("fast scheduler", () => {
   });
 
   it("looks at every task once, before at any again, where no program of any ran", async () => {
-    const ours = scheduler([task("nn.dense"), task("nn.conv2d"), task("nn.softmax")], { trialsPerRound: 2 });
+    const ours = fastScheduler([task("nn.dense"), task("nn.conv2d"), task("nn.softmax")], { trialsPerRound: 2 });
     const looks: [task: number, programs: number][] = [];
     while (looks.length < 4) {
       const { task: id, programs } = await search(ours);
@@ -376,7 +360,7 @@ describe("fast scheduler", () => {
 
   it("stops a task that is as fast as the machine can be, a job that no longer improves, and at its trials", async () => {
     const tasks = [task("nn.dense"), task("nn.conv2d")];
-    const atTheRoof = scheduler(tasks, { leastCosts: [0.001, 0.002] });
+    const atTheRoof = fastScheduler(tasks, { leastCosts: [0.001, 0.002] });
     await lookAtAll(atTheRoof, tasks.slice(1));
     const { programs } = await search(atTheRoof);
     const last = await atTheRoof.observe(
@@ -386,19 +370,19 @@ describe("fast scheduler", () => {
     assert.equal(last.died, "at-the-roof");
     assert.deepEqual(await atTheRoof.next(), { type: "stop", reason: { type: "all-tasks-dead" } });
 
-    const provenWrong = scheduler(tasks, { leastCosts: [0.003, 0.002] });
+    const provenWrong = fastScheduler(tasks, { leastCosts: [0.003, 0.002] });
     for (const id of tasks.keys()) {
       assert.equal((await search(provenWrong)).task, id);
       assert.equal((await provenWrong.observe([{ cost: 0.002, origin: "random" }], SECOND)).died, null);
     }
 
-    const unimproved = scheduler(tasks, { earlyStopping: 16 });
+    const unimproved = fastScheduler(tasks, { earlyStopping: 16 });
     await lookAtAll(unimproved, tasks);
     await round(unimproved, 1);
     await round(unimproved, 1);
     assert.deepEqual(await unimproved.next(), { type: "stop", reason: { type: "no-improvement", trials: 16 } });
 
-    const short = scheduler(tasks, { trials: 32, trialsPerRound: 8 });
+    const short = fastScheduler(tasks, { trials: 32, trialsPerRound: 8 });
     await lookAtAll(short, tasks);
     assert.deepEqual(await short.next(), { type: "stop", reason: { type: "trials-spent", trials: 32 } });
   });
@@ -407,7 +391,7 @@ describe("fast scheduler", () => {
     const [one] = CONVS_AND_DENSE;
     assert.ok(one);
     const ends = async (...disturbedRounds: readonly boolean[]) => {
-      const ours = scheduler([one], { taskEarlyStopping: 7 });
+      const ours = fastScheduler([one], { taskEarlyStopping: 7 });
       await round(ours, 1);
       const died = [];
       for (const disturbed of disturbedRounds) {
@@ -423,7 +407,7 @@ describe("fast scheduler", () => {
   });
 
   it("decides alike by the sum of costs and by the same sum as somebody's objective", async () => {
-    const jobs = [null, weightedSum(CONVS_AND_DENSE)].map((objective) => scheduler(CONVS_AND_DENSE, { objective }));
+    const jobs = [null, weightedSum(CONVS_AND_DENSE)].map((objective) => fastScheduler(CONVS_AND_DENSE, { objective }));
     const [decided, again] = await Promise.all(
       jobs.map(async (job) => {
         const draw = seededDraw(1);
@@ -439,7 +423,7 @@ describe("fast scheduler", () => {
 
   it("looks at a family's first task with no more programs than it is told", async () => {
     const sizes = [{ trialsPerRound: 32 }, { trialsPerRound: 32, firstLook: 32 }, { trialsPerRound: 4, firstLook: 16 }];
-    const looks = await Promise.all(sizes.map((options) => search(scheduler(CONVS_AND_DENSE, options))));
+    const looks = await Promise.all(sizes.map((options) => search(fastScheduler(CONVS_AND_DENSE, options))));
     assert.deepEqual(
       looks.map(({ programs }) => programs),
       [64, 32, 8],
@@ -447,15 +431,15 @@ describe("fast scheduler", () => {
   });
 
   it("takes over earlier records, and says what is wrong with options", async () => {
-    const ours = scheduler(CONVS_AND_DENSE, {
+    const ours = fastScheduler(CONVS_AND_DENSE, {
       measuredBefore: CONVS_AND_DENSE.map((_, id) => ({ task: id, cost: 1 })),
     });
     assert.ok(Math.abs(ours.score - 9) < 1e-9);
     assert.equal((await search(ours)).reason.type, "expected-gain");
-    assert.throws(() => scheduler(CONVS_AND_DENSE, { trials: 3 }), InvalidRequestError);
-    assert.throws(() => scheduler(CONVS_AND_DENSE, { trialsPerRound: 0 }), InvalidRequestError);
-    assert.throws(() => scheduler(CONVS_AND_DENSE, { earlyStopping: -1 }), InvalidRequestError);
-    assert.throws(() => scheduler([]), InvalidRequestError);
+    assert.throws(() => fastScheduler(CONVS_AND_DENSE, { trials: 3 }), InvalidRequestError);
+    assert.throws(() => fastScheduler(CONVS_AND_DENSE, { trialsPerRound: 0 }), InvalidRequestError);
+    assert.throws(() => fastScheduler(CONVS_AND_DENSE, { earlyStopping: -1 }), InvalidRequestError);
+    assert.throws(() => fastScheduler([]), InvalidRequestError);
   });
 });
 
@@ -489,7 +473,7 @@ describe("sharing across compute DAGs", () => {
       [true, [[], [0], [0, 1]]],
       [false, [[], [], [0]]],
     ] as const) {
-      const looks = await lookAtAll(scheduler(tasks, { shareAcross }), tasks);
+      const looks = await lookAtAll(fastScheduler(tasks, { shareAcross }), tasks);
       assert.deepEqual(
         looks.map(({ recipe }) => recipe.donors),
         donors,
